@@ -1,0 +1,143 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+# ---
+
+# %% [markdown]
+# # 1 Data
+#
+# **Question.** Who are the people, how heavy are their left ventricles, and how many have hypertrophy?
+#
+# eLVMass-Net was developed on ECGs and coronary CT scans of TW-CVAI and tested on patients of National Taiwan University Hospital (NTUH) {cite:p}`pan2026`.
+# Neither cohort is public.
+# Unless the study file names a hospital's own files, the people below come out of a simulator that was set to published means, spreads and associations.
+
+# %% tags=["hide-input"]
+import pandas as pd
+from IPython.display import display
+from lvmass import Study
+from lvmass.cohort import bsa_mosteller_m2
+from lvmass.config import default_study_file
+from lvmass.evaluation import LVH_CUTOFFS_G_M2
+from lvmass.figures.ecg import twelve_leads
+from lvmass.figures.results import lvm_distributions
+from lvmass.pages import banner, beside, say, table
+from tableone import TableOne
+
+study = Study.from_toml(default_study_file())
+banner(study)
+
+# %% [markdown]
+# ## Who is in the cohorts
+#
+# A cohort is a table with one row a person and a way to each person's ECG.
+
+# %%
+cohorts = {name: study.cohort(name) for name in study.cohort_names()}
+labels = {name: study.config.cohort(name).label for name in cohorts}
+people = pd.concat(
+    cohort.subjects.assign(cohort=labels[name]) for name, cohort in cohorts.items()
+)
+people["bsa_m2"] = bsa_mosteller_m2(people["height_cm"], people["weight_kg"])
+people["lvmi_g_m2"] = people["lvm_g"] / people["bsa_m2"]
+
+# %% tags=["hide-input"]
+numbers = [
+    "age_years",
+    "height_cm",
+    "weight_kg",
+    "bsa_m2",
+    "sbp_mmhg",
+    "lvm_g",
+    "lvmi_g_m2",
+]
+flags = [name for name in ("hypertension", "diabetes") if name in people]
+columns = [name for name in numbers if name in people] + flags
+shown = people.assign(
+    **{name: people[name].map({0.0: "no", 1.0: "yes"}) for name in flags}
+)
+for name, group in shown.groupby("cohort", sort=False):
+    summary = TableOne(
+        group,
+        columns=columns,
+        categorical=flags,
+        limit=dict.fromkeys(flags, 1),
+        order={name: ["yes", "no"] for name in flags},
+        groupby="sex",
+        overall=False,
+        missing=False,
+        smd=True,
+    ).tableone.droplevel(0, axis=1)
+    rows = pd.DataFrame(
+        {
+            "": [f"{row}: {level}" if level else row for row, level in summary.index],
+            "women": summary["female"].to_numpy(),
+            "men": summary["male"].to_numpy(),
+            "standardized difference": summary.filter(like="SMD").iloc[:, 0].to_numpy(),
+        }
+    )
+    display(table(rows, f"Table 1. {name}: mean (SD) or number (%)."))
+
+# %% tags=["hide-input"]
+lvm_distributions({labels[name]: cohort.subjects for name, cohort in cohorts.items()})
+
+# %% tags=["hide-input"]
+ours = {"n_development": str(len(cohorts["development"]))}
+if "external" in cohorts:
+    ours["n_external"] = str(len(cohorts["external"]))
+ours["mean_lvm_g"] = f"{cohorts['development'].subjects['lvm_g'].mean():.1f} g"
+beside(ours, "Published numbers beside ours.")
+
+# %% [markdown]
+# ## How many have hypertrophy depends on the cut-off
+#
+# Left-ventricular hypertrophy (LVH) is a mass index, LVM over body surface area, above a cut-off for each sex.
+# The paper's cut-off is not public.
+# The primary one here is the 97.5th percentile of healthy people on CT {cite:p}`fuchs2016`.
+
+# %%
+prevalence = pd.DataFrame(
+    {
+        "cohort": label,
+        "cut-off": name,
+        "sex": sex,
+        "above (g/m²)": cutoffs[str(sex)],
+        "LVH (%)": 100 * (group["lvmi_g_m2"] > cutoffs[str(sex)]).mean(),
+    }
+    for (label, sex), group in people.groupby(["cohort", "sex"], sort=False)
+    for name, cutoffs in LVH_CUTOFFS_G_M2.items()
+)
+table(prevalence, "Prevalence of LVH under three published cut-offs.", digits=1)
+
+# %% tags=["hide-input"]
+shares = prevalence.groupby("cut-off")["LVH (%)"].mean()
+say(
+    f"Averaged over sexes and cohorts, prevalence runs from {shares.min():.1f} % to {shares.max():.1f} %. "
+    "A c-statistic for LVH means little without the cut-off behind it."
+)
+
+# %% [markdown]
+# ## One person's ECG
+
+# %%
+twelve_leads(
+    cohorts["development"].recording(0),
+    f"{cohorts['development'].subjects['subject_id'][0]}",
+)
+
+# %% [markdown]
+# ## What could be wrong
+#
+# - A simulator holds what its makers put in. It shows whether the method works where the truth is known, not how well it works in patients.
+# - The mean LVM of TW-CVAI is not published; the number above is what its MAE and MAPE imply together.
+# - Real cohorts have referral bias, missing values and several ECGs a patient.
+#
+# ## On your cohort
+#
+# Write a table with `subject_id, sex, age_years, height_cm, weight_kg, lvm_g, ecg_path`, name it in a study file (`lvmass init DIR` makes both), and run `make book STUDY=DIR/study.toml`.

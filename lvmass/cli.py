@@ -1,0 +1,208 @@
+"""The command line: ``lvmass run | predict | init | check | doctor | book``.
+
+Exit code 0: done; 1: the data or the study has problems, all listed; 2: wrong usage.
+"""
+
+import dataclasses
+import json
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from lvmass.errors import DataError
+
+if TYPE_CHECKING:
+    from lvmass.prediction import Estimate
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Left-ventricular mass from the 12-lead ECG. Research software, not for clinical use.",
+)
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study file.")]
+
+
+def main() -> None:
+    """Run the command line; a problem of the user's is a sentence, not a traceback."""
+    try:
+        app()
+    except DataError as error:
+        print(f"lvmass: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:  # a full disk, a folder that may not be written
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"lvmass: {where}{error.strerror or error}; finished stages are kept.", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.command()
+def run(
+    study_file: StudyFile,
+    save_model: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Also train on the whole cohort and save the model here.")
+    ] = None,
+) -> None:
+    """Compute every stage of a study that is missing; what is finished is reused."""
+    from lvmass.study import Study
+
+    study = Study.from_toml(study_file)
+    study.run()
+    if save_model is not None:
+        study.save_model(save_model)
+        print(f"model saved in {save_model}")
+    print(_summary(study))
+
+
+@app.command()
+def predict(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A 12-lead ECG: DICOM, WFDB, XML, SCP, EDF, CSV, ...")],
+    sex: Annotated[Literal["female", "male"], typer.Option(help="decides the cut-off")],
+    age: Annotated[float, typer.Option(help="years")],
+    height: Annotated[float, typer.Option(help="cm")],
+    weight: Annotated[float, typer.Option(help="kg")],
+    unit: Annotated[str | None, typer.Option(help="mV, uV or V, for files that state none")] = None,
+    model: Annotated[Path | None, typer.Option(metavar="DIR", help="A saved model instead of the package's.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Estimate LVM from one recording."""
+    from lvmass.ecg.reading import read_ecg
+    from lvmass.prediction import PRETRAINED, predict
+
+    estimate = predict(
+        read_ecg(file, unit=unit),
+        sex=sex,
+        age_years=age,
+        height_cm=height,
+        weight_kg=weight,
+        model_folder=model or PRETRAINED,
+    )
+    print(json.dumps(dataclasses.asdict(estimate), indent=2) if as_json else _estimate_text(estimate))
+
+
+@app.command()
+def check(study_file: StudyFile) -> None:
+    """Check a study file and the cohorts it names, without computing anything."""
+    from lvmass.study import Study
+
+    study = Study.from_toml(study_file)
+    for name in study.cohort_names():
+        config = study.config.cohort(name)
+        people = config.n if config.simulate else len(study.cohort(name))
+        print(f"{name}: {config.label}, {people} people{' (simulated)' if config.simulate else ''}")
+    print(f"{study_file}: no problems found")
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder for a study of your own.")]) -> None:
+    """Start a study on a cohort of your own: a study file and an empty subjects table with its data dictionary."""
+    from lvmass.cohort.schema import COLUMNS, data_dictionary
+
+    if folder.exists() and any(folder.iterdir()):
+        raise DataError(f"{folder}: exists and is not empty; give a new folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "study.toml").write_text(STUDY_TEMPLATE)
+    (folder / "subjects.csv").write_text(",".join(column.name for column in COLUMNS) + "\n")
+    (folder / "data_dictionary.csv").write_text(data_dictionary().to_csv(index=False))
+    print(f"{folder}: fill subjects.csv (see data_dictionary.csv), then run 'lvmass check {folder / 'study.toml'}'")
+
+
+@app.command()
+def doctor() -> None:
+    """Print versions and say whether this installation works."""
+    import torch
+
+    from lvmass.model import load_model
+    from lvmass.prediction import PRETRAINED
+
+    print(f"Python {platform.python_version()} on {platform.platform()}")
+    for name in ("lvmass", "torch", "lightning", "numpy", "scipy", "pandas", "captum", "ecgdatakit", "jupyter-book"):
+        try:
+            print(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            print(f"{name} is not installed")
+    print(f"GPU: {torch.cuda.get_device_name() if torch.cuda.is_available() else 'none, not needed'}")
+    model, card = load_model(PRETRAINED)
+    print(f"model in the package: {model.network}, {model.n_parameters} parameters, study '{card['study']}'")
+
+
+@app.command()
+def book(study_file: StudyFile) -> None:
+    """Build the book of this folder (``_config.yml``, ``_toc.yml``) from a study, and check its pages."""
+    from lvmass.book import build_book
+
+    print(build_book(Path.cwd(), study_file))
+
+
+def _summary(study: Any) -> str:
+    """Errors of every model, for the terminal."""
+    table = study.predictions()
+    error_g = (table["lvm_g"] - table["predicted_lvm_g"]).abs()
+    lines = error_g.groupby([table["model"], table["training"]], sort=False).mean()
+    what = "simulated people" if study.simulated else "people"
+    head = f"{study.config.name}: out-of-fold MAE in {table['subject_id'].nunique()} {what}"
+    return "\n".join([head, *(f"  {mae:6.2f} g  {model} ({training})" for (model, training), mae in lines.items())])
+
+
+def _estimate_text(estimate: "Estimate") -> str:
+    """An estimate for a person's eyes."""
+    shown = [
+        ("LV mass", f"{estimate.lvm_g:.0f} g ({100 * estimate.interval_level:.0f} % interval "
+                    f"{estimate.lvm_low_g:.0f} to {estimate.lvm_high_g:.0f} g)"),
+        ("LVM index", f"{estimate.lvmi_g_m2:.0f} g/m2 (BSA {estimate.bsa_m2:.2f} m2, Mosteller)"),
+        ("LVH", f"{'yes' if estimate.lvh else 'no'}: the cut-off is {estimate.lvh_cutoff_g_m2:g} g/m2, "
+                f"{estimate.lvh_cutoff_source}"),
+        ("ECG", f"heart rate {_number(estimate.heart_rate_bpm, '/min')}, PR {_number(estimate.pr_interval_ms, ' ms')}, "
+                f"QRS {_number(estimate.qrs_duration_ms, ' ms')}, QTc {_number(estimate.qtc_ms, ' ms')}, "
+                f"axis {_number(estimate.qrs_axis_deg, ' deg')}; {estimate.n_beats} beats"),
+        ("Made by", f"{estimate.model['network']}, trained on {estimate.model['training_people']} "
+                    f"{'simulated ' if estimate.model['trained_on_simulated_data'] else ''}people "
+                    f"(out-of-fold MAE {estimate.model['out_of_fold_mae_g']:.1f} g there)"),
+    ]  # fmt: skip
+    lines = [f"{name:<10}{text}" for name, text in shown]
+    lines += [f"{'Note':<10}{note}" for note in estimate.notes]
+    return "\n".join([*lines, "Research software, not for clinical use."])
+
+
+def _number(value: float | None, unit: str) -> str:
+    return "not measurable" if value is None else f"{value:.0f}{unit}"
+
+
+STUDY_TEMPLATE = """\
+# A study of your own. 'lvmass check study.toml' checks it, 'lvmass run study.toml' runs it.
+name = "own-cohort"
+seed = 2026
+
+[development]
+label = "Own cohort"
+subjects = "subjects.csv"   # one row an ECG; see data_dictionary.csv
+# unit = "mV"               # only if your ECG files state none
+
+# [external]
+# label = "Another hospital"
+# subjects = "external.csv"
+
+[lvh]                       # g/m2, LVM / BSA (Mosteller)
+male_g_m2 = 80
+female_g_m2 = 65
+
+[models.sex-median]
+estimator = "sex-median"
+covariates = ["demographics"]
+
+[models.demographics]
+estimator = "ridge"
+covariates = ["demographics"]
+
+[models."demographics+ecg-parameters"]
+estimator = "ridge"
+
+[models.elvmass-net]
+estimator = "elvmass-net"
+training = ["pooled", "sex-specific"]
+"""

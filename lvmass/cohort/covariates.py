@@ -1,0 +1,68 @@
+"""What is known of a person beside the waveform: demographics and ECG parameters as a matrix.
+
+The paper's list of demographics is not public (study facts 1.3); age, sex, height, weight and body surface
+area is ours. QRS duration and axis are stated; the axis enters as sine and cosine, because -179 and
++179 degrees are neighbours, and as an absolute value, which is one reading of "absolute axis values".
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lvmass.cohort.schema import bsa_mosteller_m2
+
+COVARIATE_GROUPS: dict[str, tuple[str, ...]] = {
+    "demographics": ("male", "age_years", "height_cm", "weight_kg", "bsa_m2"),
+    "ecg-parameters": ("qrs_duration_ms", "qrs_axis_sin", "qrs_axis_cos", "qrs_axis_abs_deg", "heart_rate_bpm"),
+}
+
+
+def covariate_names(groups: tuple[str, ...]) -> tuple[str, ...]:
+    """Column names of the groups, in order.
+
+    Examples
+    --------
+    >>> covariate_names(("demographics",))
+    ('male', 'age_years', 'height_cm', 'weight_kg', 'bsa_m2')
+    """
+    return tuple(name for group in groups for name in COVARIATE_GROUPS[group])
+
+
+def covariate_matrix(people: Mapping[str, Any] | pd.DataFrame, names: tuple[str, ...]) -> NDArray[np.float64]:
+    """Covariates of people.
+
+    Parameters
+    ----------
+    people : DataFrame or mapping of str to array_like, each of shape (n,)
+        A table with ``sex, age_years, height_cm, weight_kg`` and the measured ``qrs_duration_ms, qrs_axis_deg,
+        heart_rate_bpm``, as far as ``names`` need them.
+    names : tuple of str
+        Columns wanted, from ``COVARIATE_GROUPS``.
+
+    Returns
+    -------
+    ndarray, shape (n, len(names))
+        NaN where something is missing.
+
+    Examples
+    --------
+    >>> person = {"sex": ["female"], "height_cm": [160], "weight_kg": [58]}
+    >>> covariate_matrix(person, ("male", "bsa_m2")).round(2)
+    array([[0.  , 1.61]])
+    """
+
+    def column(name: str) -> NDArray[np.float64]:
+        return np.asarray(people[name], dtype=float)
+
+    derived = {
+        "male": lambda: (np.asarray(people["sex"]) == "male").astype(float),
+        "bsa_m2": lambda: bsa_mosteller_m2(column("height_cm"), column("weight_kg")),
+        "qrs_axis_sin": lambda: np.sin(np.deg2rad(column("qrs_axis_deg"))),
+        "qrs_axis_cos": lambda: np.cos(np.deg2rad(column("qrs_axis_deg"))),
+        "qrs_axis_abs_deg": lambda: np.abs(column("qrs_axis_deg")),
+    }
+    columns = [derived[name]() if name in derived else column(name) for name in names]
+    return np.stack(columns, axis=1) if columns else np.empty((len(people["sex"]), 0))

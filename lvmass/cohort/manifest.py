@@ -1,0 +1,269 @@
+"""A cohort: the subjects table and a way to every person's ECG, from files or from the simulator."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from lvmass.cohort.schema import validate_subjects
+from lvmass.ecg.recording import Recording
+from lvmass.errors import DataError
+
+MAX_TABLE_BYTES = 500_000_000
+"""A larger file is no subjects table: at 200 bytes a row this is 2.5 million people."""
+
+
+class RecordingSource(Protocol):
+    """Where a cohort's ECGs come from; small enough to be sent to another process."""
+
+    def one(self, i: int) -> Recording:
+        """Return the ECG of row ``i``."""
+
+    def many(self, rows: Sequence[int]) -> Iterator[Recording]:
+        """Yield the ECGs of these rows in order, holding only a few at a time."""
+
+    def key(self) -> str:
+        """Hash everything that the ECGs depend on."""
+
+
+@dataclass(frozen=True, eq=False)
+class FileSource:
+    """ECGs in files.
+
+    Parameters
+    ----------
+    paths : tuple of Path
+        One file a row.
+    unit : str or None
+        Voltage unit for formats that state none, as ``read_ecg`` takes it.
+    """
+
+    paths: tuple[Path, ...]
+    unit: str | None = None
+
+    def one(self, i: int) -> Recording:
+        """Return the ECG of row ``i``."""
+        from lvmass.ecg.reading import read_ecg
+
+        return read_ecg(self.paths[i], unit=self.unit)
+
+    def many(self, rows: Sequence[int]) -> Iterator[Recording]:
+        """Yield the ECGs of these rows in order."""
+        return (self.one(i) for i in rows)
+
+    def hashes(self) -> list[str]:
+        """SHA-256 of each ECG's samples on disk, in the order of rows, to find the same ECG twice.
+
+        A WFDB header names its record, so that equal ECGs of two people differ there: of such a
+        record only the signal files count.
+        """
+        return [_file_hash(_signal_files(path) or [path]) for path in self.paths]
+
+    def key(self) -> str:
+        """Hash the unit and the bytes of every file."""
+        hashes = [_file_hash([path, *_signal_files(path)]) for path in self.paths]
+        return hashlib.sha256("\n".join([str(self.unit), *hashes]).encode()).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """People with an ECG each.
+
+    Parameters
+    ----------
+    name : str
+        What tables and figures call the cohort.
+    subjects : DataFrame
+        The validated subjects table, one row an ECG, row labels 0 to n - 1.
+    simulated : bool
+        Whether these people exist only in a simulator; every page and model says so.
+    source : RecordingSource
+        Where the ECGs come from.
+
+    Examples
+    --------
+    >>> from lvmass.cohort import simulate_cohort
+    >>> cohort = simulate_cohort(3, like="tw-cvai", seed=1)
+    >>> len(cohort), cohort.recording(2).signal_mv.shape
+    (3, (12, 5000))
+    """
+
+    name: str
+    subjects: pd.DataFrame
+    simulated: bool
+    source: RecordingSource = field(repr=False)
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self.subjects)
+
+    def recording(self, i: int) -> Recording:
+        """Return the ECG of row ``i``.
+
+        Raises
+        ------
+        IndexError
+            If there is no such row.
+        DataError
+            If its file cannot be read.
+        """
+        if not 0 <= i < len(self):
+            raise IndexError(f"row {i} of a cohort of {len(self)}")
+        return self.source.one(i)
+
+    def recordings(self, start: int = 0, stop: int | None = None) -> Iterator[Recording]:
+        """Yield the ECGs of rows ``start`` to ``stop`` in order, in constant memory."""
+        return self.source.many(range(start, len(self) if stop is None else min(stop, len(self))))
+
+
+def _signal_files(path: Path) -> list[Path]:
+    """Return the signal files that belong to a WFDB header; none for any other format."""
+    if path.suffix.lower() != ".hea":
+        return []
+    return [file for file in sorted(path.parent.glob(f"{path.stem}.*")) if file.suffix.lower() in (".dat", ".mat")]
+
+
+def _file_hash(files: list[Path]) -> str:
+    """SHA-256 over the bytes of some files."""
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as handle:
+            while chunk := handle.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    """Read a CSV as text; a file that is none gets one sentence."""
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file; give the path of a subjects table (CSV).")
+    if path.stat().st_size > MAX_TABLE_BYTES:
+        raise DataError(f"{path}: larger than {MAX_TABLE_BYTES // 1_000_000} MB; is it a subjects table?")
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: not text in UTF-8; save the table as 'CSV UTF-8'.") from None
+    except pd.errors.EmptyDataError:
+        raise DataError(f"{path}: the file is empty; give a header and one row for each person.") from None
+    except (pd.errors.ParserError, ValueError) as error:
+        reason = str(error).splitlines()[0].removeprefix("Error tokenizing data. C error: ")
+        raise DataError(f"{path}: cannot be read as CSV ({reason}); check separators and quotes.") from None
+
+
+def _resolve(folder: Path, text: str) -> Path | None:
+    """Return the regular file that a cell names, or None; ``name.hea`` may be written without its ending."""
+    if "\0" in text or len(text) > 4096:
+        return None
+    for candidate in (folder / text, folder / f"{text}.hea"):
+        try:
+            if candidate.is_file():
+                return candidate.resolve()
+        except OSError:
+            return None
+    return None
+
+
+def load_cohort(path_to_subjects_csv: str | Path, *, name: str | None = None, unit: str | None = None) -> Cohort:
+    """Load a cohort from its subjects table.
+
+    Parameters
+    ----------
+    path_to_subjects_csv : str or Path
+        A CSV (UTF-8) with the columns of :func:`lvmass.cohort.schema.data_dictionary`; ``ecg_path``
+        is relative to the CSV's folder.
+    name : str, optional
+        Name of the cohort; the file's stem by default.
+    unit : str, optional
+        Voltage unit of ECG formats that state none.
+
+    Returns
+    -------
+    Cohort
+        With ``ecg_path`` as absolute paths.
+
+    Raises
+    ------
+    DataError
+        Listing every bad cell, or every ECG file that is not there.
+
+    Examples
+    --------
+    >>> load_cohort("nobody.csv")
+    Traceback (most recent call last):
+    ...
+    lvmass.errors.DataError: nobody.csv: there is no such file; give the path of a subjects table (CSV).
+    """
+    path = Path(path_to_subjects_csv)
+    subjects = validate_subjects(_read_table(path), str(path))
+    files = [_resolve(path.parent, cell) for cell in subjects["ecg_path"]]
+    absent = [
+        f"row {i + 2}, column ecg_path: there is no file {cell!r} under {path.parent}; correct the path."
+        for i, (cell, file) in enumerate(zip(subjects["ecg_path"], files, strict=True))
+        if file is None
+    ]
+    if absent:
+        raise DataError("\n".join([f"{path}: {len(absent)} ECG files are missing:", *absent]))
+    found = tuple(file for file in files if file is not None)
+    subjects["ecg_path"] = [str(file) for file in found]
+    return Cohort(name or path.stem, subjects, simulated=False, source=FileSource(found, unit))
+
+
+def content_key(cohort: Cohort) -> str:
+    """Hash a cohort's table and everything its ECGs depend on, for the cache.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        For files, every byte is read; where the files lie does not matter.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    table = cohort.subjects.drop(columns="ecg_path").to_csv(index=False)
+    return hashlib.sha256(f"{cohort.name}\n{table}\n{cohort.source.key()}".encode()).hexdigest()
+
+
+def patient_groups(subjects: pd.DataFrame, hashes: Sequence[str] | None = None) -> NDArray[np.int64]:
+    """Group rows that must stay on one side of every split.
+
+    Parameters
+    ----------
+    subjects : DataFrame
+        With ``patient_id``.
+    hashes : sequence of str, optional
+        A hash of each row's ECG; rows with equal ECGs are grouped even if their patients differ.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Group ids: rows linked by a patient or by an ECG, directly or through others, share one.
+
+    Examples
+    --------
+    >>> people = pd.DataFrame({"patient_id": ["a", "b", "a", "c"]})
+    >>> patient_groups(people, ["1", "2", "2", "3"]).tolist()
+    [0, 0, 0, 1]
+    """
+    n = len(subjects)
+    links = [pd.factorize(subjects["patient_id"])[0]]
+    if hashes is not None:
+        if len(hashes) != n:
+            raise ValueError(f"{len(hashes)} hashes for {n} rows")
+        links.append(pd.factorize(np.asarray(hashes, dtype=object))[0])
+    # rows and what they share are the nodes of one graph; its connected parts are the groups
+    offsets = np.cumsum([n] + [int(codes.max(initial=-1)) + 1 for codes in links])
+    rows = np.concatenate([np.arange(n)] * len(links))
+    nodes = np.concatenate([codes + offset for codes, offset in zip(links, offsets, strict=False)])
+    size = int(offsets[-1])
+    graph = coo_matrix((np.ones(len(rows)), (rows, nodes)), shape=(size, size))
+    labels = connected_components(graph, directed=False)[1][:n]
+    return pd.factorize(labels)[0].astype(np.int64)

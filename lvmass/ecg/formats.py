@@ -1,0 +1,199 @@
+"""The binary and XML formats that state their own leads, unit and sampling rate.
+
+wfdb reads WFDB; ecgdatakit reads DICOM, MUSE, Philips, HL7 aECG, SCP-ECG, EDF, MFER, ISHNE and Mortara. Before a
+parser opens a file, the few things that could make it allocate without bound, follow a path out of the
+folder or expand entities are checked here.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lvmass.ecg.leads import canonical_lead
+from lvmass.errors import DataError
+
+MAX_FILE_BYTES = 24 * 2**20
+"""Larger files are refused: eight minutes of twelve leads at 2000 Hz are 23 MB as 16-bit integers."""
+
+MAX_XML_BYTES = 8 * 2**20
+"""XML grows about fifty-fold in memory; a 10-s ECG takes 0.1 to 2 MB."""
+
+_WFDB_FORMATS = frozenset({"8", "16", "24", "32", "61", "80", "160", "212", "310", "311"})
+_DEFLATED_DICOM = b"1.2.840.10008.1.2.1.99"
+
+
+@dataclass(frozen=True, eq=False)
+class Channels:
+    """What a file stores, before units are converted and leads are ordered.
+
+    Parameters
+    ----------
+    names : list of str
+        Labels as stored.
+    samples : list of ndarray
+        One array a channel, in ``units``.
+    units : list of str
+        Unit of each channel; empty where the file states none.
+    sampling_rate_hz : float
+        Samples per second.
+    """
+
+    names: list[str]
+    samples: list[NDArray[np.floating]]
+    units: list[str]
+    sampling_rate_hz: float
+
+
+def check_file(path: Path) -> None:
+    """Refuse a file that is absent, empty, too large, or that carries XML entities or a deflated DICOM body.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    DataError
+        If the file must not be handed to a parser.
+    """
+    if not path.exists():
+        raise DataError(f"{path.name}: there is no such file in {path.parent}; check the path.")
+    if not path.is_file():
+        raise DataError(f"{path.name}: this is a folder, not an ECG file; give the file's path.")
+    size = path.stat().st_size
+    if size == 0:
+        raise DataError(f"{path.name}: the file is empty; export it again.")
+    if size > MAX_FILE_BYTES:
+        raise DataError(
+            f"{path.name}: the file has {size / 2**20:.0f} MB and at most {MAX_FILE_BYTES // 2**20} MB are read; "
+            "cut a resting ECG out of the long recording."
+        )
+    with path.open("rb") as file:
+        head = file.read(4096)
+        if not head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith(b"<"):
+            if _DEFLATED_DICOM in head:
+                raise DataError(f"{path.name}: deflated DICOM is not read; export it as explicit little endian.")
+            return
+        if size > MAX_XML_BYTES:
+            raise DataError(
+                f"{path.name}: the XML has {size / 2**20:.0f} MB and at most {MAX_XML_BYTES // 2**20} MB are read; "
+                "export the 10-s resting ECG alone."
+            )
+        # UTF-16 interleaves zero bytes; without them the keyword reads the same in every encoding expat knows.
+        if b"<!ENTITY" in (head + file.read()).replace(b"\0", b"").upper():
+            raise DataError(f"{path.name}: the XML declares entities, which are refused; export it without them.")
+
+
+def wfdb_header(path: Path) -> Path | None:
+    """Find the WFDB header that a path means.
+
+    Parameters
+    ----------
+    path : Path
+        ``record.hea``, ``record.dat`` or ``record``.
+
+    Returns
+    -------
+    Path or None
+        The header, or None if the path does not mean a WFDB record.
+    """
+    if path.suffix.lower() == ".hea":
+        return path
+    if path.suffix.lower() == ".dat" and path.with_suffix(".hea").is_file():
+        return path.with_suffix(".hea")
+    beside = path.with_name(path.name + ".hea")
+    return beside if not path.exists() and beside.is_file() else None
+
+
+def read_wfdb(header: Path) -> Channels:
+    """Read a single-segment WFDB record.
+
+    Parameters
+    ----------
+    header : Path
+        The ``.hea`` file.
+
+    Returns
+    -------
+    Channels
+        Physical values; samples marked invalid are NaN.
+
+    Raises
+    ------
+    DataError
+        If the header lacks a rate or gains, or does not fit its signal files.
+    """
+    import wfdb
+
+    lines = [line for line in header.read_text("utf-8", "replace").splitlines() if line.strip()]
+    lines = [line for line in lines if not line.lstrip().startswith("#")]
+    record = lines[0].split() if lines else []
+    if len(record) < 3:
+        raise DataError(f"{header.name}: the WFDB header states no sampling rate; write it in the first line.")
+    if "/" in record[0]:
+        raise DataError(f"{header.name}: this WFDB record has several segments; give the header of one segment.")
+    n_samples = int(record[3]) if len(record) > 3 else 0
+    signals = [line.split() for line in lines[1 : 1 + int(record[1])]]
+    uncalibrated = []
+    for fields in signals:
+        if len(fields) < 2 or fields[1].split("x")[0].split(":")[0].split("+")[0] not in _WFDB_FORMATS:
+            raise DataError(f"{header.name}: a signal line is incomplete or its storage format is not supported.")
+        data = header.parent / fields[0]
+        check_file(data)
+        # The densest format stores three samples in four bytes; a header that promises more is damaged.
+        if "x" not in fields[1] and n_samples > data.stat().st_size * 8:
+            raise DataError(f"{header.name}: it promises {n_samples} samples but {fields[0]} is too short for them.")
+        gain = fields[2].split("(")[0].split("/")[0] if len(fields) > 2 else "0"
+        uncalibrated.append(float(gain) == 0.0)
+    stored = wfdb.rdrecord(str(header.with_suffix("")), return_res=64)
+    units = ["" if raw else unit for raw, unit in zip(uncalibrated, stored.units, strict=True)]
+    physical = [
+        values * 200.0 if raw else values  # wfdb divides uncalibrated counts by a made-up gain of 200
+        for raw, values in zip(uncalibrated, stored.p_signal.T, strict=True)
+    ]
+    return Channels(list(stored.sig_name), physical, units, float(stored.fs))
+
+
+def read_vendor(path: Path) -> Channels:
+    """Read any other format through ecgdatakit, which tells the format from the content.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    Channels
+        The rhythm strips of the known leads, in the unit the file states.
+
+    Raises
+    ------
+    DataError
+        If the format is not known or the leads differ in sampling rate.
+    """
+    from ecgdatakit import FileParser, UnsupportedFormatError
+
+    try:
+        record = FileParser.parse(path)
+    except UnsupportedFormatError as error:
+        raise DataError(
+            f"{path.name}: the file type is not known; give WFDB, DICOM, GE MUSE or Philips XML, HL7 aECG, SCP-ECG, "
+            "EDF, MFER, ISHNE, CSV, NPY or Parquet."
+        ) from error
+    known = [lead for lead in record.leads if canonical_lead(lead.label) is not None]
+    rates = {float(lead.sampling_rate) for lead in known}
+    if len(rates) > 1:
+        raise DataError(
+            f"{path.name}: the leads have different sampling rates ({min(rates):g} to {max(rates):g} Hz); "
+            "export them at one rate."
+        )
+    return Channels(
+        [lead.label for lead in known],
+        [np.asarray(lead.samples) for lead in known],
+        ["" if lead.is_raw else lead.units for lead in known],
+        rates.pop() if rates else 0.0,
+    )

@@ -1,0 +1,127 @@
+"""Read one ECG file of any supported format into a `Recording` in millivolt.
+
+The format is told from the file's content and name, the libraries of the field do the parsing, and everything
+that can be wrong with a stranger's file ends in one `DataError`. Files are untrusted: sizes are bounded before a
+parser sees them, XML with entities is refused, and nothing is unpickled.
+"""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lvmass.ecg.formats import Channels, check_file, read_vendor, read_wfdb, wfdb_header
+from lvmass.ecg.leads import assemble_leads
+from lvmass.ecg.recording import Recording
+from lvmass.errors import DataError
+
+MILLIVOLT_PER_UNIT: dict[str, float] = {
+    "nv": 1e-6,
+    "uv": 1e-3,
+    "\u00b5v": 1e-3,  # micro sign
+    "\u03bcv": 1e-3,  # Greek mu
+    "mv": 1.0,
+    "v": 1e3,
+}
+"""Units of voltage that files state, in lower case."""
+
+_ARRAY_FILES = (".csv", ".npy", ".parquet")
+
+
+def read_ecg(
+    path: str | Path,
+    *,
+    unit: str | None = None,
+    sampling_rate_hz: float | None = None,
+    leads: Sequence[str] | None = None,
+) -> Recording:
+    """Read a 12-lead ECG from a file.
+
+    WFDB (with or without ``.hea`` or ``.dat``), DICOM waveform, GE MUSE XML, Philips XML, HL7 aECG, SCP-ECG,
+    EDF, MFER, ISHNE and Mortara XML state their own leads, unit and rate. CSV, NPY and Parquet files do not,
+    so they are stated here; a table may also bring lead names (``V1``, ``V1_uv``) as column names and its rate
+    as a ``time_s`` or ``time_ms`` column.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    unit : {"mV", "uV", "V", "nV"}, optional
+        Unit of the stored numbers, for a file that states none.
+    sampling_rate_hz : float, optional
+        Only for CSV, NPY and Parquet.
+    leads : sequence of str, optional
+        Only for CSV, NPY and Parquet: names of the rows of an array or of the columns of a table.
+
+    Returns
+    -------
+    Recording
+        Twelve leads in the fixed order, in millivolt; limb leads that are not stored are derived.
+
+    Raises
+    ------
+    DataError
+        One sentence saying what is wrong with the file and what to do.
+
+    Examples
+    --------
+    >>> from pydicom.data import get_testdata_file
+    >>> recording = read_ecg(get_testdata_file("waveform_ecg.dcm"))
+    >>> recording.signal_mv.shape, recording.sampling_rate_hz
+    ((12, 10000), 1000.0)
+    """
+    path = Path(path)
+    source = path.name
+    if unit is not None and unit.strip().lower() not in MILLIVOLT_PER_UNIT:
+        raise DataError(f'{source}: the unit "{unit}" is not known; give mV, uV, V or nV.')
+    header = wfdb_header(path)
+    check_file(header or path)
+    is_array = path.suffix.lower() in _ARRAY_FILES
+    if not is_array and (sampling_rate_hz is not None or leads is not None):
+        raise DataError(f"{source}: sampling_rate_hz and leads are for CSV, NPY and Parquet files only.")
+    try:
+        with warnings.catch_warnings():
+            # Parsers warn about metadata that is not used here; what is used is checked in _to_recording.
+            warnings.simplefilter("ignore")
+            if header is not None:
+                channels = read_wfdb(header)
+            elif is_array:
+                from lvmass.ecg.arrays import read_array
+
+                channels = read_array(path, sampling_rate_hz, leads)
+            else:
+                channels = read_vendor(path)
+            return _to_recording(channels, unit, source)
+    except DataError:
+        raise
+    except Exception as error:  # a parser may fail in any way on a damaged file
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise DataError(f"{source}: the file is damaged or no ECG ({reason}); export it again.") from error
+
+
+def _to_recording(channels: Channels, unit: str | None, source: str) -> Recording:
+    """Convert to millivolt, put the leads in order, and refuse what cannot be a resting ECG."""
+    if not channels.names:
+        raise DataError(f"{source}: none of the twelve leads is stored; give a 12-lead ECG.")
+    samples_mv = []
+    for name, samples, stored in zip(channels.names, channels.samples, channels.units, strict=True):
+        if not stored and unit is None:
+            raise DataError(f'{source}: no unit is stated for lead {name}; pass unit="mV" or unit="uV".')
+        if stored and unit is not None and _millivolt(stored, name, source) != MILLIVOLT_PER_UNIT[unit.strip().lower()]:
+            raise DataError(f"{source}: lead {name} is stored in {stored} but unit is {unit}; leave unit out.")
+        samples_mv.append(samples * _millivolt(stored or unit or "", name, source))
+    signal_mv = assemble_leads(channels.names, samples_mv, source)
+    if signal_mv.shape[1] == 0:
+        raise DataError(f"{source}: the leads hold no samples; export it again.")
+    if np.isinf(signal_mv).any():
+        raise DataError(f"{source}: the voltages are infinite in places; the file is damaged, export it again.")
+    return Recording(signal_mv, channels.sampling_rate_hz, source=source)
+
+
+def _millivolt(unit: str, name: str, source: str) -> float:
+    """Millivolt in one stored unit."""
+    scale = MILLIVOLT_PER_UNIT.get(unit.strip().lower())
+    if scale is None:
+        raise DataError(f'{source}: lead {name} is stored in "{unit}", which is no unit of voltage; export it in mV.')
+    return scale

@@ -1,0 +1,188 @@
+"""A fitted network with everything it needs to answer in grams, and the folder it is saved in.
+
+A saved model is ``model.safetensors`` (weights) and ``model.json`` (all the rest). Nothing is unpickled.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from torch import nn
+
+from lvmass.errors import DataError
+from lvmass.networks.registry import build_network
+from lvmass.networks.tcn import in_time_layout
+
+WEIGHTS_FILE, CARD_FILE = "model.safetensors", "model.json"
+MAX_BATCH = 256
+
+
+@dataclass(frozen=True, eq=False)
+class FittedModel:
+    """One trained network.
+
+    Parameters
+    ----------
+    network : str
+        Name in ``lvmass.networks.NETWORKS``.
+    arguments : dict
+        Its arguments.
+    n_samples : int
+        Samples of its input (beat or signal).
+    covariates : tuple of str
+        Names of the covariate columns, in order.
+    covariate_mean, covariate_sd : ndarray, shape (n_covariates,)
+        From the training people; a missing value becomes 0 and raises its flag.
+    target_mean_g, target_sd_g : float
+        LVM of the training people.
+    weights : dict of str to ndarray
+        State of the network.
+    history : tuple of dict
+        One row an epoch: training loss and validation MAE in grams.
+    """
+
+    network: str
+    arguments: dict[str, Any]
+    n_samples: int
+    covariates: tuple[str, ...]
+    covariate_mean: NDArray[np.float64]
+    covariate_sd: NDArray[np.float64]
+    target_mean_g: float
+    target_sd_g: float
+    weights: dict[str, NDArray[Any]]
+    history: tuple[dict[str, float], ...] = field(default=())
+
+    def build(self) -> nn.Module:
+        """Build the network with its weights, ready for inference."""
+        network = build_network(self.network, 2 * len(self.covariates), self.n_samples, **self.arguments)
+        # a copy, because the cache hands out read-only arrays
+        network.load_state_dict({name: torch.tensor(value) for name, value in self.weights.items()})
+        return in_time_layout(network).eval()
+
+    def scale_covariates(self, covariates: ArrayLike) -> torch.Tensor:
+        """Turn raw covariates ``(n, covariate)`` into z-scores and missing flags ``(n, 2 * covariate)``."""
+        return scale_covariates(np.asarray(covariates), self.covariate_mean, self.covariate_sd)
+
+    def predict_g(self, inputs: ArrayLike, covariates: ArrayLike) -> NDArray[np.float64]:
+        """Estimate LVM.
+
+        Parameters
+        ----------
+        inputs : array_like of float32, shape (n, 12, n_samples)
+            Beats or signals in millivolt.
+        covariates : array_like, shape (n, n_covariates)
+            Raw values in the order of ``covariates``; NaN where missing.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            LVM in grams.
+        """
+        network = self.build()
+        inputs, scaled = np.asarray(inputs, np.float32), self.scale_covariates(covariates)
+        estimates = []
+        with torch.inference_mode():
+            for start in range(0, len(inputs), MAX_BATCH):
+                part = slice(start, start + MAX_BATCH)
+                estimates.append(network(torch.tensor(inputs[part]), scaled[part]).double().numpy())
+        z_scores = np.concatenate(estimates) if estimates else np.empty(0)
+        return self.target_mean_g + self.target_sd_g * z_scores
+
+    @property
+    def n_parameters(self) -> int:
+        """Trainable parameters."""
+        return sum(p.numel() for p in self.build().parameters())
+
+
+def scale_covariates(
+    covariates: NDArray[np.floating], mean: NDArray[np.floating], sd: NDArray[np.floating]
+) -> torch.Tensor:
+    """Z-score covariates and flag the missing ones.
+
+    Examples
+    --------
+    >>> scale_covariates(np.array([[60.0, np.nan]]), np.array([50.0, 1.0]), np.array([10.0, 1.0]))
+    tensor([[1., 0., 0., 1.]])
+    """
+    missing = np.isnan(covariates)
+    z_scores = np.where(missing, 0.0, (covariates - mean) / sd)
+    return torch.tensor(np.concatenate([z_scores, missing], axis=1), dtype=torch.float32)
+
+
+def save_model(model: FittedModel, folder: str | Path, card: dict[str, Any]) -> None:
+    """Write a model as a folder.
+
+    Parameters
+    ----------
+    model : FittedModel
+        What to save.
+    folder : path
+        Created if absent.
+    card : dict
+        What else ``model.json`` should hold: lead order, beat window, cut-offs, interval quantiles, provenance.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: np.ascontiguousarray(value) for name, value in model.weights.items()}, folder / WEIGHTS_FILE)
+    text = {
+        "network": model.network,
+        "arguments": model.arguments,
+        "n_samples": model.n_samples,
+        "covariates": list(model.covariates),
+        "covariate_mean": model.covariate_mean.tolist(),
+        "covariate_sd": model.covariate_sd.tolist(),
+        "target_unit": "g",
+        "target_mean_g": model.target_mean_g,
+        "target_sd_g": model.target_sd_g,
+        **card,
+    }
+    (folder / CARD_FILE).write_text(json.dumps(text, indent=2) + "\n")
+
+
+def load_model(folder: str | Path) -> tuple[FittedModel, dict[str, Any]]:
+    """Read a model's folder.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``model.safetensors`` and ``model.json``.
+
+    Returns
+    -------
+    model : FittedModel
+    card : dict
+        The whole of ``model.json``.
+
+    Raises
+    ------
+    DataError
+        If a file is missing or is not what it should be.
+    """
+    folder = Path(folder)
+    try:
+        card = json.loads((folder / CARD_FILE).read_text())
+        model = FittedModel(
+            network=card["network"],
+            arguments={k: tuple(v) if isinstance(v, list) else v for k, v in card["arguments"].items()},
+            n_samples=card["n_samples"],
+            covariates=tuple(card["covariates"]),
+            covariate_mean=np.array(card["covariate_mean"], dtype=float),
+            covariate_sd=np.array(card["covariate_sd"], dtype=float),
+            target_mean_g=float(card["target_mean_g"]),
+            target_sd_g=float(card["target_sd_g"]),
+            weights=load_file(folder / WEIGHTS_FILE),
+        )
+        model.build()
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = f"'{error.args[0]}' is missing from {CARD_FILE}" if isinstance(error, KeyError) else str(error)
+        raise DataError(
+            f"{folder}: not a saved model ({reason.splitlines()[0]}); "
+            "give a folder that 'lvmass run --save-model' wrote."
+        ) from error
+    return model, card

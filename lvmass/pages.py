@@ -1,0 +1,107 @@
+"""What a chapter shows beside figures: the banner, tables and sentences with computed numbers."""
+
+import html
+from typing import Any
+
+import pandas as pd
+from IPython.display import HTML, Markdown
+
+from lvmass import __version__
+from lvmass.published import PUBLISHED
+from lvmass.study import Study
+
+SIMULATED = (
+    "<strong>Simulated cohort.</strong> The people of this study and their ECGs come out of a simulator; "
+    "its numbers are no clinical evidence."
+)
+OWN = "<strong>Cohort from files.</strong> No person of this study is simulated."
+
+
+def banner(study: Study) -> HTML:
+    """Say what study made the page, and whether its people are simulated."""
+    text = SIMULATED if study.simulated else OWN
+    made = (
+        f"Study <code>{html.escape(study.path.name)}</code> (fingerprint <code>{study.fingerprint}</code>), "
+        f"lvmass {__version__}. Published numbers are labelled as such and come from patients."
+    )
+    return HTML(f'<div class="lvmass-banner">{text} {made}</div>')
+
+
+def table(rows: pd.DataFrame, caption: str, *, digits: int | dict[str, int] = 2) -> HTML:
+    """Show a table with a caption; a missing number is shown as a dash, never as "nan".
+
+    Examples
+    --------
+    >>> "&ndash;" in table(pd.DataFrame({"MAE (g)": [1.234, None]}), "Errors").data
+    True
+    """
+
+    def text(value: Any, places: int) -> str:
+        if value is None or value is pd.NA or value != value:
+            return "&ndash;"
+        return f"{value:.{places}f}" if isinstance(value, float) else html.escape(str(value))
+
+    shown = rows.copy().astype(object)
+    for column in shown.columns:
+        places = digits if isinstance(digits, int) else digits.get(str(column), 2)
+        shown[column] = [text(value, places) for value in rows[column]]
+    body = shown.to_html(index=False, escape=False, border=0, classes="table")
+    return HTML(f'<figure class="lvmass-table"><figcaption>{html.escape(caption)}</figcaption>{body}</figure>')
+
+
+def beside(ours: dict[str, str], caption: str) -> HTML:
+    """Show published numbers beside ours, each labelled; ``ours`` maps keys of ``PUBLISHED`` to our numbers as text."""
+    facts = [PUBLISHED[key] for key in ours]
+    columns = {
+        "": [fact.what for fact in facts],
+        "published (patients)": [str(fact) for fact in facts],
+        "this study file": list(ours.values()),
+        "source": [fact.source for fact in facts],
+    }
+    return table(pd.DataFrame(columns), caption)
+
+
+def error_table(by_fold: pd.DataFrame, pooled: pd.DataFrame) -> pd.DataFrame:
+    """Put ``fold_errors`` and ``pooled_errors`` of everyone side by side, a row a model and training."""
+    rows = []
+    for (model, training), group in pooled[pooled["sex"] == "all"].groupby(["model", "training"], sort=False):
+        row = {"model": model, "training": training}
+        same = (by_fold["model"] == model) & (by_fold["training"] == training) & (by_fold["sex"] == "all")
+        folds, everyone = by_fold[same].set_index("metric"), group.set_index("metric")
+        for metric, name in (("mae_g", "MAE (g)"), ("mape_percent", "MAPE (%)")):
+            row[f"{name}, mean ± SD"] = mean_sd(folds.loc[metric, "mean"], folds.loc[metric, "sd"])
+            row[f"{name}, all folds (95 % interval)"] = with_interval(everyone.loc[metric], digits=2)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def mean_sd(mean: Any, sd: Any, digits: int = 2) -> str:
+    """Write mean ± SD over folds, as the paper does.
+
+    Examples
+    --------
+    >>> mean_sd(14.331, 0.712)
+    '14.33 ± 0.71'
+    """
+    return "too few for folds" if pd.isna(mean) else f"{mean:.{digits}f} ± {sd:.{digits}f}"
+
+
+def say(text: str) -> Markdown:
+    """Show a paragraph in which numbers were filled in by an f-string."""
+    return Markdown(text)
+
+
+def with_interval(row: Any, value: str = "estimate", digits: int = 1, unit: str = "") -> str:
+    """Write an estimate with its 95 % interval, or the reason why there is none.
+
+    Examples
+    --------
+    >>> with_interval(pd.Series({"estimate": 14.31, "ci_low": 13.7, "ci_high": 15.02, "note": ""}), unit=" g")
+    '14.3 g (13.7 to 15.0)'
+    """
+    if pd.isna(row[value]):
+        return str(row["note"])
+    text = f"{row[value]:.{digits}f}{unit}"
+    if pd.isna(row["ci_low"]):
+        return f"{text} ({row['note']})"
+    return f"{text} ({row['ci_low']:.{digits}f} to {row['ci_high']:.{digits}f})"

@@ -1,0 +1,156 @@
+"""One recording in, LVM in grams out: the whole way from the ECG to the estimate, as the book goes it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lvmass.cohort.covariates import covariate_matrix
+from lvmass.cohort.schema import bsa_mosteller_m2, check_person
+from lvmass.ecg.beats import BeatConfig, synchronized_beat
+from lvmass.ecg.intervals import measure_beat
+from lvmass.ecg.quality import check_quality
+from lvmass.ecg.recording import LEADS, Recording
+from lvmass.errors import DataError
+from lvmass.model import load_model
+
+PRETRAINED = Path(__file__).parent / "pretrained"
+"""The model that ships with the package; trained on the simulated cohort."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An estimate of LVM and what it rests on.
+
+    Parameters
+    ----------
+    lvm_g, lvm_low_g, lvm_high_g : float
+        Estimate and its interval, of nominal coverage ``interval_level``.
+    bsa_m2, lvmi_g_m2 : float
+        Body-surface area (Mosteller) and LVM / BSA.
+    lvh_cutoff_g_m2 : float
+        Cut-off for the person's sex.
+    lvh : bool
+        Whether the estimated index is above the cut-off.
+    heart_rate_bpm, pr_interval_ms, qrs_duration_ms, qtc_ms, qrs_axis_deg : float or None
+        Measured on the synchronized beat; None where absent.
+    n_beats : int
+        Beats that the synchronized beat is made of.
+    notes : tuple of str
+        What is worth knowing about this recording, a sentence each.
+    model : dict
+        How the estimate was made: network, training, and whether the training people were simulated.
+    """
+
+    lvm_g: float
+    lvm_low_g: float
+    lvm_high_g: float
+    interval_level: float
+    bsa_m2: float
+    lvmi_g_m2: float
+    lvh_cutoff_g_m2: float
+    lvh_cutoff_source: str
+    lvh: bool
+    heart_rate_bpm: float | None
+    pr_interval_ms: float | None
+    qrs_duration_ms: float | None
+    qtc_ms: float | None
+    qrs_axis_deg: float | None
+    n_beats: int
+    source: str
+    notes: tuple[str, ...]
+    model: dict[str, Any]
+
+
+def predict(
+    recording: Recording,
+    *,
+    sex: str,
+    age_years: float,
+    height_cm: float,
+    weight_kg: float,
+    model_folder: str | Path = PRETRAINED,
+) -> Estimate:
+    """Estimate LVM from a recording.
+
+    Parameters
+    ----------
+    recording : Recording
+        Twelve leads, at least three beats.
+    sex : {"female", "male"}
+    age_years, height_cm, weight_kg : float
+    model_folder : path
+        A saved model; by default the one in the package.
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    DataError
+        If the person cannot be, the recording is unusable, or the folder holds no model.
+
+    Examples
+    --------
+    >>> from pydicom.data import get_testdata_file
+    >>> from lvmass.ecg import read_ecg
+    >>> ecg = read_ecg(get_testdata_file("waveform_ecg.dcm"))
+    >>> estimate = predict(ecg, sex="female", age_years=42, height_cm=160, weight_kg=58)
+    >>> 60 < estimate.lvm_g < 130
+    True
+    """
+    check_person(sex, age_years, height_cm, weight_kg)
+    model, card = load_model(model_folder)
+    if tuple(card["leads"]) != LEADS:
+        raise DataError(f"{model_folder}: the model wants the leads {card['leads']}; this package gives {list(LEADS)}.")
+    quality = check_quality(recording)
+    if not quality.usable:
+        raise DataError(f"{recording.source}: " + " ".join(finding.message for finding in quality.findings))
+    beat = synchronized_beat(recording, BeatConfig(**card["beat"]))
+    measured = measure_beat(beat)
+    person = {
+        "sex": [sex],
+        "age_years": [age_years],
+        "height_cm": [height_cm],
+        "weight_kg": [weight_kg],
+        "qrs_duration_ms": [measured.qrs_duration_ms],
+        "qrs_axis_deg": [measured.qrs_axis_deg],
+        "heart_rate_bpm": [measured.heart_rate_bpm],
+    }
+    lvm_g = float(model.predict_g(beat.waveform_mv[None], covariate_matrix(person, model.covariates))[0])
+    half_width_g = card["interval_half_width_g"][sex]
+    bsa_m2 = float(bsa_mosteller_m2(height_cm, weight_kg))
+    cutoff_g_m2 = card["lvh_cutoff_g_m2"][sex]
+    return Estimate(
+        lvm_g=lvm_g,
+        lvm_low_g=lvm_g - half_width_g,
+        lvm_high_g=lvm_g + half_width_g,
+        interval_level=card["interval_level"],
+        bsa_m2=bsa_m2,
+        lvmi_g_m2=lvm_g / bsa_m2,
+        lvh_cutoff_g_m2=cutoff_g_m2,
+        lvh_cutoff_source=card["lvh_cutoff_source"],
+        lvh=lvm_g / bsa_m2 > cutoff_g_m2,
+        heart_rate_bpm=_or_none(measured.heart_rate_bpm),
+        pr_interval_ms=_or_none(measured.pr_interval_ms),
+        qrs_duration_ms=_or_none(measured.qrs_duration_ms),
+        qtc_ms=_or_none(measured.qtc_ms),
+        qrs_axis_deg=_or_none(measured.qrs_axis_deg),
+        n_beats=beat.n_beats,
+        source=recording.source,
+        notes=tuple(finding.message for finding in quality.findings),
+        model={
+            "network": model.network,
+            "trained_on_simulated_data": card["trained_on_simulated_data"],
+            "not_for_clinical_use": True,
+            **{k: card[k] for k in ("training_people", "out_of_fold_mae_g", "study", "study_fingerprint")},
+            "package_version": card["package_version"],
+        },
+    )
+
+
+def _or_none(value: float) -> float | None:
+    """JSON knows no NaN."""
+    return None if np.isnan(value) else float(value)

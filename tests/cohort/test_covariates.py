@@ -1,0 +1,23 @@
+import numpy as np
+import pandas as pd
+
+from lvmass.cohort.covariates import COVARIATE_GROUPS, covariate_matrix, covariate_names
+
+
+def test_columns_by_hand() -> None:
+    people = pd.DataFrame(
+        {"sex": ["male", "female"], "age_years": [50, 60], "height_cm": [180, 160], "weight_kg": [80, 58],
+         "qrs_duration_ms": [90, np.nan], "qrs_axis_deg": [-90, 30], "heart_rate_bpm": [60, 70]}
+    )  # fmt: skip
+    names = covariate_names(tuple(COVARIATE_GROUPS))
+    table = pd.DataFrame(covariate_matrix(people, names), columns=list(names))
+    assert table["male"].tolist() == [1, 0]
+    assert table["bsa_m2"].round(3).tolist() == [2.0, 1.606]
+    assert table["qrs_axis_sin"].round(6).tolist() == [-1, 0.5]
+    assert table["qrs_axis_cos"].round(6).tolist() == [0, 0.866025]
+    assert table["qrs_axis_abs_deg"].tolist() == [90, 30]
+    assert np.isnan(table["qrs_duration_ms"][1])
+
+
+def test_no_columns() -> None:
+    assert covariate_matrix({"sex": ["male"] * 3}, ()).shape == (3, 0)

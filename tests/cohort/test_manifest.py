@@ -1,0 +1,115 @@
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lvmass.cohort.manifest import FileSource, content_key, load_cohort, patient_groups
+from lvmass.cohort.simulation.cohort import simulate_cohort
+from lvmass.errors import DataError
+
+from .cohort_tables import people
+
+REAL = Path(os.environ.get("LVMASS_REAL_ECG", Path(__file__).parents[3] / "shared" / "data"))
+needs_real_ecgs = pytest.mark.skipif(not (REAL / "ptbxl").is_dir(), reason="real ECGs are not on this machine")
+
+
+def write_cohort(folder: Path, n: int = 3) -> Path:
+    for i, cell in enumerate(people(n)["ecg_path"]):
+        (folder / cell).write_bytes(bytes([i]))
+    people(n).to_csv(folder / "people.csv", index=False)
+    return folder / "people.csv"
+
+
+def test_a_cohort_is_loaded_from_any_folder(tmp_path: Path) -> None:
+    cohort = load_cohort(write_cohort(tmp_path))
+    assert (cohort.name, len(cohort), cohort.simulated) == ("people", 3, False)
+    assert cohort.subjects["ecg_path"].iloc[0] == str((tmp_path / "a.dcm").resolve())
+    assert load_cohort(tmp_path / "people.csv", name="ours").name == "ours"
+    assert len(pickle.loads(pickle.dumps(cohort)).subjects) == 3
+
+
+def test_all_missing_files_are_listed(tmp_path: Path) -> None:
+    table = write_cohort(tmp_path)
+    (tmp_path / "a.dcm").unlink()
+    (tmp_path / "c.dcm").unlink()
+    (tmp_path / "c.dcm").mkdir()
+    with pytest.raises(DataError) as caught:
+        load_cohort(table)
+    assert "2 ECG files are missing" in str(caught.value)
+    assert "row 2, column ecg_path: there is no file 'a.dcm'" in str(caught.value)
+    assert "row 4, column ecg_path: there is no file 'c.dcm'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the file is empty"),
+        (b"\xff\xfe\x00subject", "not text in UTF-8"),
+        (b'a,b\n1,2\n1,2,3\n"', "cannot be read as CSV"),
+        (b"subject_id\n\0\n", "column sex is missing"),
+    ],
+)
+def test_a_hostile_table_is_one_message(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        load_cohort(tmp_path / "t.csv")
+
+
+def test_a_path_that_cannot_be_is_a_missing_file(tmp_path: Path) -> None:
+    write_cohort(tmp_path)
+    table = people().assign(ecg_path=["a" * 5000, "../" * 200 + "b\x01", "/dev/null"])
+    table.to_csv(tmp_path / "people.csv", index=False)
+    with pytest.raises(DataError, match="3 ECG files are missing"):
+        load_cohort(tmp_path / "people.csv")
+
+
+def test_the_key_follows_every_byte(tmp_path: Path) -> None:
+    table = write_cohort(tmp_path)
+    before = content_key(load_cohort(table))
+    assert content_key(load_cohort(table)) == before
+    (tmp_path / "b.dcm").write_bytes(b"other")
+    after = content_key(load_cohort(table))
+    assert after != before
+    text = table.read_text().replace("140", "141")
+    table.write_text(text)
+    assert content_key(load_cohort(table)) not in (before, after)
+
+
+def test_the_key_of_a_simulated_cohort_follows_its_settings() -> None:
+    keys = {
+        content_key(simulate_cohort(5, like=like, seed=seed, noise=noise))
+        for like, seed, noise in [("tw-cvai", 1, 1.0), ("ntuh", 1, 1.0), ("tw-cvai", 2, 1.0), ("tw-cvai", 1, 0.5)]
+    }
+    assert len(keys) == 4
+
+
+def test_groups_join_patients_and_equal_ecgs() -> None:
+    table = pd.DataFrame({"patient_id": list("abcadee")})
+    assert patient_groups(table).tolist() == [0, 1, 2, 0, 3, 4, 4]
+    # b and c carry the same ECG, d and e too
+    groups = patient_groups(table, ["1", "2", "2", "3", "5", "5", "6"])
+    assert groups.tolist() == [0, 1, 1, 0, 2, 2, 2]
+    with pytest.raises(ValueError, match="2 hashes for 7 rows"):
+        patient_groups(table, ["1", "2"])
+
+
+@needs_real_ecgs
+def test_real_duplicates_under_two_patients_share_a_group(tmp_path: Path) -> None:
+    files = [REAL / "ptbxl" / "records500" / "00000" / f"{n:05d}_hr" for n in (145, 463, 1)]
+    table = people().assign(ecg_path=[os.path.relpath(file, tmp_path) for file in files])
+    table.to_csv(tmp_path / "real.csv", index=False)
+    cohort = load_cohort(tmp_path / "real.csv")
+    assert isinstance(cohort.source, FileSource)
+    groups = patient_groups(cohort.subjects, cohort.source.hashes())
+    assert groups.tolist() == [0, 0, 1]
+    signals = [recording.signal_mv for recording in cohort.recordings()]
+    assert np.array_equal(signals[0], signals[1])
+    assert signals[2].shape == (12, 5000)
+
+
+def test_a_row_that_is_not_there() -> None:
+    with pytest.raises(IndexError):
+        simulate_cohort(2, seed=1).recording(2)

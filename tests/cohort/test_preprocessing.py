@@ -1,0 +1,90 @@
+"""From a cohort to beats: everybody is accounted for, whatever the number of processes."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import wfdb
+
+from lvmass.cohort import load_cohort, simulate_cohort
+from lvmass.cohort.preprocessing import preprocess, resample_signal, signals
+from lvmass.ecg.beats import BeatConfig
+from lvmass.ecg.recording import LEADS, Recording
+from lvmass.errors import DataError
+
+
+def test_simulated_cohort() -> None:
+    cohort = simulate_cohort(70, like="tw-cvai", seed=3)
+    beats = preprocess(cohort, BeatConfig())
+    assert len(beats.report) == 70
+    assert beats.waveform_mv.shape == (int(beats.report["usable"].sum()), 12, 400)
+    assert beats.people["subject_id"].tolist() == beats.report.loc[beats.report["usable"], "subject_id"].tolist()
+    assert beats.people["qrs_duration_ms"].between(50, 200).mean() > 0.9
+    parallel = preprocess(cohort, BeatConfig(), workers=2)
+    np.testing.assert_array_equal(beats.waveform_mv, parallel.waveform_mv)
+    pd.testing.assert_frame_equal(beats.people, parallel.people)
+
+
+def write_cohort(folder: Path) -> Path:
+    """Write three people: a usable ECG, a flat one, and a file that is no ECG."""
+    recording = simulate_cohort(1, like="tw-cvai", seed=5).recording(0)
+    for name, signal_mv in (("good", recording.signal_mv), ("flat", np.zeros((12, 5000)))):
+        wfdb.wrsamp(
+            name, fs=500, units=["mV"] * 12, sig_name=list(LEADS), p_signal=signal_mv.T.astype(float),
+            fmt=["16"] * 12, adc_gain=[1000.0] * 12, baseline=[0] * 12, write_dir=str(folder),
+        )  # fmt: skip
+    (folder / "broken.dcm").write_bytes(b"no ECG at all")
+    people = pd.DataFrame(
+        {"subject_id": ["a", "b", "c"], "sex": ["male", "female", "male"], "age_years": 60, "height_cm": 165,
+         "weight_kg": 65, "lvm_g": [120, 95, 110], "qrs_duration_ms": [98, 88, 99],
+         "ecg_path": ["good.hea", "flat.hea", "broken.dcm"]}
+    )  # fmt: skip
+    people.to_csv(folder / "subjects.csv", index=False)
+    return folder / "subjects.csv"
+
+
+def test_unreadable_files_are_reported_not_dropped(tmp_path: Path) -> None:
+    path = write_cohort(tmp_path)
+    cohort = load_cohort(path)
+    beats = preprocess(cohort, BeatConfig())
+    assert beats.people["device_qrs_duration_ms"].tolist() == [98]  # the cart's own value stands beside ours
+    table = beats.report
+    assert table["subject_id"].tolist() == ["a", "b", "c"]
+    assert not table["usable"][1:].any()
+    assert table["reason"].astype(bool).tolist() == [False, True, True]
+    assert table["usable"][0]
+
+
+def test_nobody_usable_is_one_error(tmp_path: Path) -> None:
+    path = write_cohort(tmp_path)
+    table = pd.read_csv(path)
+    table[1:].to_csv(path, index=False)
+    with pytest.raises(DataError, match="no ECG is usable"):
+        preprocess(load_cohort(path), BeatConfig())
+
+
+@pytest.mark.parametrize("rate", [250.0, 500.0, 1000.0])
+def test_resampled_signal_keeps_a_slow_wave(rate: float) -> None:
+    time_s = np.arange(int(10 * rate)) / rate
+    wave = np.sin(2 * np.pi * 1.2 * time_s)
+    resampled = resample_signal(Recording(np.tile(wave, (12, 1)).astype(np.float32), rate), 100.0)
+    expected = np.sin(2 * np.pi * 1.2 * np.arange(1000) / 100)
+    assert resampled.shape == (12, 1000)
+    assert np.abs(resampled[0, 20:-20] - expected[20:-20]).max() < 0.01
+
+
+def test_shorter_recording_is_padded_with_zeros_and_longer_one_cut() -> None:
+    ones = np.ones((12, 3000), np.float32)
+    short = resample_signal(Recording(ones, 500.0), 100.0)
+    assert short.shape == (12, 1000)
+    assert (short[:, 600:] == 0).all()
+    assert resample_signal(Recording(np.ones((12, 8000), np.float32), 500.0), 100.0).shape == (12, 1000)
+
+
+def test_signals_of_chosen_people_in_order() -> None:
+    cohort = simulate_cohort(4, like="tw-cvai", seed=3)
+    ids = tuple(cohort.subjects["subject_id"][[1, 3]])
+    found = signals(cohort, ids, 100.0)
+    assert found.shape == (2, 12, 1000)
+    np.testing.assert_array_equal(found[1], resample_signal(cohort.recording(3), 100.0))

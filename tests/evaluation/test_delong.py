@@ -1,0 +1,190 @@
+"""DeLong against pROC's numbers, published numbers, the plain quadratic form and its invariances."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from scipy import stats
+
+from lvmass.errors import DataError
+from lvmass.evaluation.delong import (
+    auc_interval,
+    delong_covariance,
+    delong_paired,
+    delong_unpaired,
+    delong_variance,
+)
+from lvmass.evaluation.delong_designs import delong_contrast
+
+REFERENCE = Path(os.environ.get("LVMASS_REAL_ECG", Path(__file__).parents[3] / "shared" / "data")) / "delong"
+
+# albumin, total protein, K-G score, outcome of 43 people with ovarian cancer: DeLong 1988, as printed in the
+# SAS/STAT user's guide ("Comparing Receiver Operating Characteristic Curves"), whose output is quoted below
+OVARIAN = np.fromstring(
+    """
+    3.0 5.8 10 0 3.2 6.3 5 1 3.9 6.8 3 1 2.8 4.8 6 0 3.2 5.8 3 1 0.9 4.0 5 0 2.5 5.7 8 0 1.6 5.6 5 1 3.8 5.7 5 1
+    3.7 6.7 6 1 3.2 5.4 4 1 3.8 6.6 6 1 4.1 6.6 5 1 3.6 5.7 5 1 4.3 7.0 4 1 3.6 6.7 4 0 2.3 4.4 6 1 4.2 7.6 4 0
+    4.0 6.6 6 0 3.5 5.8 6 1 3.8 6.8 7 1 3.0 4.7 8 0 4.5 7.4 5 1 3.7 7.4 5 1 3.1 6.6 6 1 4.1 8.2 6 1 4.3 7.0 5 1
+    4.3 6.5 4 1 3.2 5.1 5 1 2.6 4.7 6 1 3.3 6.8 6 0 1.7 4.0 7 0 3.7 6.1 5 1 3.3 6.3 7 1 4.2 7.7 6 1 3.5 6.2 5 1
+    2.9 5.7 9 0 2.1 4.8 7 1 2.8 6.2 8 0 4.0 7.0 7 1 3.3 5.7 6 1 3.7 6.9 5 1 3.6 6.6 5 1
+    """,
+    sep=" ",
+).reshape(43, 4)
+ALBUMIN, PROTEIN, KG, GOOD = OVARIAN[:, 0], OVARIAN[:, 1], 10 - OVARIAN[:, 2], OVARIAN[:, 3] == 1
+
+
+def people(seed: int, n: int = 60, decimals: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Outcome and two correlated scores with ties."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 3 == 0
+    common = rng.normal(size=n) + y
+    return y, (common + rng.normal(size=n)).round(decimals), (common + rng.normal(size=n)).round(decimals)
+
+
+def quadratic(y: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """DeLong 1988 written out: every pair of people with and without the condition."""
+    x, z = scores[:, y], scores[:, ~y]
+    psi = (x[:, :, None] > z[:, None, :]) + 0.5 * (x[:, :, None] == z[:, None, :])
+    return psi.mean(axis=(1, 2)), np.cov(psi.mean(axis=2)) / y.sum() + np.cov(psi.mean(axis=1)) / (~y).sum()
+
+
+@pytest.mark.skipif(not REFERENCE.is_dir(), reason="the DeLong reference tables are not on this machine")
+def test_equals_proc_on_real_ecg_networks() -> None:
+    expected = pd.read_csv(REFERENCE / "code_test_expected.csv")
+    scores = pd.read_csv(REFERENCE / "code_test_scores.csv")
+    assert len(expected) == 36
+    for row in expected.itertuples():
+        y, a, b = (scores[name].to_numpy() for name in (f"y.{row.label}", row.score_a, row.score_b))
+        ours = delong_paired(y, a, b)
+        pairs = {
+            "auc_a": ours.auc_a, "auc_b": ours.auc_b, "var_a": ours.variance_a, "var_b": ours.variance_b,
+            "cov_ab": ours.covariance, "z": ours.z, "p_two_sided": ours.p_value,
+            "diff_ci95_low": ours.ci_low, "diff_ci95_high": ours.ci_high,
+            "auc_a_ci95_low": auc_interval(y, a).ci_low, "auc_a_ci95_high": auc_interval(y, a).ci_high,
+            "auc_b_ci95_low": auc_interval(y, b).ci_low, "auc_b_ci95_high": auc_interval(y, b).ci_high,
+        }  # fmt: skip
+        for name, value in pairs.items():
+            assert_allclose(value, getattr(row, name), rtol=1e-10, atol=0, err_msg=f"{row.Index} {name}")
+
+
+def test_equals_the_published_ovarian_example() -> None:
+    for score, auc, se in ((ALBUMIN, 0.7366, 0.0927), (KG, 0.7258, 0.1028), (PROTEIN, 0.6478, 0.1000)):
+        ours, variance = delong_variance(GOOD, score)
+        assert (round(ours, 4), round(variance**0.5, 4)) == (auc, se)
+    contrast = delong_contrast(GOOD, [KG, ALBUMIN, PROTEIN])
+    assert (round(contrast.chi_square, 4), contrast.df, round(contrast.p_value, 4)) == (2.5340, 2, 0.2817)
+    result = delong_paired(GOOD, ALBUMIN, KG)
+    assert (round(result.difference, 4), round(result.standard_error, 4)) == (0.0108, 0.0953)
+    assert (round(result.ci_low, 4), round(result.ci_high, 4), round(result.p_value, 4)) == (-0.1761, 0.1976, 0.9102)
+    result = delong_paired(GOOD, PROTEIN, KG)
+    assert (round(result.ci_low, 4), round(result.ci_high, 4), round(result.p_value, 4)) == (-0.2830, 0.1271, 0.4561)
+
+
+def test_hand_worked() -> None:
+    # with: 2, 4; without: 1, 3. Placements 1/2, 1 and 1/2... area 3/4, S10 = S01 = 1/8, variance 1/16 + 1/16
+    assert delong_variance([0, 0, 1, 1], [1, 3, 2, 4]) == (0.75, 0.125)
+    # every score the same: the area is 1/2 without spread
+    assert delong_variance([0, 0, 1, 1], [5, 5, 5, 5]) == (0.5, 0.0)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(6, 40), st.integers(0, 2))
+@settings(max_examples=60, deadline=None)
+def test_equals_the_quadratic_form(seed: int, n: int, decimals: int) -> None:
+    y, a, b = people(seed, n, decimals)
+    aucs, covariance = delong_covariance(y, [a, b])
+    expected_aucs, expected = quadratic(y, np.stack([a, b]))
+    assert_allclose(aucs, expected_aucs, rtol=1e-13)
+    assert_allclose(covariance, expected, rtol=1e-10, atol=1e-15)
+
+
+def test_unpaired_follows_welch() -> None:
+    y, a, b = people(1, 80)
+    half, rest = np.arange(80) < 50, np.arange(80) >= 50
+    result = delong_unpaired(y[half], a[half], y[rest], b[rest])
+    (auc_a, va), (auc_b, vb) = delong_variance(y[half], a[half]), delong_variance(y[rest], b[rest])
+    df = (va + vb) ** 2 / (va**2 / 49 + vb**2 / 29)
+    z = (auc_a - auc_b) / (va + vb) ** 0.5
+    assert result.df is not None
+    assert result.p_value_normal is not None
+    assert_allclose([result.z, result.df], [z, df], rtol=1e-12)
+    assert_allclose(result.p_value, 2 * stats.t.sf(abs(z), df), rtol=1e-12)
+    assert_allclose(result.p_value_normal, 2 * stats.norm.sf(abs(z)), rtol=1e-12)
+    assert result.covariance == 0
+    assert (result.ci_low > 0 or result.ci_high < 0) == (result.p_value < 0.05)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_invariances(seed: int) -> None:
+    y, a, b = people(seed)
+    result = delong_paired(y, a, b)
+    # what a network says in grams or as their logarithm is the same ranking
+    transformed = delong_paired(y, np.exp(a / 3), 5 * b - 2)
+    assert transformed == result
+    swapped = delong_paired(y, b, a)
+    assert (swapped.z, swapped.p_value, swapped.difference) == (-result.z, result.p_value, -result.difference)
+    relabelled = delong_paired(~y, a, b)
+    assert_allclose(relabelled.auc_a, 1 - result.auc_a, rtol=1e-12)
+    assert_allclose((relabelled.z, relabelled.variance_a), (-result.z, result.variance_a), rtol=1e-9, atol=1e-12)
+    negated = delong_paired(y, -a, -b)
+    assert_allclose((negated.auc_a, negated.z), (1 - result.auc_a, -result.z), rtol=1e-9, atol=1e-12)
+    order = np.random.default_rng(seed).permutation(y.size)
+    assert_allclose(delong_paired(y[order], a[order], b[order]).z, result.z, rtol=1e-9, atol=1e-12)
+    contrast = delong_contrast(y, [a, b])
+    assert_allclose(contrast.chi_square, result.z**2, rtol=1e-8, atol=1e-12)
+
+
+def test_degenerate_cases() -> None:
+    y = np.array([0, 0, 0, 1, 1])
+    perfect, constant = np.array([1, 2, 3, 4, 5.0]), np.ones(5)
+    same = delong_paired(y, perfect, perfect**2)
+    assert (same.auc_a, same.z, same.p_value) == (1.0, 0.0, 1.0)
+    assert delong_unpaired(y, perfect, y, perfect).p_value == 1.0
+    assert delong_contrast(y, [perfect, perfect]) == (0.0, 0, 1.0)
+    assert auc_interval(y, perfect) == (1.0, 1.0, 1.0)
+    with pytest.raises(DataError, match="no logit interval"):
+        auc_interval(y, perfect, method="logit")
+    with pytest.raises(DataError, match="no DeLong test"):
+        delong_paired(y, perfect, constant)
+    for classes in (np.zeros(5), np.ones(5), np.array([0, 0, 0, 0, 1])):
+        with pytest.raises(DataError, match=r"of 5 people have the condition"):
+            delong_variance(classes, perfect)
+    with pytest.raises(DataError, match="missing or infinite"):
+        delong_variance(y, [1, 2, np.nan, 4, 5])
+    with pytest.raises(DataError, match="0 and 1"):
+        delong_variance([0, 1, 2, 1, 0], perfect)
+    with pytest.raises(DataError, match="one score a person"):
+        delong_variance(y, perfect[:4])
+
+
+def test_result_is_frozen_and_has_a_table() -> None:
+    result = delong_paired(*people(0))
+    with pytest.raises(AttributeError):
+        result.z = 0.0  # type: ignore[misc]
+    assert result.summary()["z"].tolist() == [result.z]
+
+
+def test_rejects_and_covers_as_often_as_it_says() -> None:
+    # benchmarks/delong_simulation.py has more of this; the rates have a standard error of 0.005 of their own
+    rng, rejected, covered = np.random.default_rng(0), 0, 0
+    y = np.arange(300) < 75
+    for _ in range(2000):
+        common = rng.normal(size=300)
+        null_a, null_b = (0.7 * common + 0.7141 * rng.normal(size=300) + 0.95 * y for _ in "ab")
+        rejected += delong_paired(y, null_a, null_b).p_value < 0.05
+        good = rng.normal(size=300) + np.sqrt(2) * stats.norm.ppf(0.95) * y
+        _, low, high = auc_interval(y, good, method="logit")
+        covered += low <= 0.95 <= high
+    assert 0.04 <= rejected / 2000 <= 0.06
+    assert 0.93 <= covered / 2000 <= 0.97
+
+
+def test_a_million_people_take_a_second() -> None:
+    # a generous bound against a quadratic slip; benchmarks/delong_speed.py measures
+    y, a, b = people(0, 1_000_000, 9)
+    assert 0.5 < delong_paired(y, a, b).auc_a < 1

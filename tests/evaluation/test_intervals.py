@@ -1,0 +1,54 @@
+"""Conformal intervals: the rank they rest on, coverage by sex, and strata too small."""
+
+import numpy as np
+import pandas as pd
+from numpy.testing import assert_allclose
+
+from lvmass.evaluation.intervals import conformal_intervals, coverage_table, interval_half_widths
+from lvmass.evaluation.subgroups import subgroup_levels
+from lvmass.evaluation.tables import example_predictions
+
+from .rows import find
+
+NO_GROUPS = subgroup_levels(pd.DataFrame({"subject_id": []}))
+
+
+def test_half_width_is_the_conformal_rank() -> None:
+    # ⌈(n + 1) · 0.9⌉-th smallest absolute error: of 9 the 9th, of 19 the 18th, of 100 the 91st; of 8 none
+    for n, rank in ((9, 9), (19, 18), (100, 91)):
+        people = pd.DataFrame({"sex": "female", "lvm_g": 100.0, "predicted_lvm_g": 100 + np.arange(1.0, n + 1)})
+        assert interval_half_widths(people) == {"female": float(rank)}
+    assert interval_half_widths(people.head(8)) == {}
+
+
+def test_coverage_by_sex() -> None:
+    # women's errors are twice as large: one width for both sexes would fail them
+    table = example_predictions(1500).query("model == 'net' and training == 'pooled'")
+    error = table["predicted_lvm_g"] - table["lvm_g"]
+    table = table.assign(predicted_lvm_g=table["lvm_g"] + error * np.where(table["sex"] == "female", 2.0, 1.0))
+    coverage = coverage_table(conformal_intervals(table, "dev"), NO_GROUPS)
+    for sex in ("female", "male"):
+        row = find(coverage, cohort="dev", group=sex)
+        assert 0.88 <= row["coverage"] <= 0.92
+        assert row["ci_low"] < 0.9 < row["ci_high"]
+        assert 0.86 <= find(coverage, cohort="ext", group=sex)["coverage"] <= 0.94
+    widths = {sex: find(coverage, cohort="dev", group=sex)["mean_width_g"] for sex in ("female", "male")}
+    assert_allclose(widths["female"] / widths["male"], 2, rtol=0.15)
+
+
+def test_shift_is_seen() -> None:
+    table = example_predictions(500).query("model == 'net' and training == 'pooled'")
+    moved = table.assign(predicted_lvm_g=table["predicted_lvm_g"] + 20 * (table["cohort"] == "ext"))
+    coverage = coverage_table(conformal_intervals(moved, "dev"), NO_GROUPS)
+    assert find(coverage, cohort="ext", group="male")["coverage"] < 0.8
+
+
+def test_too_few_people_get_no_interval_but_a_reason() -> None:
+    tiny = example_predictions(20)
+    intervals = conformal_intervals(tiny, "dev")
+    assert intervals.loc[intervals["sex"] == "female", "lower_g"].isna().all()
+    table = coverage_table(intervals, NO_GROUPS)
+    assert set(table["note"]) == {"too small a group"}
+    some = example_predictions(60).query("cohort == 'ext' or sex == 'male'")
+    row = find(coverage_table(conformal_intervals(some, "dev"), NO_GROUPS), cohort="ext", group="female")
+    assert row["note"] == "too few to learn an interval"

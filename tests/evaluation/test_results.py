@@ -1,0 +1,138 @@
+"""Subgroups and the one call that makes every table, on ordinary, tiny and odd studies."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from statsmodels.stats.oneway import anova_oneway
+
+from lvmass.errors import DataError
+from lvmass.evaluation.results import development_cohort, evaluate, fold_comparisons, write_results
+from lvmass.evaluation.subgroups import subgroup_errors, subgroup_interactions, subgroup_levels
+from lvmass.evaluation.tables import example_predictions
+
+from .rows import find
+
+TABLE = example_predictions(300)
+
+
+def subjects(table: pd.DataFrame) -> pd.DataFrame:
+    """Made-up covariates; age is missing for the first person."""
+    people = table.drop_duplicates(["cohort", "subject_id"])[["cohort", "subject_id"]]
+    rng = np.random.default_rng(0)
+    people = people.assign(
+        age_years=rng.uniform(30, 85, len(people)), height_cm=rng.normal(163, 8, len(people)),
+        weight_kg=rng.normal(66, 11, len(people)), qrs_duration_ms=rng.normal(95, 12, len(people)),
+        atrial_fibrillation=rng.random(len(people)) < 0.02,
+    )  # fmt: skip
+    people.loc[people.index[0], "age_years"] = np.nan
+    return people
+
+
+def criteria(table: pd.DataFrame) -> pd.DataFrame:
+    people = table.drop_duplicates(["cohort", "subject_id"])
+    value = people["lvm_g"] / 60 + np.random.default_rng(1).normal(size=len(people))
+    return people[["cohort", "subject_id"]].assign(criterion="cornell_voltage_mv", value=value, positive=value > 3)
+
+
+def test_subgroups() -> None:
+    levels = subgroup_levels(subjects(TABLE))
+    assert sorted(levels["variable"].unique()) == ["age_years", "atrial_fibrillation", "bmi_kg_m2", "qrs_duration_ms"]
+    assert set(levels.loc[levels["variable"] == "age_years", "group"]) == {"< 50", "50 to < 65", "≥ 65"}
+    assert (levels["variable"] == "age_years").sum() == 599
+    table = subgroup_errors(TABLE, levels)
+    assert find(table, variable="atrial_fibrillation", group="yes", sex="all")["note"] == "too small a group"
+    old = find(table, variable="age_years", group="≥ 65", sex="male", metric="bias_g", model="net", cohort="dev")
+    men = TABLE.query("cohort == 'dev' and model == 'net' and training == 'pooled' and sex == 'male'")
+    member = levels.query("variable == 'age_years' and group == '≥ 65' and cohort == 'dev'")["subject_id"]
+    men = men[men["subject_id"].isin(member)]
+    assert_allclose(old["estimate"], (men["predicted_lvm_g"] - men["lvm_g"]).mean())
+    with pytest.raises(DataError, match="every subject once"):
+        subgroup_levels(pd.concat([subjects(TABLE)] * 2))
+
+
+def test_interaction_equals_welch_anova_by_statsmodels() -> None:
+    levels = subgroup_levels(subjects(TABLE))
+    row = find(subgroup_interactions(TABLE, levels), variable="age_years", sex="all", metric="mae_g", cohort="dev")
+    fit = TABLE.query("cohort == 'dev' and model == 'net' and training == 'pooled'")
+    joined = fit.merge(levels.query("variable == 'age_years'"), on=["cohort", "subject_id"])
+    error = (joined["predicted_lvm_g"] - joined["lvm_g"]).abs().to_numpy(float)
+    groups = [error[(joined["group"] == group).to_numpy()] for group in joined["group"].unique()]
+    welch = anova_oneway(groups, use_var="unequal", welch_correction=True)
+    assert (row["n_groups"], row["note"]) == (3, "")
+    assert_allclose(row["p_value"], welch.pvalue, rtol=1e-6)
+    assert row["p_holm"] >= row["p_value"]
+
+
+def test_fold_comparisons() -> None:
+    row = find(fold_comparisons(TABLE, "net"), training="pooled")
+    assert row["n_folds"] == 5
+    assert abs(row["t_corrected"]) == pytest.approx(abs(row["t_naive"]) * np.sqrt((1 / 5) / (1 / 5 + 1 / 4)))
+
+
+def all_tables(n: int) -> dict[str, pd.DataFrame]:
+    """Every table of a made-up study with all that a study can have."""
+    table = example_predictions(n)
+    return evaluate(table, "net", subjects=subjects(table), criteria=criteria(table), n_resamples=99)
+
+
+@pytest.fixture(scope="module")
+def ordinary() -> dict[str, pd.DataFrame]:
+    return all_tables(150)
+
+
+@pytest.mark.parametrize("n", [10, 40, 150])
+def test_everything_at_once_without_a_nan(n: int, ordinary: dict[str, pd.DataFrame], tmp_path: Path) -> None:
+    tables = ordinary if n == 150 else all_tables(n)
+    assert len(tables) == 24
+    for name, result in tables.items():
+        assert not result.empty, name
+        assert "nan" not in result.to_string().lower(), name
+        if n == 150 and "note" in result.columns and name != "errors_by_fold":
+            assert (result["note"] == "").any(), name
+    paths = write_results(tables, tmp_path)
+    assert len(paths) == 2 * len(tables)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in paths)
+    for name, result in tables.items():
+        contents = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))
+        assert list(contents["units"]) == list(result.columns)
+        assert len(contents["rows"]) == len(result)
+        assert "nan" not in (tmp_path / f"{name}.csv").read_text(encoding="utf-8").lower()
+
+
+def test_results_are_the_same_every_time(tmp_path: Path) -> None:
+    tables = [all_tables(20) for _ in range(2)]
+    first, second = (write_results(t, tmp_path / str(k)) for k, t in enumerate(tables))
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_units_in_the_files(ordinary: dict[str, pd.DataFrame], tmp_path: Path) -> None:
+    write_results(ordinary, tmp_path)
+    units = {
+        name: json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))["units"]
+        for name in ("errors", "error_differences", "agreement", "c_statistics")
+    }
+    assert units["errors"]["estimate"] == "see column unit"
+    assert units["error_differences"]["ci_low"] == "g"
+    assert units["error_differences"]["p_value"] == "1"
+    assert units["agreement"]["bias_g"] == "g"
+    assert units["c_statistics"]["auc"] == "1"
+
+
+def test_odd_studies() -> None:
+    some = example_predictions(60)
+    only_men = some[(some["sex"] == "male") & (some["cohort"] == "dev")]
+    tables = evaluate(only_men, "net", n_resamples=99)
+    assert "nan" not in "".join(t.to_string() for t in tables.values()).lower()
+    with pytest.raises(DataError, match="One cohort of the predictions must have folds; here none has"):
+        development_cohort(TABLE[TABLE["cohort"] == "ext"])
+    with pytest.raises(DataError, match="no predictions of the reference model elvmass-net"):
+        evaluate(TABLE)
+    # floors: one number for everyone, or for each sex, must not stop the rest
+    flat = some[some["model"] == "body"].assign(model="flat", predicted_lvm_g=112.0)
+    with_flat = evaluate(pd.concat([some, flat]), "net", n_resamples=99)
+    row = find(with_flat["c_statistics"], model="flat", sex="all", score="grams")
+    assert row["auc"] == 0.5

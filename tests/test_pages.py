@@ -1,0 +1,45 @@
+import numpy as np
+import pandas as pd
+
+from lvmass.pages import banner, beside, error_table, table, with_interval
+from lvmass.study import Study
+
+
+def test_banner_names_study_and_says_simulated(tiny_study: Study) -> None:
+    text = banner(tiny_study).data
+    assert "Simulated cohort." in text
+    assert "tiny.toml" in text
+    assert tiny_study.fingerprint in text
+
+
+def test_missing_numbers_are_dashes() -> None:
+    rows = pd.DataFrame(
+        {"a": [np.nan, 1.25], "b": [None, "x"], "c": pd.array([None, 2.5], dtype="Float64"), "d": [pd.NaT, 1]}
+    )
+    text = table(rows, "Caption").data
+    assert "nan" not in text.lower()
+    assert "<NA>" not in text
+    assert text.count("&ndash;") == 4
+
+
+def test_cells_are_escaped() -> None:
+    assert "<b>" not in table(pd.DataFrame({"a": ["<b>bold</b>"]}), "<b>").data
+
+
+def test_published_stands_beside_ours_with_its_source() -> None:
+    text = beside({"mae_g": "15.0 g"}, "Caption").data
+    for word in ("14.33 ± 0.71 g", "15.0 g", "published (patients)", "medRxiv"):
+        assert word in text
+
+
+def test_interval_or_the_reason_why_there_is_none() -> None:
+    assert with_interval({"estimate": None, "note": "too few people"}) == "too few people"
+    assert with_interval({"estimate": 1.0, "ci_low": None, "note": "few"}, digits=0) == "1 (few)"
+
+
+def test_error_table_has_a_row_a_line(tiny_study: Study) -> None:
+    from lvmass.evaluation import fold_errors, pooled_errors
+
+    predictions = tiny_study.predictions()
+    found = error_table(fold_errors(predictions), pooled_errors(predictions, n_resamples=200))
+    assert found[["model", "training"]].drop_duplicates().shape[0] == len(found) == 7

@@ -1,0 +1,158 @@
+"""The tiny study runs through every stage and keeps its contracts."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lvmass.cohort.preprocessing import Beats
+from lvmass.config import FoldsConfig
+from lvmass.errors import DataError
+from lvmass.evaluation.tables import check_predictions
+from lvmass.model import load_model
+from lvmass.study import Study, assign_folds, fit_stage
+
+COLUMNS = ["subject_id", "sex", "model", "training", "cohort", "fold", "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh"]
+
+
+def test_predictions_are_out_of_fold_for_everybody_once(tiny_study: Study) -> None:
+    predictions = check_predictions(tiny_study.predictions())
+    assert list(predictions.columns) == COLUMNS
+    people = tiny_study.beats().people
+    folds = tiny_study.folds().set_index("subject_id")["fold"]
+    for _, rows in predictions.groupby(["model", "training"]):
+        assert sorted(rows["subject_id"]) == sorted(people["subject_id"])
+        assert (rows.set_index("subject_id")["fold"] == folds.loc[rows["subject_id"]]).all()
+
+
+def test_external_predictions_are_the_mean_of_fold_models(tiny_study: Study) -> None:
+    external = check_predictions(tiny_study.external())
+    assert set(external["fold"]) == {-1}
+    assert set(external.groupby(["model", "training"])["subject_id"].nunique()) == {
+        len(tiny_study.beats("external").people)
+    }
+    floor = external[external["model"] == "sex-median"]
+    medians = [
+        fit.predictor.predict_g(np.empty((2, 0)), np.array([[0.0], [1.0]]))
+        for fit in tiny_study.fits("sex-median", "pooled")
+    ]
+    expected = floor["sex"].map(dict(zip(("female", "male"), np.mean(medians, axis=0), strict=True)))
+    np.testing.assert_allclose(floor["predicted_lvm_g"], expected)
+
+
+def test_lvh_is_mass_index_above_the_cutoff(tiny_study: Study) -> None:
+    predictions = tiny_study.predictions()
+    above = predictions["lvm_g"] / predictions["bsa_m2"] > predictions["sex"].map({"male": 80.0, "female": 65.0})
+    assert (predictions["lvh"] == above).all()
+
+
+def test_test_fold_never_influences_its_own_model(tiny_study: Study) -> None:
+    """Poison the test fold's masses and waveforms: the model of that fold must stay the same."""
+    settings = tiny_study._fit_settings("elvmass-net", "pooled")[0]
+    beats = tiny_study.beats()
+    test = assign_folds(beats, tiny_study.config.folds) == settings.fold
+
+    class Poisoned:
+        """A store whose beats are poisoned in the test fold, but whose folds are the same."""
+
+        def __call__(self, *_: object) -> Beats:
+            people = beats.people.assign(lvm_g=beats.people["lvm_g"] + 1e-7 * test)
+            waveform_mv = np.where(test[:, None, None], 50.0, beats.waveform_mv).astype(np.float32)
+            return Beats(waveform_mv, beats.time_ms, people, beats.criteria, beats.report)
+
+    clean = tiny_study.fits("elvmass-net", "pooled")[0].predictor
+    poisoned = fit_stage(settings, store=Poisoned(), key="").predictor  # type: ignore[arg-type]
+    for name, value in clean.weights.items():  # type: ignore[attr-defined]
+        np.testing.assert_array_equal(value, poisoned.weights[name])  # type: ignore[attr-defined]
+
+
+def test_sex_specific_models_see_one_sex(tiny_study: Study) -> None:
+    people = tiny_study.beats().people.set_index("subject_id")
+    for settings, fit in zip(
+        tiny_study._fit_settings("elvmass-net", "sex-specific"),
+        tiny_study.fits("elvmass-net", "sex-specific"),
+        strict=True,
+    ):
+        assert set(people.loc[list(fit.subject_id), "sex"]) == {settings.sex}
+
+
+def toy_beats(patient_id: list[str], ecg_hash: list[str]) -> Beats:
+    n = len(patient_id)
+    people = pd.DataFrame(
+        {"subject_id": [str(i) for i in range(n)], "patient_id": patient_id, "sex": ["male", "female"] * (n // 2),
+         "lvm_g": np.random.default_rng(0).normal(110, 25, n)}
+    )  # fmt: skip
+    report = pd.DataFrame({"usable": True, "ecg_hash": ecg_hash})
+    return Beats(np.zeros((n, 12, 400), np.float32), np.zeros(400), people, pd.DataFrame(), report)
+
+
+def test_one_patient_and_one_ecg_never_straddle_folds() -> None:
+    n = 240
+    patient_id = [f"p{i // 4}" for i in range(n)]
+    ecg_hash = [f"h{i}" for i in range(n)]
+    ecg_hash[7] = ecg_hash[150]  # one recording under two patients' names
+    folds = pd.Series(assign_folds(toy_beats(patient_id, ecg_hash), FoldsConfig(n=5)))
+    assert all(len(set(of_patient)) == 1 for _, of_patient in folds.groupby(patient_id))
+    assert folds[7] == folds[150]
+    assert set(folds) == {1, 2, 3, 4, 5}
+
+
+def test_too_few_people_for_the_folds_is_one_sentence() -> None:
+    ids = [str(i) for i in range(20)]
+    with pytest.raises(DataError, match="use fewer folds or more people"):
+        assign_folds(toy_beats(ids, ids), FoldsConfig(n=5))
+
+
+def test_saliency_is_of_out_of_fold_people(tiny_study: Study) -> None:
+    saliency = tiny_study.saliency()
+    folds = tiny_study.folds().set_index("subject_id")["fold"]
+    assert saliency.grams.shape == saliency.inputs_mv.shape == (len(saliency.people), 12, 400)
+    assert (saliency.people["fold"].to_numpy() == folds.loc[saliency.people["subject_id"]].to_numpy()).all()
+    assert set(saliency.people["sex"]) == {"female", "male"}
+
+
+def test_finished_study_recomputes_nothing(tiny_study: Study) -> None:
+    again = Study.from_toml(tiny_study.path)
+    outputs = sorted(again.store.folder.rglob("output.pkl"))
+    times = [path.stat().st_mtime_ns for path in outputs]
+    again.run()
+    assert sorted(again.store.folder.rglob("output.pkl")) == outputs
+    assert [path.stat().st_mtime_ns for path in outputs] == times
+
+
+def test_another_number_recomputes_only_what_uses_it(tiny_study: Study, tmp_path: Path) -> None:
+    text = tiny_study.path.read_text()
+    path = tiny_study.path.with_name("edited.toml")
+    path.write_text(text.replace("filters = [16, 32, 16]", "filters = [16, 24, 16]").replace("Simulated", "Invented"))
+    edited = Study.from_toml(path)
+    missing = [
+        (model, training)
+        for model, training in edited._lines()
+        if not all(edited.store.has(fit_stage, fit) for fit in edited._fit_settings(model, training))
+    ]
+    assert missing == [("fcn", "pooled")]
+    path.write_text(text + "\n[lvh]\nmale_g_m2 = 70\n")  # a cut-off moves labels, not fits
+    edited = Study.from_toml(path)
+    assert all(edited.store.has(fit_stage, fit) for line in edited._lines() for fit in edited._fit_settings(*line))
+
+
+def test_saved_model_predicts_with_intervals(tiny_study: Study, tmp_path: Path) -> None:
+    tiny_study.save_model(tmp_path / "model")
+    model, card = load_model(tmp_path / "model")
+    beats = tiny_study.beats()
+    assert card["trained_on_simulated_data"] is True
+    assert set(card["interval_half_width_g"]) == {"female", "male"}
+    assert min(card["interval_half_width_g"].values()) > 5
+    covariates = np.full((2, len(model.covariates)), np.nan)
+    assert np.isfinite(model.predict_g(beats.waveform_mv[:2], covariates)).all()
+
+
+def test_floor_cannot_be_saved(tiny_study: Study, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no network on beats called 'demographics'"):
+        tiny_study.save_model(tmp_path, model="demographics")
+
+
+def test_unknown_cohort(tiny_study: Study) -> None:
+    with pytest.raises(DataError, match="has no cohort 'third'"):
+        tiny_study.cohort("third")
