@@ -20,7 +20,7 @@ from lvmass.ecg.recording import Beat
 NAN = float("nan")
 
 # QRS: smoothing, share of the top speed and time below it, and how many times the noise is let pass
-_QRS_SMOOTH_HZ = 40.0
+_QRS_SMOOTH_HZ = 32.0
 _ONSET_SHARE, _ONSET_QUIET_MS = 0.02, 8.0
 _OFFSET_SHARE, _OFFSET_QUIET_MS = 0.045, 16.0
 _NOISE_FACTOR = 2.5
@@ -28,13 +28,13 @@ _QRS_HALF_MS = (180.0, 190.0)  # farthest onset and offset from R
 _PACING_RATIO = 1.2
 _PACING_BLANK_MS = 10.0
 
-_P_SMOOTH_HZ, _P_ONSET_SHARE, _P_OFFSET_SHARE = 20.0, 0.3, 0.4
+_P_SMOOTH_HZ, _P_ONSET_SHARE, _P_OFFSET_SHARE = 16.0, 0.3, 0.4
 _P_HALF_MS = 80.0
 _P_STEEP = 0.6
-_MIN_P_MV, _MIN_P_SNR = 0.016, 1.7
-_IRREGULAR_RR, _MIN_P_SNR_IRREGULAR = 0.09, 4.0
+_MIN_P_MV, _MIN_P_SNR = 0.016, 2.0
+_IRREGULAR_RR, _MIN_P_SNR_IRREGULAR = 0.09, 4.5
 
-_T_SMOOTH_HZ, _T_SHARE = 12.0, 0.25
+_T_SMOOTH_HZ, _T_SHARE = 10.0, 0.25
 _MIN_T_MV, _MIN_T_SNR = 0.03, 2.0
 _ST_MS = 60.0
 _PR_MS = 180.0  # room left for the next beat's P wave and QRS onset
@@ -101,7 +101,7 @@ def delineate(beat: Beat) -> Fiducials:
 
 
 def isoelectric_level(waves: NDArray[np.floating], onset: float, rate_hz: float) -> NDArray[np.floating]:
-    """Level of each lead in the 10 ms before the QRS onset, from which amplitudes are measured.
+    """Level of each lead in the 5 ms before the QRS onset, from which amplitudes are measured.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def isoelectric_level(waves: NDArray[np.floating], onset: float, rate_hz: float)
         In the unit of ``waves``.
     """
     stop = max(0, round(onset))
-    return waves[:, max(0, stop - round(0.010 * rate_hz)) : stop + 1].mean(axis=1, keepdims=True)
+    return waves[:, max(0, stop - round(0.005 * rate_hz)) : stop + 1].mean(axis=1, keepdims=True)
 
 
 def qrs_bounds(waves: NDArray[np.floating], r_sample: int, rate_hz: float) -> tuple[float, float]:

@@ -14,11 +14,12 @@ def _gain(n_padded: int, sampling_rate_hz: float, low_hz: float, high_hz: float,
     """Squared magnitude of analogue Butterworth high- and low-pass filters at the FFT's frequencies."""
     frequency_hz = fft.rfftfreq(n_padded, 1.0 / sampling_rate_hz)
     gain = np.ones_like(frequency_hz)
+    at_edge = np.sqrt(2.0) - 1.0  # 1 / (1 + at_edge) is -3 dB
     if low_hz > 0:
-        ratio = (frequency_hz / low_hz) ** (2 * order)
+        ratio = (frequency_hz / low_hz) ** (2 * order) / at_edge
         gain *= ratio / (1.0 + ratio)
     if high_hz < np.inf:
-        gain /= 1.0 + (frequency_hz / high_hz) ** (2 * order)
+        gain /= 1.0 + at_edge * (frequency_hz / high_hz) ** (2 * order)
     return gain.astype(np.float32)
 
 
@@ -31,8 +32,9 @@ def zero_phase_bandpass(
 ) -> NDArray[np.float32]:
     r"""Filter without moving a wave in time.
 
-    The gain is that of a Butterworth filter run forwards and backwards,
-    :math:`|H(f)|^2 = \frac{(f/f_l)^{2n}}{1+(f/f_l)^{2n}} \cdot \frac{1}{1+(f/f_h)^{2n}}`
+    The gain is that of a Butterworth high- and low-pass filter of order n run forwards and backwards,
+    :math:`\frac{(f/f_l)^{2n}}{1+(f/f_l)^{2n}} \cdot \frac{1}{1+(f/f_h)^{2n}}` with corners :math:`f_l, f_h` set so that
+    the gain is -3 dB at the stated frequencies, which is how the bandwidth of an ECG is stated
     (Oppenheim & Schafer, Discrete-Time Signal Processing), applied to the spectrum. The analogue formula is used on
     purpose: a digital design warps near the Nyquist frequency, so that 250 Hz and 1000 Hz recordings of one
     heart would be filtered differently. Ends are extended by odd reflection.
@@ -44,7 +46,7 @@ def zero_phase_bandpass(
     sampling_rate_hz : float
         Samples per second.
     low_hz, high_hz : float
-        Frequencies of half amplitude; 0 and inf switch a side off.
+        Frequencies at which 71 % of the amplitude (-3 dB) is left; 0 and inf switch a side off.
     order : int
         Order of the Butterworth filter.
 

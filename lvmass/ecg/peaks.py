@@ -27,7 +27,7 @@ _LEAD_BEAT_PERCENTILE, _BEAT_PERCENTILE = 70, 60  # of the highest slope in each
 _THRESHOLD = 0.3  # of the way from the noise level to the typical beat
 _REFRACTORY_S = 0.25  # 240 beats a minute
 _T_WAVE_S = 0.36
-_POSITION_BAND_HZ = (1.0, 40.0)
+_POSITION_BAND_HZ = (1.0, 32.0)
 _POSITION_WINDOW_S = 0.06
 _TINY = float(np.finfo(np.float32).tiny)
 

@@ -223,7 +223,7 @@ def delong_paired(y_true: ArrayLike, score_a: ArrayLike, score_b: ArrayLike, lev
     (0.222, 0.371)
     """
     aucs, with_it, without = components(y_true, [np.asarray(score_a), np.asarray(score_b)])
-    # the spread of the differences: var A + var B - 2 cov without its cancellation, exactly 0 for equal scores
+    # var A + var B - 2 cov without its cancellation: exactly 0 for equal scores
     variance = _spread(with_it[:1] - with_it[1:], without[:1] - without[1:])
     return result_of(aucs, _spread(with_it, without), float(variance[0, 0]), level)
 
@@ -233,8 +233,8 @@ def delong_unpaired(
 ) -> DelongResult:
     """Compare areas of two *different* groups of people: ``(A - B) / sqrt(var A + var B)``.
 
-    ``p_value`` and the interval use Student's t with Welch–Satterthwaite degrees of freedom, as R's pROC does:
-    with few people the variances are themselves estimates. Input and errors as `delong_covariance`.
+    ``p_value`` and the interval use Student's t with Welch–Satterthwaite degrees of freedom, as R's pROC does: the
+    normal form (``p_value_normal``) rejects a little more often than it says. Input and errors: `delong_covariance`.
 
     Examples
     --------

@@ -10,19 +10,17 @@ import numpy as np
 import pandas as pd
 
 from lvmass.errors import DataError
-from lvmass.evaluation import (
-    agreement,
-    calibration,
-    comparisons,
-    curves,
-    decision,
-    differences,
-    errors,
-    intervals,
-    probability,
-    subgroups,
-)
-from lvmass.evaluation import lvh as lvh_tables
+from lvmass.evaluation.agreement import agreement_table
+from lvmass.evaluation.calibration import mass_calibration, recalibrate
+from lvmass.evaluation.comparisons import compare_models, compare_training
+from lvmass.evaluation.curves import criteria_roc, decision_curves, precision_recall, roc_points
+from lvmass.evaluation.decision import criteria_points, matched_criteria, operating_points
+from lvmass.evaluation.differences import compare_errors, nadeau_bengio
+from lvmass.evaluation.errors import fold_errors, pooled_errors
+from lvmass.evaluation.intervals import conformal_intervals, coverage_table
+from lvmass.evaluation.lvh import LVH_CUTOFFS_G_M2, PRIMARY, c_statistics, cutoff_sensitivity
+from lvmass.evaluation.probability import calibration_curve, lvh_probability, probability_table
+from lvmass.evaluation.subgroups import subgroup_errors, subgroup_interactions, subgroup_levels
 from lvmass.evaluation.tables import EXTERNAL_FOLD, check_predictions
 
 UNITS = {"_g_m2": "g/m²", "_g": "g", "_percent": "%", "_ms": "ms", "_mv": "mV", "_years": "years"}
@@ -75,7 +73,7 @@ def fold_comparisons(predictions: pd.DataFrame, reference: str) -> pd.DataFrame:
             continue
         steps = (folds[training, reference] - folds[training, model]).dropna().to_numpy(float)
         if steps.size > 1 and np.ptp(steps) > 0:
-            test = differences.nadeau_bengio(steps)._asdict()
+            test = nadeau_bengio(steps)._asdict()
             keys = {"training": training, "model_a": reference, "model_b": model, "mean_g": test.pop("mean")}
             rows.append(keys | test | {"n_folds": steps.size})
     columns = ("mean_g", "t_naive", "p_naive", "t_corrected", "p_corrected", "n_folds")
@@ -88,8 +86,8 @@ def evaluate(
     *,
     subjects: pd.DataFrame | None = None,
     criteria: pd.DataFrame | None = None,
-    cutoffs_g_m2: Mapping[str, float] = lvh_tables.PRIMARY,
-    cutoff_sets: Mapping[str, Mapping[str, float]] = lvh_tables.LVH_CUTOFFS_G_M2,
+    cutoffs_g_m2: Mapping[str, float] = PRIMARY,
+    cutoff_sets: Mapping[str, Mapping[str, float]] = LVH_CUTOFFS_G_M2,
     confidence: float = 0.9,
     level: float = 0.95,
     n_resamples: int = 2000,
@@ -133,41 +131,39 @@ def evaluate(
     """
     development = development_cohort(check_predictions(predictions))
     people = pd.DataFrame({"subject_id": []}) if subjects is None else subjects
-    groups = subgroups.subgroup_levels(people)
-    likely = probability.lvh_probability(predictions, development)
+    groups = subgroup_levels(people)
+    likely = lvh_probability(predictions, development)
     resampling: dict[str, Any] = {"level": level, "n_resamples": n_resamples, "seed": seed}
     tables = {
-        "errors_by_fold": errors.fold_errors(predictions),
-        "errors": errors.pooled_errors(predictions, **resampling),
-        "error_differences": differences.compare_errors(predictions, reference, **resampling),
+        "errors_by_fold": fold_errors(predictions),
+        "errors": pooled_errors(predictions, **resampling),
+        "error_differences": compare_errors(predictions, reference, **resampling),
         "error_differences_by_fold": fold_comparisons(predictions, reference),
-        "agreement": agreement.agreement_table(predictions, level=level),
-        "mass_calibration": calibration.mass_calibration(predictions, level=level),
-        "c_statistics": lvh_tables.c_statistics(predictions, cutoffs_g_m2, level=level),
-        "training_comparison": comparisons.compare_training(predictions, cutoffs_g_m2, level=level),
-        "model_comparison": comparisons.compare_models(predictions, reference, cutoffs_g_m2, level=level),
-        "cutoff_sensitivity": lvh_tables.cutoff_sensitivity(predictions, cutoff_sets, level=level),
-        "operating_points": decision.operating_points(predictions, cutoffs_g_m2, level=level),
-        "roc": curves.roc_points(predictions, cutoffs_g_m2),
-        "precision_recall": curves.precision_recall(predictions, cutoffs_g_m2),
-        "probability_calibration": probability.probability_table(likely, level=level),
-        "calibration_curve": probability.calibration_curve(likely, level=level),
-        "decision_curves": curves.decision_curves(likely),
-        "subgroup_errors": subgroups.subgroup_errors(predictions, groups, level=level),
-        "subgroup_interactions": subgroups.subgroup_interactions(predictions, groups),
-        "interval_coverage": intervals.coverage_table(
-            intervals.conformal_intervals(predictions, development, confidence), groups, level=level
+        "agreement": agreement_table(predictions, level=level),
+        "mass_calibration": mass_calibration(predictions, level=level),
+        "c_statistics": c_statistics(predictions, cutoffs_g_m2, level=level),
+        "training_comparison": compare_training(predictions, cutoffs_g_m2, level=level),
+        "model_comparison": compare_models(predictions, reference, cutoffs_g_m2, level=level),
+        "cutoff_sensitivity": cutoff_sensitivity(predictions, cutoff_sets, level=level),
+        "operating_points": operating_points(predictions, cutoffs_g_m2, level=level),
+        "roc": roc_points(predictions, cutoffs_g_m2),
+        "precision_recall": precision_recall(predictions, cutoffs_g_m2),
+        "probability_calibration": probability_table(likely, level=level),
+        "calibration_curve": calibration_curve(likely, level=level),
+        "decision_curves": decision_curves(likely),
+        "subgroup_errors": subgroup_errors(predictions, groups, level=level),
+        "subgroup_interactions": subgroup_interactions(predictions, groups),
+        "interval_coverage": coverage_table(
+            conformal_intervals(predictions, development, confidence), groups, level=level
         ),
     }
-    corrected = calibration.recalibrate(predictions, development)
-    tables["errors_after_recalibration"] = errors.pooled_errors(corrected, **resampling)
-    tables["calibration_after_recalibration"] = calibration.mass_calibration(corrected, level=level)
+    corrected = recalibrate(predictions, development)
+    tables["errors_after_recalibration"] = pooled_errors(corrected, **resampling)
+    tables["calibration_after_recalibration"] = mass_calibration(corrected, level=level)
     if criteria is not None:
-        tables["criteria_points"] = decision.criteria_points(predictions, criteria, level=level)
-        tables["criteria_roc"] = curves.criteria_roc(predictions, criteria)
-        tables["criteria_at_equal_specificity"] = decision.matched_criteria(
-            predictions, criteria, cutoffs_g_m2, level=level
-        )
+        tables["criteria_points"] = criteria_points(predictions, criteria, level=level)
+        tables["criteria_roc"] = criteria_roc(predictions, criteria)
+        tables["criteria_at_equal_specificity"] = matched_criteria(predictions, criteria, cutoffs_g_m2, level=level)
     return tables
 
 
