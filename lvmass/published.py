@@ -35,8 +35,8 @@ class Published:
 
     def __str__(self) -> str:
         """Value, SD and unit as printed."""
-        spread = "" if self.sd is None else f" ± {self.sd:g}"
-        return f"{self.value:g}{spread} {self.unit}".strip()
+        number = f"{self.value:g}" if self.sd is None else f"{self.value:.2f} ± {self.sd:.2f}"
+        return f"{number} {self.unit}".strip()
 
 
 PUBLISHED: dict[str, Published] = {

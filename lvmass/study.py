@@ -15,7 +15,6 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
-from crepes import ConformalRegressor
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 from tqdm import tqdm
@@ -30,10 +29,11 @@ from lvmass.config import SEXES, CohortConfig, FoldsConfig, ModelConfig, Section
 from lvmass.ecg.beats import BeatConfig
 from lvmass.ecg.recording import LEADS
 from lvmass.errors import DataError
+from lvmass.evaluation.intervals import interval_half_widths
 from lvmass.floors import Predictor, fit_floor
 from lvmass.model import FittedModel, save_model
 from lvmass.saliency import integrated_gradients
-from lvmass.store import Store
+from lvmass.store import Store, stage_key
 from lvmass.training import fit_network
 
 EXTERNAL_FOLD = -1
@@ -407,8 +407,8 @@ class Study:
     def save_model(self, folder: str | Path, model: str = "elvmass-net") -> None:
         """Train a pooled model on the whole development cohort and save it for ``lvmass predict``.
 
-        The half-width of its intervals comes from the out-of-fold errors of each sex (split conformal, crepes), which
-        is a little wide, because the fold models saw fewer people.
+        The half-width of its intervals comes from the out-of-fold errors of each sex, see
+        ``lvmass.evaluation.intervals``; it is a little wide, because the fold models saw fewer people.
 
         Parameters
         ----------
@@ -423,9 +423,9 @@ class Study:
         settings = self._fit_settings(model, "pooled")[0].model_copy(update={"fold": None})
         (fit,) = self._all(fit_stage, [settings], f"final fit, {model}")
         table = self.predictions().query("model == @model and training == 'pooled'")
-        conformal = ConformalRegressor()
-        conformal.fit((table["lvm_g"] - table["predicted_lvm_g"]).to_numpy(), bins=table["sex"].to_numpy())
-        bounds = conformal.predict_int(np.zeros(len(SEXES)), bins=np.array(SEXES), confidence=INTERVAL_LEVEL)
+        half_width_g = interval_half_widths(table, INTERVAL_LEVEL)
+        if set(half_width_g) != set(SEXES):
+            raise DataError(f"Study '{self.config.name}' has too few people of a sex to give intervals; add people.")
         beat, lvh = settings.beats.beat, self.config.lvh
         card = {
             "input": "synchronized beat, mV",
@@ -433,7 +433,7 @@ class Study:
             "beat": BeatsSettings.model_validate(settings.beats).model_dump(mode="json")["beat"],
             "sampling_rate_hz": beat.sampling_rate_hz,
             "interval_level": INTERVAL_LEVEL,
-            "interval_half_width_g": dict(zip(SEXES, bounds[:, 1].tolist(), strict=True)),
+            "interval_half_width_g": half_width_g,
             "lvh_cutoff_g_m2": lvh.cutoffs_g_m2,
             "lvh_cutoff_source": lvh.source,
             "trained_on_simulated_data": self.config.development.simulate is not None,
@@ -483,7 +483,7 @@ class Study:
             self._prepare_inputs(missing)
             missing.sort(key=lambda each: getattr(each, "fold", 0) or 0)  # a killed run has whole folds
             workers = min(self.store.workers, len(missing)) if parallel else 1
-            tasks = (joblib.delayed(_compute)(self.store, stage, each) for each in missing)
+            tasks = (joblib.delayed(_compute)(self.store, stage, each, stage_key(stage, each)) for each in missing)
             finished = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")(tasks)
             bar = tqdm(finished, total=len(settings), initial=len(settings) - len(missing), desc=label, disable=None)
             with warnings.catch_warnings():
@@ -511,8 +511,10 @@ class Study:
         return table[[*columns, "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh"]]
 
 
-def _compute(store: Store, stage: Callable[..., Any], settings: Section) -> None:
+def _compute(store: Store, stage: Callable[..., Any], settings: Section, key: str) -> None:
     """Fill the store from a worker process; the result is read back from disk, not sent."""
+    if stage_key(stage, settings) != key:
+        raise DataError("The source of lvmass was edited during the run; run the same command again.")
     store(stage, settings)
 
 

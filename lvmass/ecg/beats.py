@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
+from lvmass.ecg.alignment import align_dominant, peak_offset, shift, similarity
 from lvmass.ecg.delineation import isoelectric_level, qrs_bounds
 from lvmass.ecg.filters import resample, zero_phase_bandpass
 from lvmass.ecg.leads import INDEPENDENT_LEADS
@@ -19,9 +19,6 @@ from lvmass.ecg.recording import LEADS, Beat, Recording
 from lvmass.errors import DataError
 
 _MARGIN_MS = 40.0  # cut on both sides, so that shifting a beat brings in signal and not an edge
-_MATCH_MS = (-90.0, 110.0)  # QRS complex and early ST, on which beats are compared
-_MAX_SHIFT_MS = 30.0
-_SAME_CLASS = 0.75
 _TRIM = 0.1  # share of the beats left out at each end of a trimmed mean
 _EFFICIENCY = {"trimmed": 0.94, "median": 0.64, "mean": 1.0}  # of the mean, for normal noise
 
@@ -75,7 +72,8 @@ class BeatConfig:
             "band_low_hz must be 0 to 2": not 0 <= self.band_low_hz <= 2,
             "band_high_hz must be 20 to 500": not 20 <= self.band_high_hz <= 500,
             "sampling_rate_hz must be 100 to 2000": not 100 <= self.sampling_rate_hz <= 2000,
-            'average must be "trimmed", "median", "mean" or "single"': self.average not in ("trimmed", "median", "mean", "single"),
+            'average must be "trimmed", "median", "mean" or "single"': self.average
+            not in ("trimmed", "median", "mean", "single"),
             "min_beats must be at least 1": self.min_beats < 1,
             'alignment must be "synchronized" or "per-lead"': self.alignment not in ("synchronized", "per-lead"),
         }
@@ -144,22 +142,23 @@ def synchronized_beat(recording: Recording, config: BeatConfig = _DEFAULT) -> Be
         )
     cut = signal[:, (at[whole] - before)[:, None] + np.arange(length)].transpose(1, 0, 2)
     cut = cut - _quiet_level(cut, before, rate_hz)
-    aligned, shift, same = _align(cut, before, rate_hz)
+    delay, same = align_dominant(cut, before, rate_hz)
     if same.sum() < config.min_beats:
         raise DataError(
             f"{recording.source}: only {int(same.sum())} of {same.size} heartbeats look alike and "
             f"{config.min_beats} are needed; give a longer or cleaner recording."
         )
-    chosen = aligned[same]
-    waveform = _combine(chosen, config.average)
+    chosen = shift(cut[same], -delay[same])
+    centre = peak_offset(chosen.mean(axis=0), before, rate_hz)
     if config.alignment == "per-lead":
-        waveform = _combine(_align_each_lead(chosen, before, rate_hz), config.average)
-    centre = _peak_offset(np.median(chosen, axis=0), before, rate_hz) if config.alignment == "synchronized" else 0.0
-    waveform = _shift(waveform, np.array(-centre))
+        chosen = _align_each_lead(chosen, before, rate_hz)
+        waveform = _combine(chosen, config.average)
+    else:
+        waveform = shift(_combine(chosen, config.average), np.array(-centre))
     onset, _ = qrs_bounds(waveform[list(INDEPENDENT_LEADS)], before, rate_hz)
     waveform = waveform - isoelectric_level(waveform, onset, rate_hz)
     r_peaks = r_peaks.copy()
-    moved = (at[whole][same] + shift[same] + centre) * (recording.sampling_rate_hz / rate_hz)
+    moved = (at[whole][same] + delay[same] + centre) * (recording.sampling_rate_hz / rate_hz)
     r_peaks[np.flatnonzero(whole)[same]] = np.round(moved).astype(np.int64)
     noise_mv = None
     if len(chosen) > 1:
@@ -194,90 +193,21 @@ def _quiet_level(beats: NDArray[np.float32], r_sample: int, rate_hz: float) -> N
     """Level of each lead in the quietest 20 ms of the 160 to 30 ms before R: the isoelectric PR segment."""
     width = max(2, round(0.020 * rate_hz))
     start, stop = r_sample - round(0.160 * rate_hz), r_sample - round(0.030 * rate_hz)
-    part = beats[..., list(INDEPENDENT_LEADS), start:stop]
-    movement = np.square(np.diff(part, axis=-1)).sum(axis=-2)
-    window = np.lib.stride_tricks.sliding_window_view(movement, width, axis=-1).sum(axis=-1)
-    quietest = start + np.argmin(window, axis=-1)
+    slope = np.diff(beats[..., list(INDEPENDENT_LEADS), start:stop], axis=-1)
+    moved = np.cumsum(np.einsum("...ij,...ij->...j", slope, slope), axis=-1)
+    window = moved[..., width:] - moved[..., :-width]
+    quietest = start + 1 + np.argmin(window, axis=-1)
     index = np.asarray(quietest)[..., None, None] + np.arange(width + 1)
     return np.take_along_axis(beats, np.broadcast_to(index, (*beats.shape[:-1], width + 1)), axis=-1).mean(
         axis=-1, keepdims=True
     )
 
 
-def _align(
-    beats: NDArray[np.float32], r_sample: int, rate_hz: float
-) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_]]:
-    """Align beats (n, 12, t) to the dominant one; give them, their shifts in samples and which are of its class."""
-    start, stop = (r_sample + round(ms * rate_hz / 1000) for ms in _MATCH_MS)
-    rows = list(INDEPENDENT_LEADS)
-    total = np.zeros(len(beats))
-    aligned, template = beats, beats[_medoid(beats[:, rows, start:stop])]
-    same = np.ones(len(beats), dtype=bool)
-    for _ in range(2):
-        total += _lag(aligned[:, rows, start:stop], template[rows, start:stop], rate_hz)
-        aligned = _shift(beats, -total)
-        same = _similarity(aligned[:, rows, start:stop], template[rows, start:stop]) >= _SAME_CLASS
-        template = np.median(aligned[same], axis=0) if same.any() else template
-    return aligned, total, same
-
-
-def _similarity(beats: NDArray[np.float32], template: NDArray[np.float32]) -> NDArray[np.floating]:
-    """1 for equal beats, 0 for unrelated ones: ``1 - |a - b|² / (|a|² + |b|²)``; blind to the unit, not to voltage."""
-    difference = np.square(beats - template).sum(axis=(-2, -1))
-    size = np.square(beats).sum(axis=(-2, -1)) + np.square(template).sum(axis=(-2, -1))
-    return 1 - difference / np.maximum(size, np.finfo(np.float32).tiny)
-
-
-def _medoid(beats: NDArray[np.float32]) -> int:
-    """Index of the beat with the most alike beats; among equals the one most like them."""
-    alike = np.stack([_similarity(beats, beat) for beat in beats])
-    return int(np.argmax((alike >= _SAME_CLASS).sum(axis=1) + alike.mean(axis=1) * 0.5))
-
-
-def _lag(beats: NDArray[np.float32], template: NDArray[np.float32], rate_hz: float) -> NDArray[np.floating]:
-    """Delay of each beat behind the template in samples, by cross-correlation over all leads with a parabola."""
-    n_fast = fft.next_fast_len(2 * beats.shape[-1], real=True)
-    spectrum = fft.rfft(beats, n_fast) * np.conj(fft.rfft(template, n_fast))
-    correlation = fft.irfft(spectrum.sum(axis=-2), n_fast)
-    limit = round(_MAX_SHIFT_MS * rate_hz / 1000)
-    correlation = np.concatenate([correlation[:, -limit - 1 :], correlation[:, : limit + 2]], axis=1)
-    best = 1 + np.argmax(correlation[:, 1:-1], axis=1)
-    return best - (limit + 1) + _parabola(correlation, best)
-
-
-def _parabola(values: NDArray[np.floating], index: NDArray[np.int64]) -> NDArray[np.floating]:
-    """Fraction of a sample between the highest value and the top of the parabola through it and its neighbours."""
-    row = np.arange(len(values))
-    left, top, right = values[row, index - 1], values[row, index], values[row, index + 1]
-    curvature = left - 2 * top + right
-    fraction = 0.5 * (left - right) / np.where(curvature < 0, curvature, -np.inf)
-    return np.clip(fraction, -0.5, 0.5)
-
-
-def _shift(beats: NDArray[np.float32], samples: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Delay beats (..., 12, t) by a fraction of samples each, through the phase of the spectrum."""
-    n = beats.shape[-1]
-    ramp = np.linspace(0.0, 1.0, n, dtype=np.float32)
-    # The straight line between the ends is moved aside: a step between them would ring after the shift.
-    line = beats[..., :1] + (beats[..., -1:] - beats[..., :1]) * ramp
-    phase = np.exp(-2j * np.pi * fft.rfftfreq(n) * np.asarray(samples)[..., None, None]).astype(np.complex64)
-    return fft.irfft(fft.rfft(beats - line) * phase, n) + line
-
-
-def _peak_offset(beat: NDArray[np.float32], r_sample: int, rate_hz: float) -> float:
-    """Where the vector of all leads is longest, in samples after ``r_sample``, to a fraction of a sample."""
-    half = round(_MAX_SHIFT_MS * rate_hz / 1000) + 1
-    part = beat[list(INDEPENDENT_LEADS), r_sample - half : r_sample + half + 1]
-    length = np.square(part).sum(axis=0)[None]
-    best = 1 + np.argmax(length[:, 1:-1], axis=1)
-    return float(best[0] - half + _parabola(length, best)[0])
-
-
 def _align_each_lead(beats: NDArray[np.float32], r_sample: int, rate_hz: float) -> NDArray[np.float32]:
     """Put every lead's own largest deflection at R (the ablation of synchronization)."""
     half = round(0.06 * rate_hz)
     peak = np.argmax(np.abs(beats[..., r_sample - half : r_sample + half + 1]), axis=-1) - half
-    return _shift(beats[..., None, :], -peak.astype(np.float64))[..., 0, :]
+    return shift(beats[..., None, :], -peak.astype(np.float64))[..., 0, :]
 
 
 def _combine(beats: NDArray[np.float32], average: str) -> NDArray[np.float32]:
@@ -288,4 +218,4 @@ def _combine(beats: NDArray[np.float32], average: str) -> NDArray[np.float32]:
         n_dropped = min(max(1, round(_TRIM * len(beats))), (len(beats) - 1) // 2)
         return np.sort(beats, axis=0)[n_dropped : len(beats) - n_dropped].mean(axis=0)
     median = np.median(beats, axis=0)
-    return median if average == "median" else beats[np.argmax(_similarity(beats, median))]
+    return median if average == "median" else beats[np.argmax(similarity(beats, median))]

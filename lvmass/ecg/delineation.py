@@ -281,4 +281,3 @@ def _smooth_part(
     held[:, :start] = waves[:, start : start + 1]
     held[:, stop:] = waves[:, stop - 1 : stop]
     return zero_phase_bandpass(held, rate_hz, 0.0, high_hz)
-

@@ -162,9 +162,7 @@ def _centre(height: NDArray[np.floating], peaks: NDArray[np.int64], rate_hz: flo
     return peaks + (mass * around).sum(axis=1) / np.maximum(mass.sum(axis=1), _TINY)
 
 
-def _locate(
-    signal: NDArray[np.float32], sampling_rate_hz: float, peaks: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _locate(signal: NDArray[np.float32], sampling_rate_hz: float, peaks: NDArray[np.int64]) -> NDArray[np.int64]:
     """Move each peak to where the vector of all leads is longest."""
     if peaks.size == 0:
         return peaks
