@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 from torch import nn
 
 from lvmass.errors import DataError
@@ -129,7 +129,7 @@ def save_model(model: FittedModel, folder: str | Path, card: dict[str, Any]) -> 
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({name: np.ascontiguousarray(value) for name, value in model.weights.items()}, folder / WEIGHTS_FILE)
+    weights = save({name: np.ascontiguousarray(value) for name, value in model.weights.items()})
     text = {
         "network": model.network,
         "arguments": model.arguments,
@@ -142,7 +142,11 @@ def save_model(model: FittedModel, folder: str | Path, card: dict[str, Any]) -> 
         "target_sd_g": model.target_sd_g,
         **card,
     }
-    (folder / CARD_FILE).write_text(json.dumps(text, indent=2) + "\n")
+    contents = {WEIGHTS_FILE: weights, CARD_FILE: (json.dumps(text, indent=2) + "\n").encode()}
+    for name, content in contents.items():  # each file appears whole or not at all
+        (folder / f".{name}").write_bytes(content)
+    for name in contents:
+        (folder / f".{name}").replace(folder / name)
 
 
 def load_model(folder: str | Path) -> tuple[FittedModel, dict[str, Any]]:

@@ -113,6 +113,7 @@ def _collect(item: Any, sources: set[str], modules: set[str]) -> None:
     for function in functions:
         for name in _names(function.__code__):
             value = function.__globals__.get(name)
+            value = inspect.unwrap(value) if callable(value) else value  # a cached function is wrapped
             home = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
             if not isinstance(home, str) or home.partition(".")[0] != PACKAGE:
                 if name in function.__globals__ and isinstance(value, (str, int, float, tuple, frozenset)):

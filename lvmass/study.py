@@ -1,13 +1,11 @@
-"""The study: its stages in order, each cached on disk, and the tables that the chapters read.
+"""The study: a study file and the tables that follow from it, computed when they are asked for.
 
-``cohort -> beats -> fold fits -> predictions -> saliency``. This is the only module that ties the rooms together.
+This module and ``lvmass.stages`` are the only ones that tie the rooms together.
 """
 
 import hashlib
 import warnings
-import zlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,267 +13,40 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold
 from tqdm import tqdm
 
 from lvmass import __version__
-from lvmass.cohort.covariates import covariate_matrix, covariate_names
-from lvmass.cohort.manifest import Cohort, content_key, load_cohort, patient_groups
-from lvmass.cohort.preprocessing import Beats, preprocess, signals
+from lvmass.cohort.manifest import Cohort, content_key
+from lvmass.cohort.preprocessing import Beats
 from lvmass.cohort.schema import bsa_mosteller_m2
-from lvmass.cohort.simulation.cohort import simulate_cohort
-from lvmass.config import SEXES, CohortConfig, FoldsConfig, ModelConfig, Section, Sex, StudyConfig, read_study_file
-from lvmass.ecg.beats import BeatConfig
+from lvmass.config import SEXES, CohortConfig, Section, Sex, StudyConfig, read_study_file
 from lvmass.ecg.recording import LEADS
 from lvmass.errors import DataError
 from lvmass.evaluation.intervals import interval_half_widths
-from lvmass.floors import Predictor, fit_floor
+from lvmass.evaluation.tables import EXTERNAL_FOLD
+from lvmass.folds import assign_folds
 from lvmass.model import FittedModel, save_model
-from lvmass.saliency import integrated_gradients
+from lvmass.stages import (
+    BeatsSettings,
+    ExternalSettings,
+    Fit,
+    FitSettings,
+    FoldSaliencySettings,
+    Saliency,
+    SignalsSettings,
+    beats_block_stage,
+    beats_stage,
+    cohort_blocks,
+    external_stage,
+    fit_stage,
+    open_cohort,
+    saliency_stage,
+    signals_block_stage,
+    signals_stage,
+)
 from lvmass.store import Store, stage_key
-from lvmass.training import fit_network
 
-EXTERNAL_FOLD = -1
 INTERVAL_LEVEL = 0.9
-
-
-# --- stages: each a function of its own settings, cached by lvmass.store ---
-
-
-class BeatsSettings(Section):
-    """What the beats of a cohort depend on."""
-
-    cohort: CohortConfig
-    beat: BeatConfig
-
-
-class SignalsSettings(Section):
-    """What the whole recordings of a cohort depend on."""
-
-    beats: BeatsSettings
-    sampling_rate_hz: float
-
-
-class FitSettings(Section):
-    """What one fit depends on; ``fold`` None trains on everybody, ``sex`` None on both sexes."""
-
-    beats: BeatsSettings
-    signal_rate_hz: float | None
-    model: ModelConfig
-    folds: FoldsConfig
-    fold: int | None
-    sex: Sex | None
-    seed: int
-    threads: int
-
-
-class ExternalSettings(Section):
-    """What one fold model's external predictions depend on."""
-
-    fit: FitSettings
-    external: BeatsSettings
-
-
-class FoldSaliencySettings(Section):
-    """What one fold model's attributions depend on."""
-
-    fit: FitSettings
-    n_per_sex: int
-    steps: int
-
-
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """A fitted model and its estimates for the people of its test fold (nobody, if trained on everybody)."""
-
-    predictor: Predictor
-    subject_id: tuple[str, ...]
-    predicted_lvm_g: NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Saliency:
-    """Out-of-fold attributions of one model.
-
-    Parameters
-    ----------
-    people : DataFrame, n rows
-        ``subject_id, sex, fold`` and the completeness error in grams.
-    grams : ndarray, shape (n, 12, n_samples)
-        Integrated Gradients.
-    inputs_mv : ndarray, shape (n, 12, n_samples)
-        What was attributed to.
-    """
-
-    people: pd.DataFrame
-    grams: NDArray[np.float32]
-    inputs_mv: NDArray[np.float32]
-
-    def mean_by_sex(self) -> dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        """Mean input in mV and mean absolute attribution in grams of each sex, each of shape (12, n_samples)."""
-        sex = self.people["sex"].to_numpy()
-        return {
-            str(group): (self.inputs_mv[sex == group].mean(axis=0), np.abs(self.grams[sex == group]).mean(axis=0))
-            for group in sorted(set(sex))
-        }
-
-
-def open_cohort(config: CohortConfig) -> Cohort:
-    """Simulate a cohort, or open the one in files."""
-    if config.simulate is not None and config.n is not None:
-        return simulate_cohort(config.n, like=config.simulate, seed=config.seed)
-    return load_cohort(str(config.subjects), name=config.label, unit=config.unit)
-
-
-def beats_stage(settings: BeatsSettings, *, store: Store, key: str) -> Beats:
-    """Cut and measure every recording."""
-    return preprocess(open_cohort(settings.cohort), settings.beat, workers=store.workers)
-
-
-def signals_stage(settings: SignalsSettings, *, store: Store, key: str) -> NDArray[np.float32]:
-    """Whole recordings of the usable people at a common rate."""
-    people = store(beats_stage, settings.beats).people
-    return signals(
-        open_cohort(settings.beats.cohort),
-        tuple(people["subject_id"]),
-        settings.sampling_rate_hz,
-        workers=store.workers,
-    )
-
-
-def fit_stage(settings: FitSettings, *, store: Store, key: str) -> Fit:
-    """Train one model on the other folds and estimate the test fold."""
-    model, beats = settings.model, store(beats_stage, settings.beats)
-    inputs = _inputs(beats, settings.beats, settings.signal_rate_hz, store)
-    groups = _groups(beats)
-    test = np.zeros(len(beats.people), bool)
-    if settings.fold is not None:
-        test = assign_folds(beats, settings.folds) == settings.fold
-    eligible = np.ones(len(test), bool) if settings.sex is None else (beats.people["sex"] == settings.sex).to_numpy()
-    training, test_rows = np.flatnonzero(eligible & ~test), np.flatnonzero(eligible & test)
-    names = covariate_names(model.covariates)
-    covariates = covariate_matrix(beats.people, names)
-    lvm_g = beats.people["lvm_g"].to_numpy(float)
-    predictor: Predictor
-    if model.is_network:
-        seed = zlib.crc32(f"{settings.seed}/{settings.fold}/{settings.sex}".encode())
-        inner_training, validation = _inner_split(beats, groups, training, model.fit.validation_fraction, seed)
-        predictor = fit_network(
-            model.estimator,
-            model.arguments,
-            model.fit,
-            names,
-            (inputs[inner_training], covariates[inner_training], lvm_g[inner_training]),
-            (inputs[validation], covariates[validation], lvm_g[validation]),
-            sampling_rate_hz=settings.signal_rate_hz or settings.beats.beat.sampling_rate_hz,
-            seed=seed,
-            threads=settings.threads,
-        )
-    else:
-        predictor = fit_floor(model.estimator, covariates[training], lvm_g[training])
-    return Fit(
-        predictor=predictor,
-        subject_id=tuple(beats.people["subject_id"].iloc[test_rows]),
-        predicted_lvm_g=predictor.predict_g(inputs[test_rows], covariates[test_rows])
-        if len(test_rows)
-        else np.empty(0),
-    )
-
-
-def external_stage(settings: ExternalSettings, *, store: Store, key: str) -> Fit:
-    """Estimate external people with a fold's model, without refit."""
-    fit: Fit = store(fit_stage, settings.fit)
-    beats = store(beats_stage, settings.external)
-    eligible = np.arange(len(beats.people))
-    if settings.fit.sex is not None:
-        eligible = np.flatnonzero(beats.people["sex"] == settings.fit.sex)
-    inputs = _inputs(beats, settings.external, settings.fit.signal_rate_hz, store)[eligible]
-    people = beats.people.iloc[eligible]
-    covariates = covariate_matrix(people, covariate_names(settings.fit.model.covariates))
-    return Fit(fit.predictor, tuple(people["subject_id"]), fit.predictor.predict_g(inputs, covariates))
-
-
-def saliency_stage(settings: FoldSaliencySettings, *, store: Store, key: str) -> Saliency:
-    """Attribute a fold model's estimates of its own test people."""
-    fit: Fit = store(fit_stage, settings.fit)
-    beats = store(beats_stage, settings.fit.beats)
-    inputs = _inputs(beats, settings.fit.beats, settings.fit.signal_rate_hz, store)
-    people = beats.people.set_index("subject_id", drop=False).loc[list(fit.subject_id)]
-    chosen = people.groupby("sex", sort=True).head(settings.n_per_sex)
-    rows = beats.people.index[beats.people["subject_id"].isin(chosen["subject_id"])]
-    model, chosen = fit.predictor, beats.people.loc[rows]
-    assert isinstance(model, FittedModel)
-    attribution = integrated_gradients(
-        model, inputs[rows], covariate_matrix(chosen, model.covariates), steps=settings.steps
-    )
-    table = chosen[["subject_id", "sex"]].assign(
-        fold=settings.fit.fold, completeness_error_g=attribution.completeness_error_g
-    )
-    return Saliency(table.reset_index(drop=True), attribution.grams, np.array(inputs[rows]))
-
-
-def assign_folds(beats: Beats, config: FoldsConfig) -> NDArray[np.int64]:
-    """Test fold of each usable person.
-
-    Several ECGs of one patient, and identical ECGs under different names, share a fold; folds are balanced by
-    sex and by thirds of LVM within sex.
-
-    Parameters
-    ----------
-    beats : Beats
-        Of the development cohort.
-    config : FoldsConfig
-        How many folds, and the seed.
-
-    Returns
-    -------
-    ndarray of int, shape (n_usable,)
-        Fold numbers 1 to ``config.n``.
-    """
-    strata, groups = _strata(beats), _groups(beats)
-    smallest = min(len(set(groups[strata == stratum])) for stratum in set(strata))
-    if smallest < config.n:
-        raise DataError(
-            f"{config.n} folds need {config.n} patients in every third of LVM of each sex, but one has {smallest}; "
-            "use fewer folds or more people."
-        )
-    splitter = StratifiedGroupKFold(config.n, shuffle=True, random_state=config.seed)
-    folds = np.zeros(len(strata), dtype=np.int64)
-    for number, (_, test) in enumerate(splitter.split(strata, strata, groups), start=1):
-        folds[test] = number
-    return folds
-
-
-def _strata(beats: Beats) -> NDArray[np.str_]:
-    third = beats.people.groupby("sex")["lvm_g"].rank(pct=True).mul(3).clip(upper=2.999).astype(int)
-    return (beats.people["sex"].astype(str) + third.astype(str)).to_numpy(dtype=str)
-
-
-def _groups(beats: Beats) -> NDArray[np.int64]:
-    hashes = beats.report.loc[beats.report["usable"], "ecg_hash"]
-    return patient_groups(beats.people, hashes.tolist())
-
-
-def _inner_split(
-    beats: Beats, groups: NDArray[np.int64], rows: NDArray[np.int64], fraction: float, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Split training people into those that are fitted and those that decide when to stop."""
-    strata = _strata(beats)[rows]
-    parts = min(round(1 / fraction), np.unique(strata, return_counts=True)[1].min())  # each stratum reaches each part
-    splitter = StratifiedGroupKFold(max(2, parts), shuffle=True, random_state=seed)
-    training, validation = next(splitter.split(rows, strata, groups[rows]))
-    return rows[training], rows[validation]
-
-
-def _inputs(beats: Beats, settings: BeatsSettings, signal_rate_hz: float | None, store: Store) -> NDArray[np.float32]:
-    """What a model reads: beats, or signals at a rate."""
-    if signal_rate_hz is None:
-        return beats.waveform_mv
-    return store(signals_stage, SignalsSettings(beats=settings, sampling_rate_hz=signal_rate_hz))
-
-
-# --- the study ---
 
 
 class Study:
@@ -332,16 +103,21 @@ class Study:
 
     def beats(self, name: str = "development") -> Beats:
         """Beats, measurements and the report of a cohort."""
-        return self.store(beats_stage, self._beats_settings(name))
+        settings = self._beats_settings(name)
+        if not self.store.has(beats_stage, settings):
+            self._all(beats_block_stage, cohort_blocks(settings), f"beats, {name}")
+        return self.store(beats_stage, settings)
 
     def folds(self) -> pd.DataFrame:
         """Test fold of each usable person of the development cohort: ``subject_id, sex, fold``."""
         beats = self.beats()
-        return beats.people[["subject_id", "sex"]].assign(fold=assign_folds(beats, self.config.folds))
+        folds = assign_folds(beats, self.config.folds.n, self.config.folds.seed)
+        return beats.people[["subject_id", "sex"]].assign(fold=folds)
 
     def fits(self, model: str, training: str) -> list[Fit]:
         """Fold models of one line of the comparison (two a fold, women's and men's, if sex-specific)."""
-        return self._all(fit_stage, self._fit_settings(model, training), f"fits, {model}")
+        self._fitted([(model, training)])
+        return [self.store(fit_stage, fit) for fit in self._fit_settings(model, training)]
 
     def networks(self, model: str, training: str) -> list[FittedModel]:
         """Fold models of a network, see ``fits``."""
@@ -349,7 +125,7 @@ class Study:
 
     def predictions(self) -> pd.DataFrame:
         """Out-of-fold predictions of every model in the development cohort, one tidy table."""
-        self._all(fit_stage, [fit for line in self._lines() for fit in self._fit_settings(*line)], "fits")
+        self._fitted(self._lines())
         people = self.beats().people
         tables = []
         for model, training in self._lines():
@@ -361,6 +137,8 @@ class Study:
     def external(self) -> pd.DataFrame:
         """Predictions in the external cohort: the mean of the fold models, none refitted."""
         external = self._beats_settings("external")
+        self._fitted(self._lines())
+        self._prepare("external", self.config.models)
         people = self.beats("external").people
         tables = []
         for model, training in self._lines():
@@ -383,6 +161,7 @@ class Study:
         """
         options = self.config.saliency
         training = training or self.config.models[options.model].training[-1]
+        self._fitted([(options.model, training)])
         settings = [
             FoldSaliencySettings(fit=fit, n_per_sex=options.n_per_sex, steps=options.steps)
             for fit in self._fit_settings(options.model, training)
@@ -474,14 +253,12 @@ class Study:
         ]
 
     def _all(
-        self, stage: Callable[..., Any], settings: Iterable[FitSettings | Any], label: str, parallel: bool = True
+        self, stage: Callable[..., Any], settings: Iterable[Section], label: str, parallel: bool = True
     ) -> list[Any]:
-        """Results of one stage for several settings; what is missing is computed in parallel, fold by fold."""
+        """Results of one stage for several settings; what is missing is computed in parallel, in the order given."""
         settings = list(settings)
         missing = [each for each in settings if not self.store.has(stage, each)]
         if missing:
-            self._prepare_inputs(missing)
-            missing.sort(key=lambda each: getattr(each, "fold", 0) or 0)  # a killed run has whole folds
             workers = min(self.store.workers, len(missing)) if parallel else 1
             tasks = (joblib.delayed(_compute)(self.store, stage, each, stage_key(stage, each)) for each in missing)
             finished = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")(tasks)
@@ -493,12 +270,23 @@ class Study:
                     pass
         return [self.store(stage, each) for each in settings]
 
-    def _prepare_inputs(self, missing: list[Any]) -> None:
-        """Compute beats and signals once, before processes would each compute them."""
-        for each in missing:
-            fit = getattr(each, "fit", each)
-            for beats in (fit.beats, getattr(each, "external", fit.beats)):
-                _inputs(self.store(beats_stage, beats), beats, fit.signal_rate_hz, self.store)
+    def _prepare(self, name: str, models: Iterable[str]) -> None:
+        """Compute what models read of a cohort, before several processes would each compute it."""
+        self.beats(name)
+        if any(self.config.models[model].reads_signal for model in models):
+            settings = SignalsSettings(beats=self._beats_settings(name), sampling_rate_hz=self.config.signal_rate_hz)
+            if not self.store.has(signals_stage, settings):
+                parts = cohort_blocks(settings.beats, settings.sampling_rate_hz)
+                self._all(signals_block_stage, parts, f"signals, {name}")
+                self.store(signals_stage, settings)
+
+    def _fitted(self, lines: Sequence[tuple[str, str]]) -> None:
+        """Compute the missing fits of some lines of the comparison, fold by fold: a killed run has whole folds."""
+        settings = [fit for line in lines for fit in self._fit_settings(*line)]
+        if not all(self.store.has(fit_stage, fit) for fit in settings):
+            self._prepare("development", [model for model, _ in lines])
+            settings.sort(key=lambda fit: fit.fold or 0)
+            self._all(fit_stage, settings, "fits")
 
     def _tidy(self, predicted: pd.DataFrame, people: pd.DataFrame, cohort: str) -> pd.DataFrame:
         """Predictions table of the contract."""

@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 
 from lvmass.cohort.preprocessing import Beats
-from lvmass.config import FoldsConfig
 from lvmass.errors import DataError
 from lvmass.evaluation.tables import check_predictions
+from lvmass.folds import assign_folds
 from lvmass.model import load_model
-from lvmass.study import Study, assign_folds, fit_stage
+from lvmass.stages import fit_stage
+from lvmass.study import Study
 
 COLUMNS = ["subject_id", "sex", "model", "training", "cohort", "fold", "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh"]
 
@@ -51,7 +52,7 @@ def test_test_fold_never_influences_its_own_model(tiny_study: Study) -> None:
     """Poison the test fold's masses and waveforms: the model of that fold must stay the same."""
     settings = tiny_study._fit_settings("elvmass-net", "pooled")[0]
     beats = tiny_study.beats()
-    test = assign_folds(beats, tiny_study.config.folds) == settings.fold
+    test = assign_folds(beats, 2, tiny_study.config.folds.seed) == settings.fold
 
     class Poisoned:
         """A store whose beats are poisoned in the test fold, but whose folds are the same."""
@@ -92,7 +93,7 @@ def test_one_patient_and_one_ecg_never_straddle_folds() -> None:
     patient_id = [f"p{i // 4}" for i in range(n)]
     ecg_hash = [f"h{i}" for i in range(n)]
     ecg_hash[7] = ecg_hash[150]  # one recording under two patients' names
-    folds = pd.Series(assign_folds(toy_beats(patient_id, ecg_hash), FoldsConfig(n=5)))
+    folds = pd.Series(assign_folds(toy_beats(patient_id, ecg_hash), n_folds=5, seed=0))
     assert all(len(set(of_patient)) == 1 for _, of_patient in folds.groupby(patient_id))
     assert folds[7] == folds[150]
     assert set(folds) == {1, 2, 3, 4, 5}
@@ -101,7 +102,7 @@ def test_one_patient_and_one_ecg_never_straddle_folds() -> None:
 def test_too_few_people_for_the_folds_is_one_sentence() -> None:
     ids = [str(i) for i in range(20)]
     with pytest.raises(DataError, match="use fewer folds or more people"):
-        assign_folds(toy_beats(ids, ids), FoldsConfig(n=5))
+        assign_folds(toy_beats(ids, ids), n_folds=5, seed=0)
 
 
 def test_saliency_is_of_out_of_fold_people(tiny_study: Study) -> None:

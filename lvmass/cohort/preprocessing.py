@@ -4,8 +4,10 @@ Nobody is dropped silently: the report has one row for each person of the table,
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,8 +25,8 @@ from lvmass.ecg.quality import check_quality
 from lvmass.ecg.recording import Recording
 from lvmass.errors import DataError
 
-BLOCK = 64
-"""People a task; a few seconds of work, a few megabytes of results."""
+BLOCK = 128
+"""People a task: a second or two of work, and what a killed run loses of each process."""
 
 PARAMETERS = (
     "heart_rate_bpm",
@@ -65,6 +67,14 @@ class Beats:
     report: pd.DataFrame
 
 
+@dataclass(frozen=True, eq=False)
+class BeatsBlock:
+    """Beats of some consecutive people: one row of ``table`` for everybody, waveforms of the usable ones."""
+
+    table: pd.DataFrame
+    waveform_mv: NDArray[np.float32]
+
+
 def preprocess(cohort: Cohort, config: BeatConfig, *, workers: int = 1) -> Beats:
     """Cut, measure and judge every recording of a cohort, in parallel, with a progress bar on a terminal.
 
@@ -80,18 +90,57 @@ def preprocess(cohort: Cohort, config: BeatConfig, *, workers: int = 1) -> Beats
     Returns
     -------
     Beats
+        In memory; a study keeps blocks of it on disk instead, see ``assemble``, and so resumes where it stopped.
 
     Raises
     ------
     DataError
         If nobody's ECG is usable; the sentence gives the commonest reason.
     """
-    rows: list[dict[str, Any]] = []
-    waveforms = []
-    for block_rows, block_waveforms in _in_blocks(_beats_of_block, cohort, config, workers, f"beats, {cohort.name}"):
-        rows += block_rows
-        waveforms.append(block_waveforms)
-    table = pd.DataFrame(rows)
+    parts = blocks(len(cohort))
+    tasks = (delayed(beats_of_block)(cohort, start, stop, config) for start, stop in parts)
+    finished = Parallel(n_jobs=workers, return_as="generator")(tasks)
+    bar = tqdm(finished, total=len(parts), desc=f"beats, {cohort.name}", unit="block", disable=None)
+    return assemble(cohort, list(bar), config)
+
+
+def blocks(n: int) -> list[tuple[int, int]]:
+    """Split ``n`` people into blocks of ``BLOCK``: first row and the row after the last.
+
+    Examples
+    --------
+    >>> blocks(300)
+    [(0, 128), (128, 256), (256, 300)]
+    """
+    return [(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
+
+
+def assemble(
+    cohort: Cohort, parts: Sequence[BeatsBlock], config: BeatConfig, *, folder: str | Path | None = None
+) -> Beats:
+    """Put the blocks of a cohort together.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Whose blocks they are.
+    parts : sequence of BeatsBlock
+        In order; their waveforms may be memory-mapped.
+    config : BeatConfig
+        That the beats were cut with.
+    folder : path, optional
+        Where to keep the waveforms in a temporary file instead of in memory.
+
+    Returns
+    -------
+    Beats
+
+    Raises
+    ------
+    DataError
+        If nobody's ECG is usable.
+    """
+    table = pd.concat([part.table for part in parts], ignore_index=True)
     usable = table["usable"].to_numpy()
     if not usable.any():
         raise DataError(f"{cohort.name}: no ECG is usable; the commonest reason: {table['reason'].mode()[0]}")
@@ -99,57 +148,34 @@ def preprocess(cohort: Cohort, config: BeatConfig, *, workers: int = 1) -> Beats
     measured = table.loc[usable, list(PARAMETERS)].reset_index(drop=True).astype(float)
     people = cohort.subjects.loc[usable].reset_index(drop=True)
     people = people.rename(columns={name: f"device_{name}" for name in PARAMETERS if name in people})
-    criteria = pd.DataFrame(table.loc[usable, "criteria"].tolist())
     return Beats(
-        waveform_mv=np.concatenate(waveforms),
+        waveform_mv=stack([part.waveform_mv for part in parts], folder),
         time_ms=(np.arange(config.n_samples) - config.r_sample) * 1000 / config.sampling_rate_hz,
         people=pd.concat([people, measured], axis=1),
-        criteria=criteria,
+        criteria=pd.DataFrame(table.loc[usable, "criteria"].tolist()),
         report=table[report_columns],
     )
 
 
-def signals(
-    cohort: Cohort, subject_ids: tuple[str, ...], sampling_rate_hz: float, *, workers: int = 1
-) -> NDArray[np.float32]:
-    """Whole recordings of the given people at one rate, for networks that read 10 seconds.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        Whose recordings to read.
-    subject_ids : tuple of str
-        Usable people, in the order of the result.
-    sampling_rate_hz : float
-        Wanted rate; polyphase resampling with its anti-alias filter.
-    workers : int
-        Processes.
-
-    Returns
-    -------
-    ndarray of float32, shape (n, 12, 10 s x rate)
-        In millivolt; the first ten seconds, and zeros after the end of a shorter recording.
-    """
-    wanted = set(subject_ids)
-    blocks = _in_blocks(_signals_of_block, cohort, (sampling_rate_hz, wanted), workers, f"signals, {cohort.name}")
-    return np.concatenate(list(blocks))
+def stack(arrays: Sequence[NDArray[np.float32]], folder: str | Path | None = None) -> NDArray[np.float32]:
+    """Join arrays along the first axis, in memory or in a file that vanishes with the last reference to it."""
+    n = sum(len(array) for array in arrays)
+    shape = (n, *arrays[0].shape[1:])
+    joined: NDArray[np.float32]
+    if folder is None or n == 0:
+        joined = np.empty(shape, np.float32)
+    else:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            joined = np.memmap(file, np.float32, "w+", shape=shape)
+    start = 0
+    for array in arrays:
+        joined[start : start + len(array)] = array
+        start += len(array)
+    return joined
 
 
-def _in_blocks(
-    function: Callable[[Cohort, int, int, Any], Any], cohort: Cohort, settings: Any, workers: int, label: str
-) -> Iterator[Any]:
-    """Run ``function`` over blocks of people, in order, with a bar that counts people."""
-    starts = range(0, len(cohort), BLOCK)
-    tasks = (delayed(function)(cohort, start, min(start + BLOCK, len(cohort)), settings) for start in starts)
-    with tqdm(total=len(cohort), desc=label, unit="ECG", disable=None) as bar:
-        for start, result in zip(starts, Parallel(n_jobs=workers, return_as="generator")(tasks), strict=True):
-            yield result
-            bar.update(min(BLOCK, len(cohort) - start))
-
-
-def _beats_of_block(
-    cohort: Cohort, start: int, stop: int, config: BeatConfig
-) -> tuple[list[dict[str, Any]], NDArray[np.float32]]:
+def beats_of_block(cohort: Cohort, start: int, stop: int, config: BeatConfig) -> BeatsBlock:
+    """Cut and measure the recordings of rows ``start`` to ``stop``."""
     rows = []
     waveforms: list[NDArray[np.float32]] = []
     people = cohort.subjects.iloc[start:stop]
@@ -157,7 +183,7 @@ def _beats_of_block(
         people["subject_id"], people["sex"], _readable(cohort, start, stop), strict=True
     ):
         row: dict[str, Any] = {"subject_id": subject_id, "usable": False, "reason": "", "findings": "", "n_beats": 0}
-        row["ecg_hash"] = ""
+        row |= {"ecg_hash": "", "criteria": {}} | dict.fromkeys(PARAMETERS, np.nan)
         try:
             if isinstance(recording, DataError):
                 raise recording
@@ -173,13 +199,13 @@ def _beats_of_block(
             continue
         measured = measure_beat(beat)
         row |= {name: getattr(measured, name) for name in PARAMETERS}
-        row["criteria"] = {}
         for name, criterion in lvh_criteria(beat, measured, sex).items():
             row["criteria"] |= {name: criterion.value, f"{name}_positive": criterion.positive}
         row |= {"usable": True, "n_beats": beat.n_beats}
         rows.append(row)
         waveforms.append(beat.waveform_mv)
-    return rows, np.stack(waveforms) if waveforms else np.empty((0, 12, config.n_samples), np.float32)
+    none = np.empty((0, 12, config.n_samples), np.float32)
+    return BeatsBlock(pd.DataFrame(rows), np.stack(waveforms) if waveforms else none)
 
 
 def _readable(cohort: Cohort, start: int, stop: int) -> Iterator[Recording | DataError]:
@@ -194,11 +220,16 @@ def _readable(cohort: Cohort, start: int, stop: int) -> Iterator[Recording | Dat
             yield error
 
 
-def _signals_of_block(cohort: Cohort, start: int, stop: int, settings: tuple[float, set[str]]) -> NDArray[np.float32]:
-    sampling_rate_hz, wanted = settings
+def signals_of_block(
+    cohort: Cohort, start: int, stop: int, wanted: frozenset[str], sampling_rate_hz: float
+) -> NDArray[np.float32]:
+    """Whole recordings of the wanted people among rows ``start`` to ``stop``: ``(n, 12, 10 s x rate)`` in mV."""
     ids = cohort.subjects["subject_id"].iloc[start:stop]
-    recordings = zip(ids, cohort.recordings(start, stop), strict=True)
-    kept = [resample_signal(recording, sampling_rate_hz) for subject, recording in recordings if subject in wanted]
+    kept = [
+        resample_signal(recording, sampling_rate_hz)
+        for subject_id, recording in zip(ids, _readable(cohort, start, stop), strict=True)
+        if subject_id in wanted and isinstance(recording, Recording)
+    ]
     return np.stack(kept) if kept else np.empty((0, 12, round(SIGNAL_SECONDS * sampling_rate_hz)), np.float32)
 
 

@@ -160,11 +160,7 @@ def synchronized_beat(recording: Recording, config: BeatConfig = _DEFAULT) -> Be
     r_peaks = r_peaks.copy()
     moved = (at[whole][same] + delay[same] + centre) * (recording.sampling_rate_hz / rate_hz)
     r_peaks[np.flatnonzero(whole)[same]] = np.round(moved).astype(np.int64)
-    noise_mv = None
-    if len(chosen) > 1:
-        scatter = np.sqrt(chosen.var(axis=0, ddof=1).mean(axis=-1))
-        n_effective = 1 if config.average == "single" else len(chosen) * _EFFICIENCY[config.average]
-        noise_mv = (scatter / np.sqrt(n_effective)).astype(np.float32)
+    noise_mv = _standard_error(chosen[:, :, : before - margin], config.average) if len(chosen) > 1 else None
     return Beat(
         waveform_mv=np.ascontiguousarray(waveform[:, margin : margin + config.n_samples], dtype=np.float32),
         r_peaks=r_peaks,
@@ -219,3 +215,18 @@ def _combine(beats: NDArray[np.float32], average: str) -> NDArray[np.float32]:
         return np.sort(beats, axis=0)[n_dropped : len(beats) - n_dropped].mean(axis=0)
     median = np.median(beats, axis=0)
     return median if average == "median" else beats[np.argmax(similarity(beats, median))]
+
+
+def _standard_error(before_qrs: NDArray[np.floating], average: str) -> NDArray[np.float32]:
+    """Standard error of each lead from how the beats (n, 12, t) scatter before their QRS complexes.
+
+    A straight line is taken out of each beat first: drift is no obstacle to seeing a P wave, fibrillation is.
+    """
+    n_beats, _, n_samples = before_qrs.shape
+    line = np.linspace(-1.0, 1.0, n_samples)
+    lines = np.stack([np.ones(n_samples), line / np.sqrt((line**2).mean())]) / np.sqrt(n_samples)
+    rest = before_qrs - before_qrs.mean(axis=0)
+    rest = rest - (rest @ lines.T) @ lines
+    variance = np.square(rest).mean(axis=(0, 2)) * n_beats / (n_beats - 1)
+    n_effective = 1.0 if average == "single" else n_beats * _EFFICIENCY[average]
+    return np.sqrt(variance / n_effective).astype(np.float32)

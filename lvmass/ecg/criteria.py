@@ -1,14 +1,21 @@
-"""Conventional ECG criteria of left-ventricular hypertrophy (10 mm on paper are 1 mV)."""
+"""Conventional ECG criteria of left-ventricular hypertrophy (LVH); 10 mm on paper are 1 mV.
+
+Formulas and cut-offs follow table 1 of PMC4750022 unless a source is named. They were made for paper tracings:
+an S wave counts by its depth, a QS complex counts as an S, an absent wave counts as 0.
+"""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from lvmass.ecg.intervals import EcgParameters
+from lvmass.ecg.intervals import EcgParameters, part_of_beat
 from lvmass.ecg.recording import LEADS, Beat
 from lvmass.errors import DataError
 
-_I, _II, _III, _AVR, _AVL, _AVF, _V1, _V2, _V3, _V4, _V5, _V6 = range(len(LEADS))
+_TABLE = "PMC4750022, table 1"
+_LEFT_PRECORDIAL = (LEADS.index("V5"), LEADS.index("V6"))
+_V1 = LEADS.index("V1")
 
 
 @dataclass(frozen=True)
@@ -18,15 +25,15 @@ class Criterion:
     Parameters
     ----------
     value : float
-        What was measured, in ``unit``; NaN where a wave or interval that it needs is absent.
+        What was measured, in ``unit``.
     threshold : float
         The cut-off for the person's sex.
     unit : str
         Unit of value and threshold.
     positive : bool
-        Whether the criterion is met; False where the value is NaN.
+        Whether the criterion is met.
     source : str
-        Where formula and cut-off come from, and whether that is uncertain.
+        Where formula and cut-off come from; says so where that is uncertain.
     """
 
     value: float
@@ -36,52 +43,128 @@ class Criterion:
     source: str
 
 
-def _at_least(value: float, threshold: float, unit: str, source: str) -> Criterion:
-    return Criterion(float(value), threshold, unit, bool(value >= threshold - 1e-9), source)
-
-
-def _above(value: float, threshold: float, unit: str, source: str) -> Criterion:
-    return Criterion(float(value), threshold, unit, bool(value > threshold), source)
-
-
 def lvh_criteria(beat: Beat, parameters: EcgParameters, sex: str) -> dict[str, Criterion]:
-    """Compute the voltage, product and score criteria.
+    """Compute the criteria of one person.
+
+    ``sokolow_lyon_voltage_mv``: SV1 + max(RV5, RV6) ≥ 3.5 mV; ``sokolow_lyon_product_mv_ms``: times QRS duration,
+    ≥ 371 mV·ms. ``cornell_voltage_mv``: RaVL + SV3 > 2.8 mV (men), > 2.0 mV (women);
+    ``cornell_product_mv_ms``: times QRS duration after adding 0.8 mV in women, ≥ 244 mV·ms (uncertain: some protocols
+    add 0.6 mV). ``peguero_lo_presti_mv``: deepest S + SV4 > 2.8 mV (men), > 2.3 mV (women) (uncertain: ≥ in some
+    papers). ``gubner_ungerleider_mv``: RI + SIII ≥ 2.5 mV (uncertain: PMC4750022 uses 2.0 mV). ``r_avl_mv``:
+    RaVL > 1.1 mV. ``strain_leads``: number of V5 and V6 with ST depression, falling ST and inverted T under a positive
+    QRS, ≥ 1 (a visual pattern; this is a rule after Okin et al. 2001). ``romhilt_estes_points``: ≥ 4 probable,
+    ≥ 5 definite; no digitalis is assumed, as the recording does not tell. ``perugia``: strain, or Romhilt-Estes ≥ 5,
+    or RaVL + SV3 > 2.4 mV (men), > 2.0 mV (women). ``framingham``: strain and a voltage criterion (uncertain:
+    recalled, not re-read in a source).
 
     Parameters
     ----------
     beat : Beat
         One synchronized beat.
     parameters : EcgParameters
-        What `measure_beat` found in it.
+        What `lvmass.ecg.intervals.measure_beat` found in it.
     sex : {"female", "male"}
         Sets the sex-specific cut-offs.
 
     Returns
     -------
     dict of str to Criterion
-        By name.
+        By the names above.
 
     Raises
     ------
     DataError
         If the sex is neither "female" nor "male".
+
+    Examples
+    --------
+    >>> from pydicom.data import get_testdata_file
+    >>> from lvmass.ecg.beats import synchronized_beat
+    >>> from lvmass.ecg.intervals import measure_beat
+    >>> from lvmass.ecg.reading import read_ecg
+    >>> beat = synchronized_beat(read_ecg(get_testdata_file("waveform_ecg.dcm")))
+    >>> sokolow = lvh_criteria(beat, measure_beat(beat), "female")["sokolow_lyon_voltage_mv"]
+    >>> round(sokolow.value, 1), sokolow.threshold, sokolow.positive
+    (3.1, 3.5, False)
     """
     if sex not in ("female", "male"):
         raise DataError(f'sex is "{sex}"; the criteria have cut-offs for "female" and "male".')
     male = sex == "male"
-    r = np.nan_to_num(parameters.r_mv)
-    s = np.abs(np.nan_to_num(parameters.s_mv))
+    r = dict(zip(LEADS, np.nan_to_num(parameters.r_mv).tolist(), strict=True))
+    s = dict(zip(LEADS, np.abs(np.nan_to_num(parameters.s_mv)).tolist(), strict=True))
     qrs_ms = parameters.qrs_duration_ms
-    sokolow = s[_V1] + max(r[_V5], r[_V6])
-    cornell = r[_AVL] + s[_V3]
+    sokolow = s["V1"] + max(r["V5"], r["V6"])
+    cornell = r["aVL"] + s["V3"]
+    strain = _strain_leads(beat, parameters)
+    points = _romhilt_estes(beat, parameters, r, s, strain > 0)
+    perugia = strain > 0 or points >= 5 or cornell > (2.4 if male else 2.0)
+    voltage = (
+        r["I"] + s["III"] >= 2.5
+        or max(s["V1"], s["V2"]) + max(r["V5"], r["V6"]) >= 3.5
+        or max(s["V1"], s["V2"], s["V3"]) >= 2.5
+        or max(r["V4"], r["V5"], r["V6"]) >= 2.5
+    )
     return {
-        "sokolow_lyon_voltage_mv": _at_least(sokolow, 3.5, "mV", "Sokolow & Lyon 1949; PMC4750022"),
-        "sokolow_lyon_product_mv_ms": _at_least(sokolow * qrs_ms, 371.0, "mV·ms", "PMC4750022"),
-        "cornell_voltage_mv": _above(cornell, 2.8 if male else 2.0, "mV", "Casale 1987; PMC4750022"),
-        "cornell_product_mv_ms": _at_least(
-            (cornell + (0.0 if male else 0.8)) * qrs_ms, 244.0, "mV·ms", "PMC4750022; some protocols add 0.6 mV"
+        "sokolow_lyon_voltage_mv": _judge(sokolow, ">=", 3.5, "mV", f"Sokolow & Lyon 1949; {_TABLE}"),
+        "sokolow_lyon_product_mv_ms": _judge(sokolow * qrs_ms, ">=", 371.0, "mV·ms", _TABLE),
+        "cornell_voltage_mv": _judge(cornell, ">", 2.8 if male else 2.0, "mV", f"Casale et al. 1987; {_TABLE}"),
+        "cornell_product_mv_ms": _judge(
+            (cornell + (0.0 if male else 0.8)) * qrs_ms, ">=", 244.0, "mV·ms", f"{_TABLE}; uncertain: 0.6 or 0.8 mV"
         ),
-        "peguero_lo_presti_mv": _above(s.max() + s[_V4], 2.8 if male else 2.3, "mV", "PMC7846009"),
-        "gubner_ungerleider_mv": _at_least(r[_I] + s[_III], 2.5, "mV", "Gubner & Ungerleider 1943"),
-        "r_avl_mv": _above(r[_AVL], 1.1, "mV", "ml4h ECG rules"),
+        "peguero_lo_presti_mv": _judge(
+            max(s.values()) + s["V4"], ">", 2.8 if male else 2.3, "mV", "Peguero et al. 2017; PMC7846009"
+        ),
+        "gubner_ungerleider_mv": _judge(
+            r["I"] + s["III"], ">=", 2.5, "mV", "Gubner & Ungerleider 1943; uncertain: PMC4750022 uses 2.0 mV"
+        ),
+        "r_avl_mv": _judge(r["aVL"], ">", 1.1, "mV", "ECG rules of broadinstitute/ml4h"),
+        "strain_leads": _judge(strain, ">=", 1.0, "leads", "rule after Okin et al. 2001"),
+        "romhilt_estes_points": _judge(points, ">=", 4.0, "points", f"Romhilt & Estes 1968; {_TABLE}"),
+        "perugia": _judge(float(perugia), ">=", 1.0, "yes/no", "Schillaci et al. 1994"),
+        "framingham": _judge(float(strain > 0 and voltage), ">=", 1.0, "yes/no", "uncertain: recalled, not re-read"),
     }
+
+
+def _judge(value: float, sign: Literal[">", ">="], threshold: float, unit: str, source: str) -> Criterion:
+    """Compare a value with its cut-off; voltages are stored as 32-bit numbers, hence the tolerance."""
+    positive = value >= threshold - 1e-6 if sign == ">=" else value > threshold + 1e-6
+    return Criterion(float(value), threshold, unit, bool(positive), source)
+
+
+def _strain_leads(beat: Beat, parameters: EcgParameters) -> int:
+    """Count leads V5 and V6 with a falling, depressed ST segment and an inverted T under a positive QRS complex."""
+    later = part_of_beat(beat, beat.waveform_mv, parameters.qrs_offset_ms, parameters.qrs_offset_ms + 80)
+    count = 0
+    for lead in _LEFT_PRECORDIAL:
+        upright = np.nan_to_num(parameters.r_mv[lead]) > -np.nan_to_num(parameters.s_mv[lead])
+        depressed = parameters.st_j_mv[lead] <= -0.05
+        falling = later.shape[1] > 0 and later[lead, -1] <= later[lead, 0] + 0.01
+        inverted = parameters.t_mv[lead] <= -0.1
+        count += bool(upright and depressed and falling and inverted)
+    return count
+
+
+def _romhilt_estes(
+    beat: Beat, parameters: EcgParameters, r: dict[str, float], s: dict[str, float], strain: bool
+) -> int:
+    """Romhilt-Estes points, without digitalis."""
+    limb = max(max(r[lead], s[lead]) for lead in LEADS[:6])
+    large = limb >= 2.0 or max(s["V1"], s["V2"]) >= 3.0 or max(r["V5"], r["V6"]) >= 3.0
+    points = 3 * large + 3 * strain + 3 * _left_atrial(beat, parameters)
+    points += 2 * (parameters.qrs_axis_deg <= -30)
+    points += parameters.qrs_duration_ms >= 90
+    qrs = part_of_beat(beat, beat.waveform_mv, parameters.qrs_onset_ms, parameters.qrs_offset_ms)
+    to_peak_ms = np.argmax(qrs[list(_LEFT_PRECORDIAL)], axis=1) * 1000 / beat.sampling_rate_hz
+    return int(points + (to_peak_ms.max() >= 50))
+
+
+def _left_atrial(beat: Beat, parameters: EcgParameters) -> bool:
+    """Terminal negative P wave in V1, at least 0.1 mV deep and 40 ms long."""
+    p = part_of_beat(beat, beat.waveform_mv, parameters.p_onset_ms, parameters.p_offset_ms)[_V1]
+    if p.size < 3:
+        return False
+    p = p - np.linspace(p[0], p[-1], p.size)
+    deepest = int(np.argmin(p))
+    rising_before = np.flatnonzero(p[: deepest + 1] >= 0)
+    length_ms = (p.size - rising_before[-1]) * 1000 / beat.sampling_rate_hz if rising_before.size else 0.0
+    return bool(p[deepest] <= -0.1 and length_ms >= 40)

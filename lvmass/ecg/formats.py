@@ -1,11 +1,12 @@
 """The binary and XML formats that state their own leads, unit and sampling rate.
 
-wfdb reads WFDB; ecgdatakit reads DICOM, MUSE, Philips, HL7 aECG, SCP-ECG, EDF, MFER, ISHNE and Mortara. Before a
-parser opens a file, the few things that could make it allocate without bound, follow a path out of the
-folder or expand entities are checked here.
+ecgdatakit parses WFDB, DICOM, MUSE, Philips, HL7 aECG, SCP-ECG, EDF, MFER, ISHNE and Mortara; the tests compare its
+WFDB reading with that of wfdb. Before a parser opens a file, the few things that could make it allocate without
+bound, follow a path out of the folder or expand entities are checked here.
 """
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,12 +39,15 @@ class Channels:
         Unit of each channel; empty where the file states none.
     sampling_rate_hz : float
         Samples per second.
+    notes : tuple of str
+        What the parser found odd about the samples.
     """
 
     names: list[str]
     samples: list[NDArray[np.floating]]
     units: list[str]
     sampling_rate_hz: float
+    notes: tuple[str, ...] = ()
 
 
 def check_file(path: Path) -> None:
@@ -124,10 +128,8 @@ def read_wfdb(header: Path) -> Channels:
     Raises
     ------
     DataError
-        If the header lacks a rate or gains, or does not fit its signal files.
+        If the header states no rate, points out of its folder, or does not fit its signal files.
     """
-    import wfdb
-
     lines = [line for line in header.read_text("utf-8", "replace").splitlines() if line.strip()]
     lines = [line for line in lines if not line.lstrip().startswith("#")]
     record = lines[0].split() if lines else []
@@ -135,26 +137,14 @@ def read_wfdb(header: Path) -> Channels:
         raise DataError(f"{header.name}: the WFDB header states no sampling rate; write it in the first line.")
     if "/" in record[0]:
         raise DataError(f"{header.name}: this WFDB record has several segments; give the header of one segment.")
-    n_samples = int(record[3]) if len(record) > 3 else 0
-    signals = [line.split() for line in lines[1 : 1 + int(record[1])]]
-    uncalibrated = []
-    for fields in signals:
+    for fields in (line.split() for line in lines[1 : 1 + int(record[1])]):
         if len(fields) < 2 or fields[1].split("x")[0].split(":")[0].split("+")[0] not in _WFDB_FORMATS:
             raise DataError(f"{header.name}: a signal line is incomplete or its storage format is not supported.")
-        data = header.parent / fields[0]
-        check_file(data)
-        # The densest format stores three samples in four bytes; a header that promises more is damaged.
-        if "x" not in fields[1] and n_samples > data.stat().st_size * 8:
-            raise DataError(f"{header.name}: it promises {n_samples} samples but {fields[0]} is too short for them.")
-        gain = fields[2].split("(")[0].split("/")[0] if len(fields) > 2 else "0"
-        uncalibrated.append(float(gain) == 0.0)
-    stored = wfdb.rdrecord(str(header.with_suffix("")), return_res=64)
-    units = ["" if raw else unit for raw, unit in zip(uncalibrated, stored.units, strict=True)]
-    physical = [
-        values * 200.0 if raw else values  # wfdb divides uncalibrated counts by a made-up gain of 200
-        for raw, values in zip(uncalibrated, stored.p_signal.T, strict=True)
-    ]
-    return Channels(list(stored.sig_name), physical, units, float(stored.fs))
+        if Path(fields[0]).name != fields[0] or "\\" in fields[0]:
+            raise DataError(f"{header.name}: it names the signal file {fields[0]}; keep it in the header's folder.")
+        check_file(header.parent / fields[0])
+    rate_hz = float(record[2].split("/")[0].split("(")[0])
+    return replace(read_vendor(header), sampling_rate_hz=rate_hz)
 
 
 def read_vendor(path: Path) -> Channels:
@@ -175,15 +165,19 @@ def read_vendor(path: Path) -> Channels:
     DataError
         If the format is not known or the leads differ in sampling rate.
     """
-    from ecgdatakit import FileParser, UnsupportedFormatError
+    from ecgdatakit import ChecksumWarning, FileParser, UnsupportedFormatError
 
-    try:
-        record = FileParser.parse(path)
-    except UnsupportedFormatError as error:
-        raise DataError(
-            f"{path.name}: the file type is not known; give WFDB, DICOM, GE MUSE or Philips XML, HL7 aECG, SCP-ECG, "
-            "EDF, MFER, ISHNE, CSV, NPY or Parquet."
-        ) from error
+    with warnings.catch_warnings(record=True) as caught:
+        # Most warnings are about metadata that is not used here; a wrong checksum is about the samples.
+        warnings.simplefilter("always")
+        try:
+            record = FileParser.parse(path)
+        except UnsupportedFormatError as error:
+            raise DataError(
+                f"{path.name}: the file type is not known; give WFDB, DICOM, GE MUSE or Philips XML, HL7 aECG, SCP-ECG, "
+                "EDF, MFER, ISHNE, CSV, NPY or Parquet."
+            ) from error
+    damaged = any(issubclass(warning.category, ChecksumWarning) for warning in caught)
     known = [lead for lead in record.leads if canonical_lead(lead.label) is not None]
     rates = {float(lead.sampling_rate) for lead in known}
     if len(rates) > 1:
@@ -196,4 +190,5 @@ def read_vendor(path: Path) -> Channels:
         [np.asarray(lead.samples) for lead in known],
         ["" if lead.is_raw else lead.units for lead in known],
         rates.pop() if rates else 0.0,
+        ("The checksum stored in the file does not fit its samples.",) if damaged else (),
     )

@@ -4,33 +4,39 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import find_peaks
 
-from lvmass.ecg.delineation import delineate
+from lvmass.ecg.delineation import delineate, isoelectric_level
 from lvmass.ecg.recording import LEADS, Beat
 
-_MIN_WAVE_MV = 0.02
-_MIN_AXIS_MV = 0.02
+_I, _AVF = LEADS.index("I"), LEADS.index("aVF")
+_MIN_WAVE_MV = 0.02  # smaller deflections of a QRS complex are not named (CSE working party)
+_MIN_R_MV = 0.03
+_ST_MS = 60.0  # the T wave is looked for this long after the QRS offset
+_MIN_AXIS_MV_MS = 0.3  # net area below which an axis has no direction
 
 
 @dataclass(frozen=True, eq=False)
 class EcgParameters:
-    """What a cart prints above the ECG; NaN where a wave is absent.
+    """What a cart prints above the ECG; NaN where a wave is absent or does not fit into the beat.
 
     Parameters
     ----------
     heart_rate_bpm : float
         60 s over the median RR interval.
     pr_interval_ms, qrs_duration_ms, qt_interval_ms : float
-        Global intervals: earliest onset to latest offset over all leads.
+        Global intervals, from all leads together.
     qtc_ms, qtc_fridericia_ms : float
-        QT corrected for rate after Bazett (``QT / sqrt(RR)``) and Fridericia (``QT / cbrt(RR)``), RR in seconds.
+        QT corrected for rate after Bazett 1920 (``QT / sqrt(RR)``) and Fridericia 1920 (``QT / cbrt(RR)``), with RR in
+        seconds.
     p_axis_deg, qrs_axis_deg, t_axis_deg : float
-        Frontal axes from the areas in I and aVF, -180 to 180 degrees.
-    qrs_onset_ms, qrs_offset_ms, t_offset_ms, p_onset_ms, p_offset_ms : float
+        Frontal axes, above -180 up to 180 degrees, from the net areas in I and aVF.
+    p_onset_ms, p_offset_ms, qrs_onset_ms, qrs_offset_ms, t_offset_ms : float
         Relative to R.
     p_mv, q_mv, r_mv, s_mv, st_j_mv, t_mv : ndarray, shape (12,)
-        Amplitudes by lead in the order of ``LEADS``, signed, against the level at the QRS onset: P peak; Q, largest R
-        and deepest S; the J point (QRS offset); T peak.
+        Signed amplitudes by lead in the order of ``LEADS``. QRS, J point and T are measured from the level at the QRS
+        onset, P from the line between its onset and offset. R is the largest positive wave, Q the negative wave
+        before the first positive one, S the deepest after it; a complex without a positive wave (QS) is an S.
     """
 
     heart_rate_bpm: float
@@ -42,11 +48,11 @@ class EcgParameters:
     p_axis_deg: float
     qrs_axis_deg: float
     t_axis_deg: float
+    p_onset_ms: float
+    p_offset_ms: float
     qrs_onset_ms: float
     qrs_offset_ms: float
     t_offset_ms: float
-    p_onset_ms: float
-    p_offset_ms: float
     p_mv: NDArray[np.float64]
     q_mv: NDArray[np.float64]
     r_mv: NDArray[np.float64]
@@ -78,19 +84,15 @@ def measure_beat(beat: Beat) -> EcgParameters:
     61
     """
     points = delineate(beat)
-    rate_hz = beat.sampling_rate_hz
-    time_ms = beat.time_ms
     rr_s = float(np.median(np.diff(beat.r_peaks))) / beat.recording_rate_hz if beat.r_peaks.size > 1 else np.nan
-    near_onset = (time_ms >= points.qrs_onset_ms - 8) & (time_ms <= points.qrs_onset_ms)
-    level = beat.waveform_mv[:, near_onset].mean(axis=1, keepdims=True)
-    waves = (beat.waveform_mv - level).astype(np.float64)
-
-    def between(start_ms: float, stop_ms: float) -> NDArray[np.float64]:
-        return waves[:, (time_ms >= start_ms) & (time_ms <= stop_ms)]
-
-    qrs = between(points.qrs_onset_ms, points.qrs_offset_ms)
-    p = between(points.p_onset_ms, points.p_offset_ms)
-    t = between(points.qrs_offset_ms, points.t_offset_ms)
+    onset = beat.r_sample + points.qrs_onset_ms * beat.sampling_rate_hz / 1000
+    waves = beat.waveform_mv.astype(np.float64)
+    waves -= isoelectric_level(waves, onset, beat.sampling_rate_hz)
+    qrs = part_of_beat(beat, waves, points.qrs_onset_ms, points.qrs_offset_ms)
+    p = part_of_beat(beat, waves, points.p_onset_ms, points.p_offset_ms)
+    t = part_of_beat(beat, waves, points.qrs_offset_ms + _ST_MS, points.t_offset_ms)
+    if p.shape[1]:
+        p = p - np.linspace(p[:, 0], p[:, -1], p.shape[1], axis=1)
     q_mv, r_mv, s_mv = _qrs_amplitudes(qrs)
     qt_ms = points.t_offset_ms - points.qrs_onset_ms
     return EcgParameters(
@@ -98,41 +100,65 @@ def measure_beat(beat: Beat) -> EcgParameters:
         pr_interval_ms=points.qrs_onset_ms - points.p_onset_ms,
         qrs_duration_ms=points.qrs_offset_ms - points.qrs_onset_ms,
         qt_interval_ms=qt_ms,
-        qtc_ms=qt_ms / np.sqrt(rr_s),
-        qtc_fridericia_ms=qt_ms / np.cbrt(rr_s),
-        p_axis_deg=_axis(p, rate_hz),
-        qrs_axis_deg=_axis(qrs, rate_hz),
-        t_axis_deg=_axis(t, rate_hz),
+        qtc_ms=float(qt_ms / np.sqrt(rr_s)),
+        qtc_fridericia_ms=float(qt_ms / np.cbrt(rr_s)),
+        p_axis_deg=_axis(p, beat.sampling_rate_hz),
+        qrs_axis_deg=_axis(qrs, beat.sampling_rate_hz),
+        t_axis_deg=_axis(t, beat.sampling_rate_hz),
+        p_onset_ms=points.p_onset_ms,
+        p_offset_ms=points.p_offset_ms,
         qrs_onset_ms=points.qrs_onset_ms,
         qrs_offset_ms=points.qrs_offset_ms,
         t_offset_ms=points.t_offset_ms,
-        p_onset_ms=points.p_onset_ms,
-        p_offset_ms=points.p_offset_ms,
         p_mv=_largest(p),
         q_mv=q_mv,
         r_mv=r_mv,
         s_mv=s_mv,
-        st_j_mv=qrs[:, -1],
+        st_j_mv=qrs[:, -1].copy(),
         t_mv=_largest(t),
     )
+
+
+def part_of_beat(
+    beat: Beat, waves: NDArray[np.floating], start_ms: float, stop_ms: float
+) -> NDArray[np.floating]:
+    """Samples between two times relative to R.
+
+    Parameters
+    ----------
+    beat : Beat
+        The beat that ``waves`` belongs to.
+    waves : ndarray, shape (n_leads, n_samples)
+        Its voltages.
+    start_ms, stop_ms : float
+        Both ends are included; NaN gives no samples.
+
+    Returns
+    -------
+    ndarray, shape (n_leads, n_between)
+        A view.
+    """
+    if not np.isfinite(start_ms + stop_ms):
+        return waves[:, :0]
+    start, stop = (beat.r_sample + round(ms * beat.sampling_rate_hz / 1000) for ms in (start_ms, stop_ms))
+    return waves[:, max(0, start) : max(0, stop + 1)]
 
 
 def _qrs_amplitudes(
     qrs: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Q, R and S of each lead: R is the largest positive wave, Q a negative one before it, S the deepest after."""
+    """Q, R and S of each lead."""
     q, r, s = np.full((3, len(LEADS)), np.nan)
     for lead, wave in enumerate(qrs):
-        top = int(np.argmax(wave))
-        if wave[top] >= _MIN_WAVE_MV:
-            r[lead] = wave[top]
-            early, late = wave[:top], wave[top:]
-            if early.size and early.min() <= -_MIN_WAVE_MV:
-                q[lead] = early.min()
-            if late.min() <= -_MIN_WAVE_MV:
-                s[lead] = late.min()
-        elif wave.min() <= -_MIN_WAVE_MV:
-            s[lead] = wave.min()  # a QS complex counts as S in the voltage criteria
+        # Prominence keeps an elevated J point, to which the complex merely returns, from being taken for an R.
+        peaks, _ = find_peaks(wave, height=_MIN_R_MV, prominence=_MIN_R_MV)
+        first = int(peaks[0]) if peaks.size else 0
+        if peaks.size:
+            r[lead] = wave[peaks].max()
+            if wave[:first].min(initial=0.0) <= -_MIN_WAVE_MV:
+                q[lead] = wave[:first].min()
+        if wave[first:].min() <= -_MIN_WAVE_MV:
+            s[lead] = wave[first:].min()
     return q, r, s
 
 
@@ -144,8 +170,8 @@ def _largest(wave: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _axis(wave: NDArray[np.float64], rate_hz: float) -> float:
-    """Frontal axis from the areas in I and aVF; aVF is weighed by 2/sqrt(3) as an augmented lead."""
-    if wave.shape[1] == 0:
+    """Frontal axis from the net areas in I and aVF; the augmented lead is brought to scale by 2 / sqrt(3)."""
+    across, down = (wave[lead].sum() * 1000 / rate_hz for lead in (_I, _AVF))
+    if np.hypot(across, down) < _MIN_AXIS_MV_MS:
         return float("nan")
-    area = wave.sum(axis=1) / rate_hz
-    return float(np.degrees(np.arctan2(area[5] * 2 / np.sqrt(3), area[0])))
+    return float(np.degrees(np.arctan2(down * 2 / np.sqrt(3), across)))

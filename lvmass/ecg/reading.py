@@ -5,14 +5,13 @@ that can be wrong with a stranger's file ends in one `DataError`. Files are untr
 parser sees them, XML with entities is refused, and nothing is unpickled.
 """
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from lvmass.ecg.formats import Channels, check_file, read_vendor, read_wfdb, wfdb_header
-from lvmass.ecg.leads import assemble_leads
+from lvmass.ecg.leads import assemble_leads, canonical_lead
 from lvmass.ecg.recording import Recording
 from lvmass.errors import DataError
 
@@ -81,18 +80,15 @@ def read_ecg(
     if not is_array and (sampling_rate_hz is not None or leads is not None):
         raise DataError(f"{source}: sampling_rate_hz and leads are for CSV, NPY and Parquet files only.")
     try:
-        with warnings.catch_warnings():
-            # Parsers warn about metadata that is not used here; what is used is checked in _to_recording.
-            warnings.simplefilter("ignore")
-            if header is not None:
-                channels = read_wfdb(header)
-            elif is_array:
-                from lvmass.ecg.arrays import read_array
+        if header is not None:
+            channels = read_wfdb(header)
+        elif is_array:
+            from lvmass.ecg.arrays import read_array
 
-                channels = read_array(path, sampling_rate_hz, leads)
-            else:
-                channels = read_vendor(path)
-            return _to_recording(channels, unit, source)
+            channels = read_array(path, sampling_rate_hz, leads)
+        else:
+            channels = read_vendor(path)
+        return _to_recording(channels, unit, source)
     except DataError:
         raise
     except Exception as error:  # a parser may fail in any way on a damaged file
@@ -102,21 +98,24 @@ def read_ecg(
 
 def _to_recording(channels: Channels, unit: str | None, source: str) -> Recording:
     """Convert to millivolt, put the leads in order, and refuse what cannot be a resting ECG."""
-    if not channels.names:
+    if not any(canonical_lead(name) for name in channels.names):
         raise DataError(f"{source}: none of the twelve leads is stored; give a 12-lead ECG.")
-    samples_mv = []
+    names, samples_mv = [], []
     for name, samples, stored in zip(channels.names, channels.samples, channels.units, strict=True):
+        if canonical_lead(name) is None:
+            continue
         if not stored and unit is None:
             raise DataError(f'{source}: no unit is stated for lead {name}; pass unit="mV" or unit="uV".')
         if stored and unit is not None and _millivolt(stored, name, source) != MILLIVOLT_PER_UNIT[unit.strip().lower()]:
             raise DataError(f"{source}: lead {name} is stored in {stored} but unit is {unit}; leave unit out.")
+        names.append(name)
         samples_mv.append(samples * _millivolt(stored or unit or "", name, source))
-    signal_mv = assemble_leads(channels.names, samples_mv, source)
+    signal_mv = assemble_leads(names, samples_mv, source)
     if signal_mv.shape[1] == 0:
         raise DataError(f"{source}: the leads hold no samples; export it again.")
     if np.isinf(signal_mv).any():
         raise DataError(f"{source}: the voltages are infinite in places; the file is damaged, export it again.")
-    return Recording(signal_mv, channels.sampling_rate_hz, source=source)
+    return Recording(signal_mv, channels.sampling_rate_hz, source=source, notes=channels.notes)
 
 
 def _millivolt(unit: str, name: str, source: str) -> float:

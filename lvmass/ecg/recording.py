@@ -35,6 +35,8 @@ class Recording:
         Always ``LEADS``; stored so that a file made from it can say so.
     source : str
         Where the recording came from, for messages.
+    notes : tuple of str
+        What was odd about the file, one sentence each; `check_quality` passes them on.
 
     Raises
     ------
@@ -53,6 +55,7 @@ class Recording:
     sampling_rate_hz: float
     leads: tuple[str, ...] = LEADS
     source: str = ""
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse anything that is not twelve named leads at a usable rate."""
@@ -92,8 +95,8 @@ class Beat:
     source : str
         Where the recording came from, for messages.
     noise_mv : ndarray of float32, shape (12,), optional
-        Standard error of ``waveform_mv`` in each lead, from the scatter between the beats; None where
-        there was only one beat to look at.
+        Standard error of ``waveform_mv`` in each lead, from the scatter between the beats before the QRS
+        complex; None where there was only one beat to look at.
     """
 
     waveform_mv: NDArray[np.float32]

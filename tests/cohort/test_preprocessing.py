@@ -8,16 +8,16 @@ import pytest
 import wfdb
 
 from lvmass.cohort import load_cohort, simulate_cohort
-from lvmass.cohort.preprocessing import preprocess, resample_signal, signals
+from lvmass.cohort.preprocessing import blocks, preprocess, resample_signal, signals_of_block, stack
 from lvmass.ecg.beats import BeatConfig
 from lvmass.ecg.recording import LEADS, Recording
 from lvmass.errors import DataError
 
 
 def test_simulated_cohort() -> None:
-    cohort = simulate_cohort(70, like="tw-cvai", seed=3)
+    cohort = simulate_cohort(130, like="tw-cvai", seed=3)
     beats = preprocess(cohort, BeatConfig())
-    assert len(beats.report) == 70
+    assert len(beats.report) == 130
     assert beats.waveform_mv.shape == (int(beats.report["usable"].sum()), 12, 400)
     assert beats.people["subject_id"].tolist() == beats.report.loc[beats.report["usable"], "subject_id"].tolist()
     assert beats.people["qrs_duration_ms"].between(50, 200).mean() > 0.9
@@ -85,6 +85,19 @@ def test_shorter_recording_is_padded_with_zeros_and_longer_one_cut() -> None:
 def test_signals_of_chosen_people_in_order() -> None:
     cohort = simulate_cohort(4, like="tw-cvai", seed=3)
     ids = tuple(cohort.subjects["subject_id"][[1, 3]])
-    found = signals(cohort, ids, 100.0)
+    found = signals_of_block(cohort, 0, 4, frozenset(ids), 100.0)
     assert found.shape == (2, 12, 1000)
     np.testing.assert_array_equal(found[1], resample_signal(cohort.recording(3), 100.0))
+
+
+def test_blocks_cover_everybody_once() -> None:
+    for n in (1, 127, 128, 129, 1000):
+        rows = [row for start, stop in blocks(n) for row in range(start, stop)]
+        assert rows == list(range(n))
+
+
+def test_stacked_in_a_file_is_stacked_in_memory(tmp_path: Path) -> None:
+    parts = [np.random.default_rng(i).normal(size=(i, 12, 5)).astype(np.float32) for i in (3, 0, 2)]
+    np.testing.assert_array_equal(stack(parts, tmp_path), np.concatenate(parts))
+    assert isinstance(stack(parts, tmp_path), np.memmap)
+    assert list(tmp_path.iterdir()) == []  # the file has no name left to forget

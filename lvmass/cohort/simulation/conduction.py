@@ -76,7 +76,7 @@ def draw_conduction(people: pd.DataFrame, ventricle: Ventricle, z: Latents, site
     rate = np.where(men, *_RATE_BPM) * np.exp(_RATE_SD * z["rate"]) * np.where(af, 1.15, 1.0)
     rr = 60000.0 / np.clip(rate, 42.0, 135.0)
     # QRS duration follows body size and mass: pooled r about 0.5, within sex 0.25-0.4 (study-facts 6.3)
-    deviation = 0.30 * ventricle.body + 0.30 * on.qrs_duration * ventricle.excess + 0.90 * z["qrs"]
+    deviation = 0.30 * ventricle.body + 0.26 * on.qrs_duration * ventricle.excess + 0.92 * z["qrs"]
     intrinsic = np.clip(np.where(men, *_QRS_MS) + np.where(men, *_QRS_SD) * deviation, 66.0, 126.0)
     qrs = intrinsic + 42.0 * lbbb + 34.0 * rbbb
     qt = 392.0 * (rr / 1000.0) ** 0.4 + np.where(men, -4.0, 8.0) + 15.0 * z["qt"] + 0.6 * (qrs - 88.0)

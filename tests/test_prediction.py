@@ -1,0 +1,89 @@
+"""From a real recording to grams, with the model that ships in the package."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom.data import get_testdata_file
+
+from lvmass.ecg import read_ecg
+from lvmass.ecg.recording import Recording
+from lvmass.errors import DataError
+from lvmass.model import load_model
+from lvmass.prediction import PRETRAINED, Estimate, predict
+
+PERSON = {"sex": "female", "age_years": 42, "height_cm": 160, "weight_kg": 58}
+
+
+@pytest.fixture(scope="module")
+def recording() -> Recording:
+    return read_ecg(str(get_testdata_file("waveform_ecg.dcm")))
+
+
+def estimate(recording: Recording, **changes: object) -> Estimate:
+    return predict(recording, **(PERSON | changes))  # type: ignore[arg-type]
+
+
+def test_device_agrees_on_heart_rate_and_qrs_duration(recording: Recording) -> None:
+    found = estimate(recording)
+    assert found.heart_rate_bpm == pytest.approx(60_000 / 982, abs=2)  # the device's own RR
+    assert found.qrs_duration_ms == pytest.approx(75, abs=20)
+
+
+def test_estimate_is_consistent(recording: Recording) -> None:
+    found = estimate(recording)
+    assert found.bsa_m2 == pytest.approx(np.sqrt(160 * 58 / 3600))
+    assert found.lvmi_g_m2 == pytest.approx(found.lvm_g / found.bsa_m2)
+    assert found.lvh_cutoff_g_m2 == 65
+    assert found.lvh == (found.lvmi_g_m2 > 65)
+    assert found.lvm_low_g < found.lvm_g < found.lvm_high_g
+    assert found.model["trained_on_simulated_data"] is True
+    assert found.model["not_for_clinical_use"] is True
+
+
+def test_larger_person_has_a_larger_heart(recording: Recording) -> None:
+    assert estimate(recording, height_cm=175, weight_kg=90).lvm_g > estimate(recording).lvm_g
+    assert estimate(recording, sex="male").lvh_cutoff_g_m2 == 80
+
+
+def test_sampling_rate_hardly_matters(recording: Recording) -> None:
+    from scipy.signal import resample_poly
+
+    half = resample_poly(recording.signal_mv, 1, 2, axis=1).astype(np.float32)
+    slower = replace(recording, signal_mv=half, sampling_rate_hz=recording.sampling_rate_hz / 2)
+    assert estimate(slower).lvm_g == pytest.approx(estimate(recording).lvm_g, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"), [({"age_years": 430}, "age"), ({"height_cm": 16}, "height"), ({"weight_kg": -1}, "weight")]
+)
+def test_impossible_person(recording: Recording, changes: dict[str, float], word: str) -> None:
+    with pytest.raises(DataError, match=word):
+        estimate(recording, **changes)
+
+
+def test_flat_recording(recording: Recording) -> None:
+    with pytest.raises(DataError):
+        estimate(replace(recording, signal_mv=np.zeros_like(recording.signal_mv)))
+
+
+def test_shipped_model_is_small_and_honest() -> None:
+    assert sum(path.stat().st_size for path in PRETRAINED.iterdir()) < 1_000_000
+    _, card = load_model(PRETRAINED)
+    assert card["trained_on_simulated_data"] is True
+    assert card["target_unit"] == "g"
+
+
+def test_model_of_other_leads_is_refused(recording: Recording, tmp_path: Path) -> None:
+    for path in PRETRAINED.iterdir():
+        text = path.read_bytes()
+        (tmp_path / path.name).write_bytes(text.replace(b'"aVR",', b'"aVX",') if path.suffix == ".json" else text)
+    with pytest.raises(DataError, match="the model wants the leads"):
+        estimate(recording, model_folder=tmp_path)
+
+
+def test_estimate_is_plain_data(recording: Recording) -> None:
+    import json
+
+    assert "NaN" not in json.dumps(asdict(estimate(recording)))
