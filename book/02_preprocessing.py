@@ -67,6 +67,9 @@ from_raw_to_peaks(recording, r_peaks)
 beat = synchronized_beat(recording)
 aligned_beats(recording, beat)
 
+# %% [markdown]
+# Intervals and axes are measured on the synchronized beat, in all leads together:
+
 # %%
 measured = measure_beat(beat)
 measured_beat(beat, measured)

@@ -175,7 +175,7 @@ def synchronized_beat(recording: Recording, config: BeatConfig = _DEFAULT) -> Be
 
 def _refuse_unusable(recording: Recording) -> None:
     """Raise where no beat can be made whatever the algorithm."""
-    finite = np.isfinite(recording.signal_mv).all(axis=1)
+    finite = np.asarray(np.isfinite(recording.signal_mv).all(axis=1))
     if not finite.all():
         names = ", ".join(lead for lead, good in zip(LEADS, finite, strict=True) if not good)
         raise DataError(f"{recording.source}: lead {names} holds NaN; cut the gap out or record again.")

@@ -174,8 +174,8 @@ def read_vendor(path: Path) -> Channels:
             record = FileParser.parse(path)
         except UnsupportedFormatError as error:
             raise DataError(
-                f"{path.name}: the file type is not known; give WFDB, DICOM, GE MUSE or Philips XML, HL7 aECG, SCP-ECG, "
-                "EDF, MFER, ISHNE, CSV, NPY or Parquet."
+                f"{path.name}: the file type is not known; give WFDB, DICOM, GE MUSE or Philips XML, HL7 aECG, "
+                "SCP-ECG, EDF, MFER, ISHNE, CSV, NPY or Parquet."
             ) from error
     damaged = any(issubclass(warning.category, ChecksumWarning) for warning in caught)
     known = [lead for lead in record.leads if canonical_lead(lead.label) is not None]

@@ -53,12 +53,12 @@ class EcgParameters:
     qrs_onset_ms: float
     qrs_offset_ms: float
     t_offset_ms: float
-    p_mv: NDArray[np.float64]
-    q_mv: NDArray[np.float64]
-    r_mv: NDArray[np.float64]
-    s_mv: NDArray[np.float64]
-    st_j_mv: NDArray[np.float64]
-    t_mv: NDArray[np.float64]
+    p_mv: NDArray[np.floating]
+    q_mv: NDArray[np.floating]
+    r_mv: NDArray[np.floating]
+    s_mv: NDArray[np.floating]
+    st_j_mv: NDArray[np.floating]
+    t_mv: NDArray[np.floating]
 
 
 def measure_beat(beat: Beat) -> EcgParameters:
@@ -119,9 +119,7 @@ def measure_beat(beat: Beat) -> EcgParameters:
     )
 
 
-def part_of_beat(
-    beat: Beat, waves: NDArray[np.floating], start_ms: float, stop_ms: float
-) -> NDArray[np.floating]:
+def part_of_beat(beat: Beat, waves: NDArray[np.floating], start_ms: float, stop_ms: float) -> NDArray[np.floating]:
     """Samples between two times relative to R.
 
     Parameters
@@ -145,8 +143,8 @@ def part_of_beat(
 
 
 def _qrs_amplitudes(
-    qrs: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    qrs: NDArray[np.floating],
+) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
     """Q, R and S of each lead."""
     q, r, s = np.full((3, len(LEADS)), np.nan)
     for lead, wave in enumerate(qrs):
@@ -162,14 +160,14 @@ def _qrs_amplitudes(
     return q, r, s
 
 
-def _largest(wave: NDArray[np.float64]) -> NDArray[np.float64]:
+def _largest(wave: NDArray[np.floating]) -> NDArray[np.floating]:
     """Value farthest from zero in each lead."""
     if wave.shape[1] == 0:
         return np.full(len(LEADS), np.nan)
     return np.take_along_axis(wave, np.argmax(np.abs(wave), axis=1)[:, None], axis=1)[:, 0]
 
 
-def _axis(wave: NDArray[np.float64], rate_hz: float) -> float:
+def _axis(wave: NDArray[np.floating], rate_hz: float) -> float:
     """Frontal axis from the net areas in I and aVF; the augmented lead is brought to scale by 2 / sqrt(3)."""
     across, down = (wave[lead].sum() * 1000 / rate_hz for lead in (_I, _AVF))
     if np.hypot(across, down) < _MIN_AXIS_MV_MS:

@@ -52,9 +52,7 @@ def limb_residuals(beat_mv: NDArray[np.floating]) -> dict[str, float]:
     return {lead: float(np.sqrt(np.square(values).mean())) / size for lead, values in residual.items()}
 
 
-def reversed_limb_electrodes(
-    beat_mv: NDArray[np.floating], qrs: slice, p_mv: NDArray[np.floating]
-) -> str | None:
+def reversed_limb_electrodes(beat_mv: NDArray[np.floating], qrs: slice, p_mv: NDArray[np.floating]) -> str | None:
     """Name the limb electrodes that look exchanged.
 
     Right and left arm: lead I is upside down against V6, which looks the same way, and its P wave is not upright.

@@ -16,16 +16,16 @@ from lvmass.errors import DataError
 
 DISQUALIFYING: frozenset[str] = frozenset(
     (
-        *("nan", "flat", "gap", "clipped", "duplicate", "drift", "muscle_noise", "no_qrs", "too_noisy"),
-        *("unit_too_large", "unit_too_small", "mislabelled", "limb_reversal", "precordial_order"),
+        *("nan", "flat", "gap", "clipped", "duplicate", "excessive_drift", "excessive_muscle_noise", "no_qrs"),
+        *("too_noisy", "unit_too_large", "unit_too_small", "mislabelled", "limb_reversal", "precordial_order"),
     )
 )
 """Codes that make a recording unusable; the others are worth knowing."""
 
-_GAP_S = 0.5
+_GAP_S = 1.0
 _GAP_SHARE = 0.1
 _CLIP_S, _CLIP_RUNS, _CLIP_MV = 0.008, 3, 0.5
-_DRIFT_MV = (1.0, 5.0)  # range of the signal below 0.5 Hz: worth saying, unusable
+_DRIFT_MV = (1.0, 10.0)  # range of the signal below 0.5 Hz: worth saying, unusable
 _MUSCLE_MV = (0.05, 0.15)  # robust SD of the signal above 35 Hz: worth saying, unusable
 _MAX_QRS_MV, _MIN_QRS_MV = 15.0, 0.03
 _LAW_SHARE, _MISLABELLED_SHARE = 0.15, 1.2
@@ -72,9 +72,9 @@ class Quality:
 def check_quality(recording: Recording) -> Quality:
     """Check a recording by rule; a bad signal gives findings, never an exception.
 
-    Signal: ``nan``, ``flat``, ``gap`` (constant for 0.5 s), ``clipped``, ``duplicate`` (two equal precordial leads),
-    ``drift``, ``muscle_noise``, ``short``, ``file`` (the reader's notes). Beat: ``no_qrs``, ``too_noisy``,
-    ``unit_too_large`` (µV read as mV), ``unit_too_small`` (the reverse), ``paced``, ``arrhythmia``. Leads:
+    Signal: ``nan``, ``flat``, ``gap`` (constant for a second), ``clipped``, ``duplicate`` (two equal precordial leads),
+    ``drift``, ``excessive_drift``, ``muscle_noise``, ``excessive_muscle_noise``, ``short``, ``file`` (the reader's
+    notes). Beat: ``no_qrs``, ``too_noisy``, ``unit_too_large`` (µV read as mV), ``unit_too_small`` (the reverse), ``paced``, ``arrhythmia``. Leads:
     ``einthoven``, ``goldberger``, ``mislabelled``, ``limb_reversal``, ``precordial_order``.
 
     Parameters
@@ -112,7 +112,7 @@ def _signal_findings(recording: Recording) -> list[Finding]:
     if signal.shape[1] < rate_hz:
         return [Finding("all", "nan", f"The recording lasts {recording.duration_s:.2f} s, too short for a heartbeat.")]
     findings = []
-    finite = np.isfinite(signal).all(axis=1)
+    finite = np.asarray(np.isfinite(signal).all(axis=1))
     for lead in np.flatnonzero(~finite):
         share = 1 - np.isfinite(signal[lead]).mean()
         findings.append(Finding(LEADS[lead], "nan", f"Lead {LEADS[lead]} misses {share:.0%} of its samples."))
@@ -149,11 +149,11 @@ def _lead_findings(
     if (clipped & (lengths < _GAP_S * rate_hz)).sum() >= _CLIP_RUNS:
         findings.append(Finding(name, "clipped", f"Lead {name} is cut off at {np.abs(values).max():.1f} mV."))
     if drift_mv > _DRIFT_MV[1]:
-        findings.append(Finding(name, "drift", f"Lead {name} drifts by {drift_mv:.1f} mV."))
+        findings.append(Finding(name, "excessive_drift", f"Lead {name} drifts by {drift_mv:.1f} mV."))
     elif drift_mv > _DRIFT_MV[0]:
-        findings.append(Finding(name, "some_drift", f"Lead {name} drifts by {drift_mv:.1f} mV."))
+        findings.append(Finding(name, "drift", f"Lead {name} drifts by {drift_mv:.1f} mV."))
     if muscle_mv > _MUSCLE_MV[0]:
-        code = "muscle_noise" if muscle_mv > _MUSCLE_MV[1] else "some_muscle_noise"
+        code = "excessive_muscle_noise" if muscle_mv > _MUSCLE_MV[1] else "muscle_noise"
         findings.append(Finding(name, code, f"Lead {name} carries {muscle_mv * 1000:.0f} µV of fast noise."))
     return findings
 
@@ -169,10 +169,14 @@ def _beat_findings(beat: Beat) -> list[Finding]:
     qrs = slice(onset, offset + 1)
     size_mv = float(np.median(np.ptp(beat.waveform_mv[:, qrs], axis=1)))
     if size_mv > _MAX_QRS_MV:
-        findings.append(Finding("all", "unit_too_large", f"QRS complexes of {size_mv:.0f} mV: looks like µV read as mV."))
+        findings.append(
+            Finding("all", "unit_too_large", f"QRS complexes of {size_mv:.0f} mV: looks like µV read as mV.")
+        )
     if size_mv < _MIN_QRS_MV:
         findings.append(
-            Finding("all", "unit_too_small", f"QRS complexes of {size_mv * 1000:.1f} µV: looks like mV read as µV or V.")
+            Finding(
+                "all", "unit_too_small", f"QRS complexes of {size_mv * 1000:.1f} µV: looks like mV read as µV or V."
+            )
         )
     noise_mv = 0.0 if beat.noise_mv is None else float(np.median(beat.noise_mv)) * np.sqrt(beat.n_beats)
     alike = beat.n_beats / max(1, beat.r_peaks.size)
@@ -182,7 +186,8 @@ def _beat_findings(beat: Beat) -> list[Finding]:
         message = f"Only {beat.n_beats} of {beat.r_peaks.size} heartbeats look alike."
         findings.append(Finding("all", "arrhythmia", message))
     if pacing_edges(beat.waveform_mv[list(INDEPENDENT_LEADS)], beat.r_sample, beat.sampling_rate_hz).size:
-        findings.append(Finding("all", "paced", "Pacing pulses precede the QRS complexes."))
+        # The rules on placement know the waves of a conducted beat only.
+        return [*findings, Finding("all", "paced", "Pacing pulses precede the QRS complexes.")]
     return findings + _placement_findings(beat, qrs, parameters.p_mv)
 
 

@@ -111,4 +111,4 @@ class Beat:
     @property
     def time_ms(self) -> NDArray[np.float64]:
         """Time of each sample relative to the R peak, in milliseconds."""
-        return (np.arange(self.waveform_mv.shape[1]) - self.r_sample) * 1000.0 / self.sampling_rate_hz
+        return np.asarray((np.arange(self.waveform_mv.shape[1]) - self.r_sample) * 1000.0 / self.sampling_rate_hz)

@@ -84,6 +84,29 @@ def aligned_beats(recording: Recording, beat: Beat, leads: Sequence[str] = ("I",
     )
 
 
+def deflection_times(waveform_mv: NDArray[np.float32], time_ms: NDArray[np.float64]) -> Picture:
+    """Draw when each lead has its largest QRS deflection, relative to the common R, over people.
+
+    Parameters
+    ----------
+    waveform_mv : ndarray, shape (n, 12, n_samples)
+        Synchronized beats.
+    time_ms : ndarray, shape (n_samples,)
+        Time relative to R.
+    """
+    qrs = np.abs(time_ms) <= 60
+    peak_ms = time_ms[qrs][np.abs(waveform_mv[:, :, qrs]).argmax(axis=2)]  # (person, lead)
+    figure, axes = new_figure(width=8.0, height=3.2)
+    axes.boxplot(peak_ms, tick_labels=list(LEADS), whis=(5, 95), showfliers=False, medianprops={"color": "#D55E00"})
+    axes.axhline(0, color="#222222", lw=0.7, ls="--")
+    axes.set(ylabel="largest QRS deflection (ms from R)")
+    return Picture(
+        figure,
+        "Box plots over people of the time of the largest QRS deflection in each lead relative to the common R peak; "
+        "whiskers from the 5th to the 95th percentile.",
+    )
+
+
 def measured_beat(beat: Beat, measured: EcgParameters) -> Picture:
     """Draw the synchronized beat in all leads over each other with the measured QRS interval."""
     figure, axes = new_figure(width=8.0, height=3.4)

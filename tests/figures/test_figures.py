@@ -38,6 +38,7 @@ def test_result_figures(tiny_study: Study) -> None:
     beats, predictions = tiny_study.beats(), tiny_study.predictions()
     own = predictions[predictions["model"] == "elvmass-net"]
     check(ecg.mean_beats(beats.waveform_mv, beats.people["sex"].to_numpy(), beats.time_ms))
+    check(ecg.deflection_times(beats.waveform_mv, beats.time_ms))
     check(results.lvm_distributions({"development": beats.people}), "development")
     check(results.learning_curves({"a": [fit.history for fit in tiny_study.networks("fcn", "pooled")]}))
     check(results.predicted_against_true(own, "Title"), "Title")

@@ -87,8 +87,9 @@ _REFERENCE_AGE = 50.0
 # ECG, however well it is read, tells no more of mass than it does in people (study-facts 6.3).
 _R_GROWTH, _R_AXIS, _R_AWAY, _R_ATRIUM = 0.36, 0.15, 0.22, 0.20
 # A strong left ventricle adds force to the left, backwards and a little upwards, most in the later middle of the QRS.
-_GROWTH_DIRECTION = np.array([0.66, -0.20, 0.66])
-_GROWTH_SHAPE = np.array([0.0, 0.1, 0.6, 1.0, 0.9, 0.4, 0.0])
+_GROWTH_DIRECTION = np.array([0.62, -0.12, 0.68])
+_GROWTH_TURN_SD = 0.30  # which wall is thick, and how the heart lies
+_GROWTH_SHAPE = np.array([0.0, 0.1, 0.6, 1.0, 0.8, 0.3, 0.0])
 _GROWTH_MV, _GROWTH_TAIL_MV = 0.28, 0.15
 _AXIS_SD = 10.0  # degrees, leftward
 _AXIS_BMI = -1.0  # degrees per kg/m2: a raised diaphragm
@@ -186,7 +187,8 @@ def draw_heart(people: pd.DataFrame, ventricle: Ventricle, conduction: Conductio
     gain = np.exp(_GAIN_SD * z["voltage"] + np.where(men, *_GAIN_AGE) * older)
     shape = _smooth(z["force"].reshape(n, N_STATIONS, 3), _FORCE_RHO) * _FORCE_SD
     grown_mv = _GROWTH_MV * growth + _GROWTH_TAIL_MV * _beyond(growth)
-    shape += grown_mv[:, None, None] * _GROWTH_SHAPE[:, None] * _GROWTH_DIRECTION
+    direction = _GROWTH_DIRECTION + _GROWTH_TURN_SD * z["growth_turn"]
+    shape += grown_mv[:, None, None] * _GROWTH_SHAPE[:, None] * direction[:, None, :]
     loop = (np.stack([_MEN, _WOMEN])[woman] + shape) * gain[:, None, None]
     turn = _TURN_SD * z["position"]
     turn[:, 2] += np.where(men, *_AXIS_AGE) * older + _AXIS_BMI * heavier - _AXIS_SD * leftward

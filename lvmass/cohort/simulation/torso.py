@@ -36,7 +36,7 @@ _OFFSET = np.array(
         [0.03, -0.01, -0.12],
     ]
 )
-_FIELD_SD = np.array([0.08, 0.06, 0.14, 0.04, 0.19, 0.12, 0.08, 0.05])
+_FIELD_SD = np.array([0.25, 0.12, 0.20, 0.28, 0.24, 0.20, 0.15, 0.16])
 _FIELD_RHO = 0.43  # neighbouring electrodes see the heart from nearly the same place
 _T_RESIDUE = np.array([0.05, 0.05, -0.15, 0.03, -0.02, -0.09, -0.02, -0.01])
 _T_RESIDUE_SD = 0.01
