@@ -8,12 +8,16 @@ bound, follow a path out of the folder or expand entities are checked here.
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lvmass.ecg.leads import canonical_lead
 from lvmass.errors import DataError
+
+if TYPE_CHECKING:
+    from ecgdatakit import Lead
 
 MAX_FILE_BYTES = 24 * 2**20
 """Larger files are refused: eight minutes of twelve leads at 2000 Hz are 23 MB as 16-bit integers."""
@@ -178,6 +182,11 @@ def read_vendor(path: Path) -> Channels:
                 "SCP-ECG, EDF, MFER, ISHNE, CSV, NPY or Parquet."
             ) from error
     damaged = any(issubclass(warning.category, ChecksumWarning) for warning in caught)
+    for lead in record.leads:
+        # The parser names a second channel of lead V1 "V1_2".
+        stem, _, number = lead.label.rpartition("_")
+        if number.isdigit() and canonical_lead(stem) is not None:
+            raise DataError(f"{path.name}: lead {stem} is stored twice; keep one channel for each lead.")
     known = [lead for lead in record.leads if canonical_lead(lead.label) is not None]
     rates = {float(lead.sampling_rate) for lead in known}
     if len(rates) > 1:
@@ -187,8 +196,14 @@ def read_vendor(path: Path) -> Channels:
         )
     return Channels(
         [lead.label for lead in known],
-        [np.asarray(lead.samples) for lead in known],
+        [_values(lead) for lead in known],
         ["" if lead.is_raw else lead.units for lead in known],
         rates.pop() if rates else 0.0,
         ("The checksum stored in the file does not fit its samples.",) if damaged else (),
     )
+
+
+def _values(lead: "Lead") -> NDArray[np.floating]:
+    """Samples of a lead; where the file states a scale but no unit, the scale is applied and the unit left open."""
+    samples = np.asarray(lead.samples, dtype=np.float64)
+    return samples * lead.resolution + lead.offset if lead.is_raw and lead.resolution else samples

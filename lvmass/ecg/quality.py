@@ -72,10 +72,11 @@ class Quality:
 def check_quality(recording: Recording) -> Quality:
     """Check a recording by rule; a bad signal gives findings, never an exception.
 
-    Signal: ``nan``, ``flat``, ``gap`` (constant for a second), ``clipped``, ``duplicate`` (two equal precordial leads),
-    ``drift``, ``excessive_drift``, ``muscle_noise``, ``excessive_muscle_noise``, ``short``, ``file`` (the reader's
-    notes). Beat: ``no_qrs``, ``too_noisy``, ``unit_too_large`` (µV read as mV), ``unit_too_small`` (the reverse), ``paced``, ``arrhythmia``. Leads:
-    ``einthoven``, ``goldberger``, ``mislabelled``, ``limb_reversal``, ``precordial_order``.
+    Signal: ``nan``, ``flat``, ``gap`` (constant for a second), ``clipped``, ``duplicate`` (two equal precordial
+    leads), ``drift``, ``excessive_drift``, ``muscle_noise``, ``excessive_muscle_noise``, ``short``, ``file`` (the
+    reader's notes). Beat: ``no_qrs``, ``too_noisy``, ``unit_too_large`` (µV read as mV), ``unit_too_small`` (the
+    reverse), ``paced``, ``arrhythmia``. Leads: ``einthoven``, ``goldberger``, ``mislabelled``, ``limb_reversal``,
+    ``precordial_order``.
 
     Parameters
     ----------
@@ -191,7 +192,7 @@ def _beat_findings(beat: Beat) -> list[Finding]:
     return findings + _placement_findings(beat, qrs, parameters.p_mv)
 
 
-def _placement_findings(beat: Beat, qrs: slice, p_mv: NDArray[np.float64]) -> list[Finding]:
+def _placement_findings(beat: Beat, qrs: slice, p_mv: NDArray[np.floating]) -> list[Finding]:
     """Rules on how the leads fit together."""
     findings = []
     for lead, share in limb_residuals(beat.waveform_mv).items():

@@ -25,6 +25,9 @@ MILLIVOLT_PER_UNIT: dict[str, float] = {
 }
 """Units of voltage that files state, in lower case."""
 
+MAX_MILLIVOLT = 1e7
+"""More than that is damage; a unit that is wrong by a factor of 1000 or a million is left to `check_quality`."""
+
 _ARRAY_FILES = (".csv", ".npy", ".parquet")
 
 
@@ -80,15 +83,16 @@ def read_ecg(
     if not is_array and (sampling_rate_hz is not None or leads is not None):
         raise DataError(f"{source}: sampling_rate_hz and leads are for CSV, NPY and Parquet files only.")
     try:
-        if header is not None:
-            channels = read_wfdb(header)
-        elif is_array:
-            from lvmass.ecg.arrays import read_array
+        with np.errstate(all="ignore"):  # damaged numbers overflow; what comes out is checked
+            if header is not None:
+                channels = read_wfdb(header)
+            elif is_array:
+                from lvmass.ecg.arrays import read_array
 
-            channels = read_array(path, sampling_rate_hz, leads)
-        else:
-            channels = read_vendor(path)
-        return _to_recording(channels, unit, source)
+                channels = read_array(path, sampling_rate_hz, leads)
+            else:
+                channels = read_vendor(path)
+            return _to_recording(channels, unit, source)
     except DataError:
         raise
     except Exception as error:  # a parser may fail in any way on a damaged file
@@ -113,8 +117,10 @@ def _to_recording(channels: Channels, unit: str | None, source: str) -> Recordin
     signal_mv = assemble_leads(names, samples_mv, source)
     if signal_mv.shape[1] == 0:
         raise DataError(f"{source}: the leads hold no samples; export it again.")
-    if np.isinf(signal_mv).any():
-        raise DataError(f"{source}: the voltages are infinite in places; the file is damaged, export it again.")
+    if np.nanmax(np.abs(signal_mv), initial=0.0) > MAX_MILLIVOLT:
+        raise DataError(
+            f"{source}: some voltages exceed {MAX_MILLIVOLT:.0e} mV; the file is damaged or its unit is wrong."
+        )
     return Recording(signal_mv, channels.sampling_rate_hz, source=source, notes=channels.notes)
 
 

@@ -85,14 +85,14 @@ _T_TIME = (80.2, 48.0, 36.3)  # peak before the end of QT, rise, fall, ms
 _REFERENCE_AGE = 50.0
 # What mass does. Each path is a driver with much natural spread and a modest correlation with excess mass, so that an
 # ECG, however well it is read, tells no more of mass than it does in people (study-facts 6.3).
-_R_GROWTH, _R_AXIS, _R_AWAY, _R_ATRIUM = 0.36, 0.15, 0.22, 0.20
+_R_GROWTH, _R_AXIS, _R_AWAY, _R_ATRIUM = 0.42, 0.25, 0.20, 0.15
 # A strong left ventricle adds force to the left, backwards and a little upwards, most in the later middle of the QRS.
-_GROWTH_DIRECTION = np.array([0.62, -0.12, 0.68])
+_GROWTH_DIRECTION = np.array([0.62, -0.25, 0.68])
 _GROWTH_TURN_SD = 0.30  # which wall is thick, and how the heart lies
 _GROWTH_SHAPE = np.array([0.0, 0.1, 0.6, 1.0, 0.8, 0.3, 0.0])
-_GROWTH_MV, _GROWTH_TAIL_MV = 0.28, 0.15
-_AXIS_SD = 10.0  # degrees, leftward
-_AXIS_BMI = -1.0  # degrees per kg/m2: a raised diaphragm
+_GROWTH_MV, _GROWTH_TAIL_MV = 0.36, 0.20
+_AXIS_SD = 12.0  # degrees, leftward
+_AXIS_BMI = -1.8  # degrees per kg/m2: a raised diaphragm
 _AWAY_MV, _AWAY_TAIL_MV = 0.06, 0.06  # T against the QRS
 _ATRIUM_SD = 0.20
 _STRAIN = (-5.2, 1.3, 0.8)  # log odds: intercept, per SD of excess mass, with hypertension
