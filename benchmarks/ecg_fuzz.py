@@ -1,6 +1,6 @@
 """Damaged files: random mutations of one sample file of every format.
 
-    python -m benchmarks.ecg_fuzz [--mutations 5000] [--formats wfdb dicom ...] [--seed 1]
+    python benchmarks/ecg_fuzz.py [--mutations 5000] [--formats wfdb dicom ...] [--seed 1]
 
 Every mutated file must give a Recording or one DataError, within 5 s and 1 GB. What could be read goes on through
 quality, beat and measurements, which must not fail in any other way either. Each format runs in a process of its own,
@@ -12,12 +12,15 @@ import json
 import multiprocessing
 import resource
 import signal
+import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lvmass.ecg import check_quality, lvh_criteria, measure_beat, read_ecg, synchronized_beat
 from lvmass.errors import DataError
@@ -95,7 +98,6 @@ def fuzz(name: str, mutations: int, seed: int, answer: "multiprocessing.Queue") 
                     failures.append(f"mutation {number}: message is no single sentence: {error!s:.200}")
             except Exception as error:  # what is looked for
                 failures.append(f"mutation {number}: {type(error).__name__}: {error}")
-                Path(tempfile.gettempdir(), f"ecg_fuzz_{name}_{number}").write_bytes(path.read_bytes())
             finally:
                 signal.alarm(0)
                 outcome["recording" if read else "DataError"] += 1
@@ -112,7 +114,7 @@ def main() -> None:
     arguments = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     print(f"{'format':10}{'recording':>10}{'DataError':>10}{'failures':>10}{'slowest s':>11}{'peak MB':>9}{'added':>7}")
-    report = {}
+    report: dict[str, dict[str, float]] = {}
     for name in arguments.formats:
         answer = context.Queue()
         process = context.Process(target=fuzz, args=(name, arguments.mutations, arguments.seed, answer))
@@ -120,7 +122,7 @@ def main() -> None:
         while process.is_alive() and answer.empty():
             process.join(0.2)
         if answer.empty():
-            report[name] = {"failures": 1, "died": process.exitcode}
+            report[name] = {"failures": 1, "died": float(process.exitcode or 0)}
             print(f"{name:10} the process died with exit code {process.exitcode}")
             continue
         outcome, failures, slowest_s, before_mb, peak_mb = answer.get()

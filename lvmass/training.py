@@ -16,6 +16,7 @@ import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
+from sklearn.linear_model import RidgeCV
 from torch import Tensor, nn
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
 
@@ -137,6 +138,18 @@ class _Regression(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
+def start_from_ridge(layer: nn.Linear, covariates: Tensor, lvm_g: NDArray[np.float64]) -> None:
+    """Set a layer on the scaled covariates ``(n, covariate)`` to the ridge regression of z-scored LVM.
+
+    The network then starts at what covariates alone can say, and learns from the waveform what they cannot.
+    """
+    z_scores = (lvm_g - lvm_g.mean()) / lvm_g.std()
+    ridge = RidgeCV(alphas=np.logspace(-1, 4, 21)).fit(covariates.numpy(), z_scores)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor(ridge.coef_[None]))
+        layer.bias.fill_(float(ridge.intercept_))
+
+
 def fit_network(
     network: str,
     arguments: dict[str, Any],
@@ -194,6 +207,9 @@ def fit_network(
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
     built = in_time_layout(build_network(network, 2 * len(covariate_names), inputs.shape[2], **arguments))
+    straight = getattr(built, "straight", None)
+    if isinstance(straight, nn.Linear):
+        start_from_ridge(straight, scale_covariates(covariates, covariate_mean, covariate_sd), lvm_g)
     module = _Regression(built, config, target_sd_g, sampling_rate_hz)
     train_set, validation_set = dataset(training), dataset(validation)
     batch_size = min(config.batch_size, len(train_set))  # batch normalization needs a full batch

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from lvmass.model import FittedModel
 from lvmass.networks import build_network
@@ -10,6 +11,7 @@ from lvmass.saliency import integrated_gradients, segment_shares
 def model() -> FittedModel:
     arguments = {"channels": 4, "levels": 5, "stem_stride": 4}
     network = build_network("elvmass-net", n_covariates=2, n_samples=400, **arguments)
+    torch.nn.init.normal_(network.head[-1].weight)  # type: ignore[union-attr,index]  # it starts at zero
     weights = {name: value.numpy() for name, value in network.state_dict().items()}
     return FittedModel("elvmass-net", arguments, 400, ("age_years",), np.zeros(1), np.ones(1), 112.0, 28.0, weights)
 

@@ -102,3 +102,11 @@ def test_asymmetric_loss_by_hand() -> None:
 def test_misspelt_setting_is_refused() -> None:
     with pytest.raises(ValidationError):
         FitConfig.model_validate({"epoch": 3})
+
+
+def test_starts_at_the_ridge_regression_on_covariates() -> None:
+    _, covariates, mass = toy(256, 1)
+    start = fit(FitConfig(epochs=1, learning_rate=1e-9))
+    beats, size, _ = toy(200, 3)
+    slope, intercept = np.polyfit(covariates[:, 0], mass, 1)
+    np.testing.assert_allclose(start.predict_g(beats, size), intercept + slope * size[:, 0], atol=0.5)

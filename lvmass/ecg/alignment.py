@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from lvmass.ecg.delineation import qrs_bounds
+from lvmass.ecg.filters import zero_phase_bandpass
 from lvmass.ecg.leads import INDEPENDENT_LEADS
 
 _MATCH_MS = (-90.0, 110.0)  # QRS complex and early ST segment, on which beats are compared
 _MAX_SHIFT_MS = 30.0
 _SAME_CLASS = 0.75
+_R_SMOOTH_HZ = 100.0  # what a recording of 250 Hz still holds
 _RIVAL_SHARE = 0.6  # a class this large, compared with the largest, may be the conducted one
 _RIVAL_NARROWER_MS = 20.0
 _MAX_COMPARED = 64  # beats of a long recording that are compared each with each
@@ -103,7 +105,7 @@ def shift(beats: NDArray[np.floating], samples: NDArray[np.floating]) -> NDArray
 
 
 def peak_offset(beat: NDArray[np.floating], r_sample: int, rate_hz: float) -> float:
-    """Find where the vector of all leads is longest.
+    """Find R: where the vector of all leads is longest, after smoothing so that the bandwidth does not move it.
 
     Parameters
     ----------
@@ -120,8 +122,8 @@ def peak_offset(beat: NDArray[np.floating], r_sample: int, rate_hz: float) -> fl
         Samples after ``r_sample``, with a fraction.
     """
     half = round(_MAX_SHIFT_MS * rate_hz / 1000) + 1
-    part = beat[list(INDEPENDENT_LEADS), r_sample - half : r_sample + half + 1]
-    length = np.square(part).sum(axis=0)[None]
+    smooth = zero_phase_bandpass(beat[list(INDEPENDENT_LEADS)], rate_hz, 0.0, _R_SMOOTH_HZ)
+    length = np.square(smooth[:, r_sample - half : r_sample + half + 1]).sum(axis=0)[None]
     best = 1 + np.argmax(length[:, 1:-1], axis=1)
     return float(best[0] - half + _parabola(length, best)[0])
 

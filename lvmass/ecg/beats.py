@@ -18,6 +18,7 @@ from lvmass.ecg.peaks import detect_r_peaks
 from lvmass.ecg.recording import LEADS, Beat, Recording
 from lvmass.errors import DataError
 
+_LEAD_IN_MS = 240.0  # cut before the window: 200 ms for long PR intervals and the margin
 _MARGIN_MS = 40.0  # cut on both sides, so that shifting a beat brings in signal and not an edge
 _TRIM = 0.1  # share of the beats left out at each end of a trimmed mean
 _EFFICIENCY = {"trimmed": 0.94, "median": 0.64, "mean": 1.0}  # of the mean, for normal noise
@@ -57,7 +58,7 @@ class BeatConfig:
 
     window_before_ms: float = 300.0
     window_after_ms: float = 500.0
-    band_low_hz: float = 0.3
+    band_low_hz: float = 0.5
     band_high_hz: float = 250.0
     sampling_rate_hz: float = 500.0
     average: Literal["trimmed", "median", "mean", "single"] = "trimmed"
@@ -132,15 +133,17 @@ def synchronized_beat(recording: Recording, config: BeatConfig = _DEFAULT) -> Be
     signal = resample(recording.signal_mv, recording.sampling_rate_hz, rate_hz)
     signal = zero_phase_bandpass(signal, rate_hz, config.band_low_hz, config.band_high_hz)
     at = np.round(r_peaks * (rate_hz / recording.sampling_rate_hz)).astype(np.int64)
-    margin = round(_MARGIN_MS * rate_hz / 1000)
-    before, length = config.r_sample + margin, config.n_samples + 2 * margin
-    whole = (at >= before) & (at - before + length <= signal.shape[1])
+    margin, lead_in = (round(ms * rate_hz / 1000) for ms in (_MARGIN_MS, _LEAD_IN_MS))
+    before, length = lead_in + config.r_sample, lead_in + config.n_samples + margin
+    whole = (at >= config.r_sample + margin) & (at - before + length <= signal.shape[1])
     if whole.sum() < config.min_beats:
         raise DataError(
             f"{recording.source}: {int(whole.sum())} whole heartbeats were found in {recording.duration_s:.1f} s and "
             f"{config.min_beats} are needed; give a longer or cleaner recording."
         )
-    cut = signal[:, (at[whole] - before)[:, None] + np.arange(length)].transpose(1, 0, 2)
+    # A beat near the start may lack a part of the lead-in; its first sample stands in for it.
+    index = np.maximum((at[whole] - before)[:, None] + np.arange(length), 0)
+    cut = signal[:, index].transpose(1, 0, 2)
     cut = cut - _quiet_level(cut, before, rate_hz)
     delay, same = align_dominant(cut, before, rate_hz)
     if same.sum() < config.min_beats:
@@ -160,9 +163,10 @@ def synchronized_beat(recording: Recording, config: BeatConfig = _DEFAULT) -> Be
     r_peaks = r_peaks.copy()
     moved = (at[whole][same] + delay[same] + centre) * (recording.sampling_rate_hz / rate_hz)
     r_peaks[np.flatnonzero(whole)[same]] = np.round(moved).astype(np.int64)
-    noise_mv = _standard_error(chosen[:, :, : before - margin], config.average) if len(chosen) > 1 else None
+    noise_mv = _standard_error(chosen[:, :, lead_in:before], config.average) if len(chosen) > 1 else None
+    waveform = waveform.astype(np.float32)
     return Beat(
-        waveform_mv=np.ascontiguousarray(waveform[:, margin : margin + config.n_samples], dtype=np.float32),
+        waveform_mv=np.ascontiguousarray(waveform[:, lead_in : lead_in + config.n_samples]),
         r_peaks=r_peaks,
         n_beats=int(same.sum()),
         recording_rate_hz=recording.sampling_rate_hz,
@@ -170,6 +174,7 @@ def synchronized_beat(recording: Recording, config: BeatConfig = _DEFAULT) -> Be
         r_sample=config.r_sample,
         source=recording.source,
         noise_mv=noise_mv,
+        lead_in_mv=np.ascontiguousarray(waveform[:, margin:lead_in]),
     )
 
 

@@ -32,9 +32,9 @@ _P_SMOOTH_HZ, _P_ONSET_SHARE, _P_OFFSET_SHARE = 16.0, 0.3, 0.4
 _P_HALF_MS = 80.0
 _P_STEEP = 0.6
 _MIN_P_MV, _MIN_P_SNR = 0.0125, 2.2
-_IRREGULAR_RR, _MIN_P_SNR_IRREGULAR = 0.09, 7.0
+_IRREGULAR_RR, _MIN_P_SNR_DOUBTFUL = 0.09, 7.0
 
-_T_SMOOTH_HZ, _T_SHARE = 10.0, 0.25
+_T_SMOOTH_HZ, _T_STEEP, _T_SHARE = 10.0, 0.5, 0.2
 _MIN_T_MV, _MIN_T_SNR = 0.03, 2.0
 _ST_MS = 60.0
 _PR_MS = 180.0  # room left for the next beat's P wave and QRS onset
@@ -85,6 +85,9 @@ def delineate(beat: Beat) -> Fiducials:
     """
     rate_hz, r = beat.sampling_rate_hz, beat.r_sample
     waves = beat.waveform_mv[list(INDEPENDENT_LEADS)]
+    if beat.lead_in_mv is not None:
+        waves = np.concatenate([beat.lead_in_mv[list(INDEPENDENT_LEADS)], waves], axis=1)
+        r += beat.lead_in_mv.shape[1]
     noise_mv = 0.0 if beat.noise_mv is None else float(beat.noise_mv[list(INDEPENDENT_LEADS)].mean())
     onset, offset = qrs_bounds(waves, r, rate_hz)
     rr = np.diff(beat.r_peaks) * (rate_hz / beat.recording_rate_hz)
@@ -95,13 +98,14 @@ def delineate(beat: Beat) -> Fiducials:
     paced = pacing_edges(waves, r, rate_hz)
     last = onset if paced.size == 0 else paced[0] - 0.004 * rate_hz
     irregular = rr.size >= 3 and float(np.median(np.abs(rr - np.median(rr)))) > _IRREGULAR_RR * np.median(rr)
-    p_onset, p_offset = _p_wave(waves, max(0.0, first), last, rate_hz, noise_mv, bool(irregular))
+    doubtful = bool(irregular or paced.size)
+    p_onset, p_offset = _p_wave(waves, max(0.0, first), last, rate_hz, noise_mv, doubtful)
     times = (np.array([p_onset, p_offset, onset, offset, t_offset]) - r) * (1000.0 / rate_hz)
     return Fiducials(*times.tolist())
 
 
 def isoelectric_level(waves: NDArray[np.floating], onset: float, rate_hz: float) -> NDArray[np.floating]:
-    """Level of each lead in the 5 ms before the QRS onset, from which amplitudes are measured.
+    """Level of each lead at the QRS onset (over 6 ms, against noise), from which amplitudes are measured.
 
     Parameters
     ----------
@@ -117,8 +121,8 @@ def isoelectric_level(waves: NDArray[np.floating], onset: float, rate_hz: float)
     ndarray, shape (n_leads, 1)
         In the unit of ``waves``.
     """
-    stop = max(0, round(onset))
-    return waves[:, max(0, stop - round(0.005 * rate_hz)) : stop + 1].mean(axis=1, keepdims=True)
+    start, stop = round(onset - 0.004 * rate_hz), round(onset + 0.002 * rate_hz)
+    return waves[:, max(0, start) : max(0, stop) + 1].mean(axis=1, keepdims=True)
 
 
 def qrs_bounds(waves: NDArray[np.floating], r_sample: int, rate_hz: float) -> tuple[float, float]:
@@ -142,15 +146,16 @@ def qrs_bounds(waves: NDArray[np.floating], r_sample: int, rate_hz: float) -> tu
     def samples(ms: float) -> int:
         return round(ms * rate_hz / 1000)
 
+    edges = pacing_edges(waves, r_sample, rate_hz)
+    first = max(0, r_sample - samples(_QRS_HALF_MS[0]))
+    if edges.size:
+        first = min(r_sample - samples(20), int(edges[-1]) + samples(_PACING_BLANK_MS))
+        waves = _bridged(waves, int(edges[0]) - samples(4), first)
     speed = _speed(zero_phase_bandpass(waves, rate_hz, 0.0, _QRS_SMOOTH_HZ))
     near = slice(r_sample - samples(60), r_sample + samples(60) + 1)
     top = float(speed[near].max())
     before = speed[max(0, r_sample - samples(150)) : r_sample - samples(30)]
     after = speed[r_sample + samples(50) : r_sample + samples(180)]
-    edges = pacing_edges(waves, r_sample, rate_hz)
-    first = max(0, r_sample - samples(_QRS_HALF_MS[0]))
-    if edges.size:
-        first = min(r_sample - samples(20), int(edges[-1]) + samples(_PACING_BLANK_MS))
     last = min(speed.size - 1, r_sample + samples(_QRS_HALF_MS[1]))
     low = _NOISE_FACTOR * np.percentile(before, 20) + _ONSET_SHARE * top
     onset = _walk(speed, r_sample - samples(10), first, low, samples(_ONSET_QUIET_MS))
@@ -207,20 +212,21 @@ def _t_offset(
     if size[peak] < max(_MIN_T_MV, _MIN_T_SNR * noise_mv):
         return NAN
     speed = _speed(smooth)
-    steepest = peak + int(np.argmax(speed[peak : stop + 1]))
     rest = float(np.percentile(speed[peak:], 10))
-    low = rest + _T_SHARE * (float(speed[steepest]) - rest)
-    end = _walk(speed, steepest, waves.shape[1] - 1, low, round(0.010 * rate_hz))
+    moving = speed[start : stop + 1] - rest
+    # The last steep slope is that of the T wave; a U wave after it is flatter.
+    steep = stop - int(np.argmax(moving[::-1] >= _T_STEEP * moving.max()))
+    end = _walk(speed, steep, waves.shape[1] - 1, rest + _T_SHARE * float(moving.max()), round(0.010 * rate_hz))
     return end if end < waves.shape[1] - 1 else NAN
 
 
 def _p_wave(
-    waves: NDArray[np.float32], first: float, last: float, rate_hz: float, noise_mv: float, irregular: bool
+    waves: NDArray[np.float32], first: float, last: float, rate_hz: float, noise_mv: float, doubtful: bool
 ) -> tuple[float, float]:
     """Onset and offset of the P wave between the last T wave and the QRS complex; NaN where there is none.
 
     In atrial fibrillation the averaged fibrillatory waves stay within a few standard errors of the beat; an irregular
-    rhythm asks for more.
+    or paced rhythm, behind which it may hide, asks for more.
     """
     start, stop = round(first), round(last)
     if stop - start < 0.05 * rate_hz:
@@ -231,7 +237,7 @@ def _p_wave(
     line = np.linspace(part[:, :edge].mean(axis=1), part[:, -edge:].mean(axis=1), part.shape[1], axis=1)
     size = np.sqrt(np.square(part - line).mean(axis=0))
     peak = start + int(np.argmax(size))
-    snr = _MIN_P_SNR_IRREGULAR if irregular else _MIN_P_SNR
+    snr = _MIN_P_SNR_DOUBTFUL if doubtful else _MIN_P_SNR
     if size.max() < max(_MIN_P_MV, snr * noise_mv):
         return NAN, NAN
     speed = _speed(smooth)
@@ -271,6 +277,13 @@ def _walk(speed: NDArray[np.floating], start: int, limit: int, low: float, quiet
         return float(start)
     above, under = float(speed[i - step]), float(speed[i])
     return i - step * (low - under) / (above - under) if above > under else float(i)
+
+
+def _bridged(waves: NDArray[np.floating], start: int, stop: int) -> NDArray[np.floating]:
+    """Replace a pacing pulse by a straight line, so that smoothing does not spread it."""
+    bridged = waves.copy()
+    bridged[:, start : stop + 1] = np.linspace(waves[:, start], waves[:, stop], stop - start + 1, axis=1)
+    return bridged
 
 
 def _smooth_part(

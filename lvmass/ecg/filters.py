@@ -37,7 +37,8 @@ def zero_phase_bandpass(
     the gain is -3 dB at the stated frequencies, which is how the bandwidth of an ECG is stated
     (Oppenheim & Schafer, Discrete-Time Signal Processing), applied to the spectrum. The analogue formula is used on
     purpose: a digital design warps near the Nyquist frequency, so that 250 Hz and 1000 Hz recordings of one
-    heart would be filtered differently. Ends are extended by odd reflection.
+    heart would be filtered differently. A straight line through the signal is taken out first and the ends are
+    mirrored.
 
     Parameters
     ----------
@@ -64,16 +65,22 @@ def zero_phase_bandpass(
     True
     """
     n_samples = signal.shape[-1]
+    signal = np.asarray(signal, dtype=np.float32)
+    # Drift is taken out as a straight line first: mirrored at the ends it would turn into a slow wave.
+    time = np.linspace(-1.0, 1.0, n_samples, dtype=np.float32)
+    slope = (signal @ time) / max(float(time @ time), 1.0)
+    line = signal.mean(axis=-1, keepdims=True) + slope[..., None] * time
     pad = min(round(_PAD_S * sampling_rate_hz), n_samples - 1)
-    padded = odd_extension(np.asarray(signal, dtype=np.float32), pad)
+    padded = mirrored(signal - line, pad)
     n_fast = fft.next_fast_len(padded.shape[-1], real=True)
     spectrum = fft.rfft(padded, n_fast)
     spectrum *= _gain(n_fast, sampling_rate_hz, low_hz, high_hz, order)
-    return fft.irfft(spectrum, n_fast)[..., pad : pad + n_samples]
+    filtered = fft.irfft(spectrum, n_fast)[..., pad : pad + n_samples]
+    return filtered if low_hz > 0 else filtered + line
 
 
-def odd_extension(signal: NDArray[np.float32], pad: int) -> NDArray[np.float32]:
-    """Extend both ends by point reflection, so that a filter sees no step.
+def mirrored(signal: NDArray[np.float32], pad: int) -> NDArray[np.float32]:
+    """Extend both ends by their mirror image, so that a filter sees no step.
 
     Parameters
     ----------
@@ -87,9 +94,7 @@ def odd_extension(signal: NDArray[np.float32], pad: int) -> NDArray[np.float32]:
     ndarray of float32, shape (..., n_samples + 2 * pad)
         The extended signal.
     """
-    before = 2 * signal[..., :1] - signal[..., pad:0:-1]
-    after = 2 * signal[..., -1:] - signal[..., -2 : -pad - 2 : -1]
-    return np.concatenate([before, signal, after], axis=-1)
+    return np.concatenate([signal[..., pad:0:-1], signal, signal[..., -2 : -pad - 2 : -1]], axis=-1)
 
 
 def remove_spikes(signal: NDArray[np.float32], sampling_rate_hz: float) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ from lvmass.ecg.recording import LEADS
 
 _I, _II, _III, _AVR, _AVL, _AVF, _V1 = range(7)
 _V6 = LEADS.index("V6")
+_BROKEN_SHARE, _MENDED_SHARE = 0.3, 0.1
 _FAR_FIELD_SHARE = 0.12
 _MIN_QRS_MV = 0.15
 _OPPOSITE = -0.5
@@ -50,6 +51,37 @@ def limb_residuals(beat_mv: NDArray[np.floating]) -> dict[str, float]:
     }
     size = max(float(np.sqrt(np.square(limb).mean())), 1e-9)
     return {lead: float(np.sqrt(np.square(values).mean())) / size for lead, values in residual.items()}
+
+
+def mislabelled_limb_leads(beat_mv: NDArray[np.floating]) -> tuple[str, ...]:
+    """Name the limb leads whose exchange, or the one whose inversion, would make the laws hold that are now broken.
+
+    Parameters
+    ----------
+    beat_mv : ndarray, shape (12, n_samples)
+        One beat in the order of ``LEADS``.
+
+    Returns
+    -------
+    tuple of str
+        Two leads to exchange, one to invert, or none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> one, two = np.sin(np.arange(500) / 9), np.cos(np.arange(500) / 7)
+    >>> limb = [one, two, two - one, -(one + two) / 2, two - one / 2, one - two / 2]
+    >>> mislabelled_limb_leads(np.stack([*limb, *[one] * 6]))
+    ('aVL', 'aVF')
+    """
+    if max(limb_residuals(beat_mv).values()) < _BROKEN_SHARE:
+        return ()
+    for leads in [*((lead,) for lead in range(6)), *combinations(range(6), 2)]:
+        changed = beat_mv.copy()
+        changed[list(leads)] = -beat_mv[list(leads)] if len(leads) == 1 else beat_mv[list(reversed(leads))]
+        if max(limb_residuals(changed).values()) < _MENDED_SHARE:
+            return tuple(LEADS[lead] for lead in leads)
+    return ()
 
 
 def reversed_limb_electrodes(beat_mv: NDArray[np.floating], qrs: slice, p_mv: NDArray[np.floating]) -> str | None:

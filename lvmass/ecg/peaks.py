@@ -13,7 +13,7 @@ from scipy import fft
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
-from lvmass.ecg.filters import odd_extension, remove_spikes, zero_phase_bandpass
+from lvmass.ecg.filters import mirrored, remove_spikes, zero_phase_bandpass
 from lvmass.ecg.leads import INDEPENDENT_LEADS
 from lvmass.ecg.recording import LEADS
 from lvmass.errors import DataError
@@ -27,16 +27,17 @@ _LEAD_BEAT_PERCENTILE, _BEAT_PERCENTILE = 70, 60  # of the highest slope in each
 _THRESHOLD = 0.3  # of the way from the noise level to the typical beat
 _REFRACTORY_S = 0.25  # 240 beats a minute
 _T_WAVE_S = 0.36
-_POSITION_BAND_HZ = (1.0, 32.0)
+_POSITION_BAND_HZ = (4.0, 32.0)  # T waves and drift would pull the position
 _POSITION_WINDOW_S = 0.06
+_LEAST_SHARE = 1e-4  # of the largest slope
 _TINY = float(np.finfo(np.float32).tiny)
 
 
 def detect_r_peaks(signal_mv: NDArray[np.floating], sampling_rate_hz: float) -> NDArray[np.int64]:
     """Find the R peak of every heartbeat, one position common to all leads.
 
-    The position is where the vector of all leads is longest within the QRS complex; it does not depend on the
-    unit, and hardly on the sampling rate.
+    The position is where the vector of all leads, between 4 and 32 Hz, is longest within the QRS complex; it does not
+    depend on the unit, and hardly on the sampling rate.
 
     Parameters
     ----------
@@ -83,7 +84,7 @@ def _slope_envelope(signal: NDArray[np.float32], sampling_rate_hz: float, step: 
     """Root mean square slope of each lead in the QRS band, at every ``step``-th sample."""
     pad = -(-round(sampling_rate_hz) // step) * step
     pad = min(pad, (signal.shape[1] - 1) // step * step)
-    padded = odd_extension(signal, pad)
+    padded = mirrored(signal, pad)
     # The band ends far below half the feature rate, so the short inverse transform is the decimated signal.
     n_short = fft.next_fast_len(-(-padded.shape[1] // step), real=True)
     frequency_hz = fft.rfftfreq(n_short, step / sampling_rate_hz)
@@ -114,6 +115,8 @@ def _levels(
 def _beat_height(envelope: NDArray[np.float32], rate_hz: float) -> NDArray[np.floating]:
     """Slope of all leads together, 0 at the noise level and 1 at the typical beat."""
     beat, noise, centres = _levels(envelope, rate_hz, _LEAD_BEAT_PERCENTILE)
+    # Where the electrode is off, the rounding of the filter must not become a heartbeat.
+    beat[beat < _LEAST_SHARE * envelope.max(axis=-1, keepdims=True)] = 0.0
     # In units of its own beat, a lead counts by the square of its excess of beat over noise.
     excess = np.maximum(beat / np.maximum(noise, _TINY) - 1.0, 0.05) ** 2
     excess[beat <= _TINY] = 0.0

@@ -9,7 +9,12 @@ from lvmass.ecg.beats import synchronized_beat
 from lvmass.ecg.delineation import pacing_edges
 from lvmass.ecg.filters import zero_phase_bandpass
 from lvmass.ecg.intervals import measure_beat
-from lvmass.ecg.lead_checks import exchanged_precordial_leads, limb_residuals, reversed_limb_electrodes
+from lvmass.ecg.lead_checks import (
+    exchanged_precordial_leads,
+    limb_residuals,
+    mislabelled_limb_leads,
+    reversed_limb_electrodes,
+)
 from lvmass.ecg.leads import INDEPENDENT_LEADS
 from lvmass.ecg.recording import LEADS, Beat, Recording
 from lvmass.errors import DataError
@@ -28,7 +33,7 @@ _CLIP_S, _CLIP_RUNS, _CLIP_MV = 0.008, 3, 0.5
 _DRIFT_MV = (1.0, 10.0)  # range of the signal below 0.5 Hz: worth saying, unusable
 _MUSCLE_MV = (0.05, 0.15)  # robust SD of the signal above 35 Hz: worth saying, unusable
 _MAX_QRS_MV, _MIN_QRS_MV = 15.0, 0.03
-_LAW_SHARE, _MISLABELLED_SHARE = 0.15, 1.2
+_LAW_SHARE = 0.15
 _MIN_BEAT_TO_NOISE = 2.0
 _MIN_ALIKE_SHARE = 0.4
 _SHORT_S = 5.0
@@ -197,11 +202,13 @@ def _placement_findings(beat: Beat, qrs: slice, p_mv: NDArray[np.floating]) -> l
     findings = []
     for lead, share in limb_residuals(beat.waveform_mv).items():
         law = "Einthoven" if lead == "III" else "Goldberger"
-        if share > _MISLABELLED_SHARE:
-            message = f"Lead {lead} contradicts {law}'s law by {share:.0%}: limb leads are mislabelled or inverted."
-            findings.append(Finding(lead, "mislabelled", message))
-        elif share > _LAW_SHARE:
+        if share > _LAW_SHARE:
             findings.append(Finding(lead, law.lower(), f"Lead {lead} deviates from {law}'s law by {share:.0%}."))
+    mislabelled = mislabelled_limb_leads(beat.waveform_mv)
+    if mislabelled:
+        fault = "look exchanged" if len(mislabelled) == 2 else "looks inverted"
+        message = f"Lead {' and '.join(mislabelled)} {fault}: the limb leads then obey Einthoven and Goldberger."
+        findings.append(Finding(mislabelled[0], "mislabelled", message))
     electrodes = reversed_limb_electrodes(beat.waveform_mv, qrs, p_mv)
     if electrodes is not None:
         message = f"The limb electrodes {electrodes} look exchanged; record again."

@@ -94,6 +94,8 @@ class Beat:
         Index of the R peak in ``waveform_mv``.
     source : str
         Where the recording came from, for messages.
+    lead_in_mv : ndarray of float32, shape (12, n_before), optional
+        What comes before the window, at the same sampling rate: a long PR interval begins there.
     noise_mv : ndarray of float32, shape (12,), optional
         Standard error of ``waveform_mv`` in each lead, from the scatter between the beats before the QRS
         complex; None where there was only one beat to look at.
@@ -107,6 +109,7 @@ class Beat:
     r_sample: int = 150
     source: str = ""
     noise_mv: NDArray[np.float32] | None = None
+    lead_in_mv: NDArray[np.float32] | None = None
 
     @property
     def time_ms(self) -> NDArray[np.float64]:

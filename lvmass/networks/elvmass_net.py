@@ -43,8 +43,8 @@ class ElvmassNet(nn.Module):
     Notes
     -----
     The estimate is the head's output plus a linear function of the covariates. Body size explains most of LVM, and
-    nearly linearly; leaving that to a straight path lets a network trained on a few hundred people spend
-    its capacity on the ECG.
+    nearly linearly. Training starts the straight path at the ridge regression on the covariates and the head at zero,
+    so that a network trained on a few hundred people spends its capacity on what the waveform adds.
 
     Examples
     --------
@@ -63,7 +63,7 @@ class ElvmassNet(nn.Module):
         levels: int = 6,
         kernel: int = 5,
         stem_stride: int = 2,
-        dropout: float = 0.1,
+        dropout: float = 0.3,
         time_bins: int = 20,
         code_size: int = 16,
         hidden: int = 32,
@@ -93,11 +93,11 @@ class ElvmassNet(nn.Module):
             nn.Sequential(nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels * time_bins, code_size), nn.ReLU())
             for _ in groups
         )
+        last = nn.Linear(hidden, 1)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
         self.head = nn.Sequential(
-            nn.Linear(code_size * len(groups) + n_covariates, hidden),
-            nn.ReLU(),
-            nn.Dropout(dropout),
-            nn.Linear(hidden, 1),
+            nn.Linear(code_size * len(groups) + n_covariates, hidden), nn.ReLU(), nn.Dropout(dropout), last
         )
         self.straight = nn.Linear(n_covariates, 1) if n_covariates else None
 

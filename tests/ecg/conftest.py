@@ -1,6 +1,5 @@
 """Where the real ECGs lie, and a synthetic recording for everything else."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,19 +7,15 @@ import pytest
 
 from lvmass.ecg.reading import read_ecg
 from lvmass.ecg.recording import Recording
+from tests.ecg.reference import real_ecg_folder
 from tests.ecg.synthetic import synthetic_recording
-
-
-def real_ecg_folder() -> Path | None:
-    """Folder of the real ECGs (LVMASS_REAL_ECG, else ../shared/data beside the repository), or None."""
-    folder = Path(os.environ.get("LVMASS_REAL_ECG") or Path(__file__).parents[3] / "shared" / "data")
-    return folder if (folder / "manifest.csv").is_file() else None
 
 
 @pytest.fixture(scope="session")
 def real_ecg() -> Path:
+    """Folder of the real ECGs; the test is skipped where they are absent."""
     folder = real_ecg_folder()
-    if folder is None:
+    if folder is None or not (folder / "manifest.csv").is_file():
         pytest.skip("the real ECGs are absent; set LVMASS_REAL_ECG to their folder")
     return folder
 

@@ -125,7 +125,7 @@ def add_noise(
     return noisy
 
 
-def match_beats(reference: NDArray[np.floating], found: NDArray[np.floating], tolerance: float) -> tuple[int, int, int]:
+def match_beats(reference: NDArray, found: NDArray, tolerance: float) -> tuple[int, int, int]:
     """Pair beats in time: how many match, are missed, are extra."""
     i = j = matched = 0
     while i < len(reference) and j < len(found):

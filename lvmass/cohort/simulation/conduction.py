@@ -14,9 +14,9 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 _RATE_BPM, _RATE_SD = (65.0, 67.5), 0.15  # 66-67 (9) at rest (study-facts 6.4)
-_QRS_MS, _QRS_SD = (93.0, 85.5), (7.5, 7.0)  # study-facts 6.8
-_PR_MS = (177.0, 166.0)
-_PR_SD = 19.0
+_QRS_MS, _QRS_SD = (92.0, 86.0), (6.5, 6.0)  # study-facts 6.8
+_PR_MS = (166.0, 155.0)
+_PR_SD = 22.0
 # Prevalence at 60 years of complete right and left bundle-branch block, left anterior block and ectopy in ten
 # seconds, in adults of that age; general knowledge, not in study-facts.
 _RBBB, _LBBB, _LAFB, _PVC, _PAC = 0.025, 0.006, 0.025, 0.035, 0.030
@@ -76,7 +76,7 @@ def draw_conduction(people: pd.DataFrame, ventricle: Ventricle, z: Latents, site
     rate = np.where(men, *_RATE_BPM) * np.exp(_RATE_SD * z["rate"]) * np.where(af, 1.15, 1.0)
     rr = 60000.0 / np.clip(rate, 42.0, 135.0)
     # QRS duration follows body size and mass: pooled r about 0.5, within sex 0.25-0.4 (study-facts 6.3)
-    deviation = 0.30 * ventricle.body + 0.26 * on.qrs_duration * ventricle.excess + 0.92 * z["qrs"]
+    deviation = 0.42 * ventricle.body + 0.22 * on.qrs_duration * ventricle.excess + 0.88 * z["qrs"]
     intrinsic = np.clip(np.where(men, *_QRS_MS) + np.where(men, *_QRS_SD) * deviation, 66.0, 126.0)
     qrs = intrinsic + 42.0 * lbbb + 34.0 * rbbb
     qt = 392.0 * (rr / 1000.0) ** 0.4 + np.where(men, -4.0, 8.0) + 15.0 * z["qt"] + 0.6 * (qrs - 88.0)

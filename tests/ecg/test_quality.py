@@ -1,0 +1,54 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lvmass.ecg.quality import DISQUALIFYING, check_quality
+from lvmass.ecg.reading import read_ecg
+from lvmass.ecg.recording import Recording
+from tests.ecg.synthetic import synthetic_recording
+
+
+def test_a_good_recording_has_no_findings(cart_recording: Recording) -> None:
+    assert check_quality(cart_recording).findings == ()
+    assert check_quality(cart_recording).usable
+
+
+def test_nearly_all_real_recordings_are_usable(real_ecg: Path) -> None:
+    paths = [*sorted((real_ecg / "ptbxl" / "records500" / "00000").glob("*.hea"))[::12]]
+    paths += sorted((real_ecg / "ludb" / "data").glob("*.hea"))[::8]
+    usable = [check_quality(read_ecg(path)).usable for path in paths]
+    assert np.mean(usable) >= 0.95
+
+
+def test_usable_follows_from_the_codes() -> None:
+    signal_mv = synthetic_recording(noise_mv=0.005).signal_mv.copy()
+    signal_mv[:, :] += np.linspace(0, 3, 5000, dtype=np.float32)
+    drifting = check_quality(Recording(signal_mv, 500.0))
+    assert {finding.code for finding in drifting.findings} == {"drift"}
+    assert drifting.usable
+    assert "drift" not in DISQUALIFYING
+
+
+def test_what_the_reader_noted_is_passed_on() -> None:
+    noted = replace(synthetic_recording(), notes=("The checksum does not fit.",))
+    finding = check_quality(noted).findings[0]
+    assert (finding.code, finding.message) == ("file", "The checksum does not fit.")
+
+
+def test_right_leg_electrode_exchanged_flattens_a_lead() -> None:
+    signal_mv = synthetic_recording(noise_mv=0.002).signal_mv.copy()
+    one = signal_mv[0].copy()
+    signal_mv[1] = 0.02 * one
+    signal_mv[2] = signal_mv[1] - one
+    signal_mv[3], signal_mv[4], signal_mv[5] = -(one + signal_mv[1]) / 2, one - signal_mv[1] / 2, signal_mv[1] - one / 2
+    findings = {finding.code: finding for finding in check_quality(Recording(signal_mv, 500.0)).findings}
+    assert "RA/RL" in findings["limb_reversal"].message
+
+
+@pytest.mark.parametrize("number", [45, 93, 111])
+def test_paced_records_are_said_to_be_paced(number: int, real_ecg: Path) -> None:
+    quality = check_quality(read_ecg(real_ecg / "ludb" / "data" / str(number)))
+    assert "paced" in {finding.code for finding in quality.findings}
+    assert quality.usable
