@@ -23,8 +23,8 @@ WIDTHS: dict[str, int] = {
     "rate": 1, "hrv": 1, "respiration": 3, "pr": 1, "qrs": 1, "qt": 1,
     "af": 1, "rbbb": 1, "lbbb": 1, "lafb": 1, "pvc": 1, "pac": 1,
     # depolarization and repolarization
-    "voltage": 1, "growth": 1, "growth_turn": 3, "away": 1, "axis": 1, "position": 3, "force": 3 * N_STATIONS, "width": 1,
-    "strain": 1, "t_size": 1, "t_turn": 3, "t_shape": 2, "st": 3, "u_wave": 1, "p_wave": 7, "atrium": 1,
+    "voltage": 1, "growth": 1, "growth_turn": 3, "away": 1, "axis": 1, "position": 3, "force": 3 * N_STATIONS,
+    "width": 1, "strain": 1, "t_size": 1, "t_turn": 3, "t_shape": 2, "st": 3, "u_wave": 1, "p_wave": 7, "atrium": 1,
     # torso
     "chest": 1, "height_on_chest": 6, "placement": 13, "lead_field": 24, "t_field": 8, "residue": 8 * (N_STATIONS + 3),
     # device
