@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from lvmass.ecg.delineation import qrs_bounds
 from lvmass.ecg.filters import zero_phase_bandpass
 from lvmass.ecg.leads import INDEPENDENT_LEADS
+from lvmass.ecg.qrs import qrs_bounds
 
 _MATCH_MS = (-90.0, 110.0)  # QRS complex and early ST segment, on which beats are compared
 _MAX_SHIFT_MS = 30.0

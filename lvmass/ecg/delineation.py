@@ -1,11 +1,7 @@
-"""Where the waves of one synchronized beat begin and end, from all leads together.
+"""Where the P, QRS and T waves of one synchronized beat begin and end, from all leads together.
 
-All leads share one beat, so their slopes are averaged into one *speed* of the heart's electric vector, which is high
-in a wave and near the noise level between waves. A wave ends where the speed has fallen to a small share of the
-wave's own highest speed above the noise. This follows the multi-lead idea of the CSE working party (Willems et al.
-1985, Eur Heart J 6:815) and the spatial velocity of van Bemmel et al. (1974, Comput Biomed Res 7:1). Thresholds
-are shares of the wave itself, so the result does not depend on voltage; times are interpolated between samples,
-so it hardly depends on the sampling rate.
+P and T end where the speed of `lvmass.ecg.qrs` comes to rest, as the QRS complex does, after it has been held still so
+that it does not leak into their slower bands.
 """
 
 from dataclasses import dataclass
@@ -15,18 +11,10 @@ from numpy.typing import NDArray
 
 from lvmass.ecg.filters import zero_phase_bandpass
 from lvmass.ecg.leads import INDEPENDENT_LEADS
+from lvmass.ecg.qrs import isoelectric_level, mean_speed, pacing_edges, qrs_bounds, walk_to_rest
 from lvmass.ecg.recording import Beat
 
 NAN = float("nan")
-
-# QRS: smoothing, share of the top speed and time below it, and how many times the noise is let pass
-_QRS_SMOOTH_HZ = 32.0
-_ONSET_SHARE, _ONSET_QUIET_MS = 0.02, 8.0
-_OFFSET_SHARE, _OFFSET_QUIET_MS = 0.045, 16.0
-_NOISE_FACTOR = 2.5
-_QRS_HALF_MS = (180.0, 190.0)  # farthest onset and offset from R
-_PACING_RATIO = 1.2
-_PACING_BLANK_MS = 10.0
 
 _P_SMOOTH_HZ, _P_ONSET_SHARE, _P_OFFSET_SHARE = 16.0, 0.3, 0.4
 _P_HALF_MS = 80.0
@@ -104,101 +92,6 @@ def delineate(beat: Beat) -> Fiducials:
     return Fiducials(*times.tolist())
 
 
-def isoelectric_level(waves: NDArray[np.floating], onset: float, rate_hz: float) -> NDArray[np.floating]:
-    """Level of each lead at the QRS onset (over 6 ms, against noise), from which amplitudes are measured.
-
-    Parameters
-    ----------
-    waves : ndarray, shape (n_leads, n_samples)
-        One beat.
-    onset : float
-        QRS onset as a sample position.
-    rate_hz : float
-        Samples per second.
-
-    Returns
-    -------
-    ndarray, shape (n_leads, 1)
-        In the unit of ``waves``.
-    """
-    start, stop = round(onset - 0.004 * rate_hz), round(onset + 0.002 * rate_hz)
-    return waves[:, max(0, start) : max(0, stop) + 1].mean(axis=1, keepdims=True)
-
-
-def qrs_bounds(waves: NDArray[np.floating], r_sample: int, rate_hz: float) -> tuple[float, float]:
-    """Onset and offset of the QRS complex.
-
-    Parameters
-    ----------
-    waves : ndarray, shape (n_leads, n_samples)
-        One beat, from at least 150 ms before to 200 ms after R.
-    r_sample : int
-        Index of R.
-    rate_hz : float
-        Samples per second.
-
-    Returns
-    -------
-    tuple of float
-        Sample positions, interpolated.
-    """
-
-    def samples(ms: float) -> int:
-        return round(ms * rate_hz / 1000)
-
-    edges = pacing_edges(waves, r_sample, rate_hz)
-    first = max(0, r_sample - samples(_QRS_HALF_MS[0]))
-    if edges.size:
-        first = min(r_sample - samples(20), int(edges[-1]) + samples(_PACING_BLANK_MS))
-        waves = _bridged(waves, int(edges[0]) - samples(4), first)
-    speed = _speed(zero_phase_bandpass(waves, rate_hz, 0.0, _QRS_SMOOTH_HZ))
-    near = slice(r_sample - samples(60), r_sample + samples(60) + 1)
-    top = float(speed[near].max())
-    before = speed[max(0, r_sample - samples(150)) : r_sample - samples(30)]
-    after = speed[r_sample + samples(50) : r_sample + samples(180)]
-    last = min(speed.size - 1, r_sample + samples(_QRS_HALF_MS[1]))
-    low = _NOISE_FACTOR * np.percentile(before, 20) + _ONSET_SHARE * top
-    onset = _walk(speed, r_sample - samples(10), first, low, samples(_ONSET_QUIET_MS))
-    low = 2.0 * np.percentile(after, 20) + _OFFSET_SHARE * top
-    offset = _walk(speed, r_sample + samples(10), last, low, samples(_OFFSET_QUIET_MS))
-    return onset, offset
-
-
-def pacing_edges(waves: NDArray[np.floating], r_sample: int, rate_hz: float) -> NDArray[np.int64]:
-    """Sharp edges of pacing pulses before the QRS complex.
-
-    A pacing pulse jumps within a few milliseconds out of a quiet signal, faster than any part of the smoothed QRS
-    complex that follows.
-
-    Parameters
-    ----------
-    waves : ndarray, shape (n_leads, n_samples)
-        One beat.
-    r_sample : int
-        Index of R.
-    rate_hz : float
-        Samples per second.
-
-    Returns
-    -------
-    ndarray of int64, shape (n_edges,)
-        Sample positions; empty in a beat that is not paced.
-    """
-    ms = rate_hz / 1000
-    raw = _speed(waves)
-    start, stop = max(round(12 * ms), r_sample - round(180 * ms)), r_sample - round(34 * ms)
-    if stop <= start or raw[start:stop].max() <= _PACING_RATIO * raw[stop:].max() * 0.5:
-        return np.empty(0, dtype=np.int64)
-    smooth = _speed(zero_phase_bandpass(waves, rate_hz, 0.0, _QRS_SMOOTH_HZ))
-    top = float(smooth[r_sample - round(30 * ms) : r_sample + round(80 * ms)].max())
-    found = []
-    for i in range(start, stop):
-        quiet_before = raw[i - round(10 * ms) : i - round(5 * ms)].max(initial=0.0) < 0.4 * raw[i]
-        if raw[i] > _PACING_RATIO * top and raw[i] >= raw[i - 1 : i + 2].max() and quiet_before:
-            found.append(i)
-    return np.array(found, dtype=np.int64)
-
-
 def _t_offset(
     waves: NDArray[np.float32], onset: float, offset: float, limit: float, rate_hz: float, noise_mv: float
 ) -> float:
@@ -211,12 +104,12 @@ def _t_offset(
     peak = start + int(np.argmax(size[start:stop]))
     if size[peak] < max(_MIN_T_MV, _MIN_T_SNR * noise_mv):
         return NAN
-    speed = _speed(smooth)
+    speed = mean_speed(smooth)
     rest = float(np.percentile(speed[peak:], 10))
     moving = speed[start : stop + 1] - rest
     # The last steep slope is that of the T wave; a U wave after it is flatter.
     steep = stop - int(np.argmax(moving[::-1] >= _T_STEEP * moving.max()))
-    end = _walk(speed, steep, waves.shape[1] - 1, rest + _T_SHARE * float(moving.max()), round(0.010 * rate_hz))
+    end = walk_to_rest(speed, steep, waves.shape[1] - 1, rest + _T_SHARE * float(moving.max()), round(0.010 * rate_hz))
     return end if end < waves.shape[1] - 1 else NAN
 
 
@@ -240,7 +133,7 @@ def _p_wave(
     snr = _MIN_P_SNR_DOUBTFUL if doubtful else _MIN_P_SNR
     if size.max() < max(_MIN_P_MV, snr * noise_mv):
         return NAN, NAN
-    speed = _speed(smooth)
+    speed = mean_speed(smooth)
     half = round(_P_HALF_MS * rate_hz / 1000)
     rest = float(np.percentile(speed[start:], 20))
     left = max(start, peak - half)
@@ -249,41 +142,9 @@ def _p_wave(
     up = left + int(np.argmax(rising >= _P_STEEP * rising.max()))
     down = peak + falling.size - 1 - int(np.argmax(falling[::-1] >= _P_STEEP * falling.max()))
     quiet = round(0.008 * rate_hz)
-    onset = _walk(speed, up, start, rest + _P_ONSET_SHARE * float(rising.max()), quiet)
-    offset = _walk(speed, down, stop - 1, rest + _P_OFFSET_SHARE * float(falling.max()), quiet)
+    onset = walk_to_rest(speed, up, start, rest + _P_ONSET_SHARE * float(rising.max()), quiet)
+    offset = walk_to_rest(speed, down, stop - 1, rest + _P_OFFSET_SHARE * float(falling.max()), quiet)
     return (onset if onset > start else NAN), offset
-
-
-def _speed(waves: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Mean absolute slope over the leads, per sample."""
-    slope = np.empty_like(waves)
-    slope[:, 1:-1] = 0.5 * (waves[:, 2:] - waves[:, :-2])
-    slope[:, 0], slope[:, -1] = waves[:, 1] - waves[:, 0], waves[:, -1] - waves[:, -2]
-    return np.abs(slope).mean(axis=0)
-
-
-def _walk(speed: NDArray[np.floating], start: int, limit: int, low: float, quiet: int) -> float:
-    """First place from ``start`` towards ``limit`` where the speed stays below ``low`` for ``quiet`` samples."""
-    step = 1 if limit > start else -1
-    below = speed[start : limit + step if limit + step >= 0 else None : step] < low
-    quiet = max(1, quiet)
-    if below.size < quiet:
-        return float(limit)
-    runs = np.convolve(below, np.ones(quiet), "valid") >= quiet - 0.5
-    if not runs.any():
-        return float(limit)
-    i = start + step * int(np.argmax(runs))
-    if i == start:
-        return float(start)
-    above, under = float(speed[i - step]), float(speed[i])
-    return i - step * (low - under) / (above - under) if above > under else float(i)
-
-
-def _bridged(waves: NDArray[np.floating], start: int, stop: int) -> NDArray[np.floating]:
-    """Replace a pacing pulse by a straight line, so that smoothing does not spread it."""
-    bridged = waves.copy()
-    bridged[:, start : stop + 1] = np.linspace(waves[:, start], waves[:, stop], stop - start + 1, axis=1)
-    return bridged
 
 
 def _smooth_part(

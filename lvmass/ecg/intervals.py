@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import find_peaks
 
-from lvmass.ecg.delineation import delineate, isoelectric_level
+from lvmass.ecg.delineation import delineate
+from lvmass.ecg.qrs import isoelectric_level
 from lvmass.ecg.recording import LEADS, Beat
 
 _I, _AVF = LEADS.index("I"), LEADS.index("aVF")

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvmass.ecg.beats import synchronized_beat
-from lvmass.ecg.delineation import pacing_edges
 from lvmass.ecg.filters import zero_phase_bandpass
 from lvmass.ecg.intervals import measure_beat
 from lvmass.ecg.lead_checks import (
@@ -16,6 +15,7 @@ from lvmass.ecg.lead_checks import (
     reversed_limb_electrodes,
 )
 from lvmass.ecg.leads import INDEPENDENT_LEADS
+from lvmass.ecg.qrs import pacing_edges
 from lvmass.ecg.recording import LEADS, Beat, Recording
 from lvmass.errors import DataError
 

@@ -59,14 +59,13 @@ class Recording:
 
     def __post_init__(self) -> None:
         """Refuse anything that is not twelve named leads at a usable rate."""
+        name = self.source or "recording"
         if self.leads != LEADS:
-            raise DataError(f"{self.source}: leads are {self.leads}, but a Recording holds {LEADS} in this order.")
+            raise DataError(f"{name}: leads are {self.leads}, but a Recording holds {LEADS} in this order.")
         if self.signal_mv.ndim != 2 or self.signal_mv.shape[0] != len(LEADS):
-            raise DataError(f"{self.source}: the signal has shape {self.signal_mv.shape}, not (12, n_samples).")
+            raise DataError(f"{name}: the signal has shape {self.signal_mv.shape}, not (12, n_samples).")
         if not MIN_SAMPLING_RATE_HZ <= self.sampling_rate_hz <= MAX_SAMPLING_RATE_HZ:
-            raise DataError(
-                f"{self.source}: the sampling rate is {self.sampling_rate_hz:g} Hz; 100 to 2000 Hz can be read."
-            )
+            raise DataError(f"{name}: the sampling rate is {self.sampling_rate_hz:g} Hz; 100 to 2000 Hz can be read.")
 
     @property
     def duration_s(self) -> float:

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from lvmass.ecg.beats import synchronized_beat
-from lvmass.ecg.delineation import delineate, pacing_edges
+from lvmass.ecg.delineation import delineate
 from lvmass.ecg.leads import INDEPENDENT_LEADS
+from lvmass.ecg.qrs import pacing_edges
 from lvmass.ecg.reading import read_ecg
 from lvmass.ecg.recording import Recording
 from tests.ecg.reference import ludb_annotations, ludb_ids, qrs_of_beats, waves_near
