@@ -65,7 +65,7 @@ _FORCE_SD = np.array(
     ]
 )
 _FORCE_RHO = 0.2  # neighbouring stations vary together
-_GAIN_SD = 0.16
+_GAIN_SD = 0.15
 _TURN_SD = np.array([14.1, 7.7, 3.7])
 _GAIN_AGE = (-0.06, -0.003)  # men, women; per 10 years
 _HORIZONTAL_AGE = (-0.1, 0.74)  # degrees per 10 years
@@ -73,7 +73,7 @@ _AXIS_AGE = (-8.2, -2.1)  # degrees per 10 years
 _T_VECTOR = np.array([[0.34, 0.19, -0.14], [0.29, 0.22, -0.02]])
 _T_SD = np.array([0.05, 0.05, 0.09])
 _T_GAIN_SD = 0.15
-_T_WITH_QRS = 0.9  # share of the QRS's individual size that T has too
+_T_WITH_QRS = 0.5  # share of the QRS's individual size that T has too
 _T_AGE = (-0.086, 0.012)
 _ST_VECTOR = np.array([[0.022, 0.01, -0.068], [0.013, 0.009, -0.038]])
 _ST_SD = np.array([0.016, 0.008, 0.027])
@@ -93,7 +93,7 @@ _R_BODY = 0.30  # a larger person's larger heart, with or without couplings
 _GROWTH_DIRECTION = np.array([0.62, -0.25, 0.68])
 _GROWTH_TURN_SD = 0.30  # which wall is thick, and how the heart lies
 _GROWTH_SHAPE = np.array([0.0, 0.1, 0.6, 1.0, 0.8, 0.3, 0.0])
-_GROWTH_MV = 0.20
+_GROWTH_MV = 0.25
 _GROWTH_TAIL_MV = 0.30
 _AXIS_SD = 15.0  # degrees, leftward
 _AXIS_BMI = -2.2  # degrees per kg/m2: a raised diaphragm
