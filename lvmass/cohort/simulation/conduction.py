@@ -14,9 +14,9 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 _RATE_BPM, _RATE_SD = (65.0, 67.5), 0.15  # 66-67 (9) at rest (study-facts 6.4)
-_QRS_MS, _QRS_SD = (92.0, 86.0), (6.5, 6.0)  # study-facts 6.8
-_PR_MS = (166.0, 155.0)
-_PR_SD = 22.0
+_QRS_MS, _QRS_SD = (93.0, 85.5), (7.5, 7.0)  # study-facts 6.8
+_PR_MS = (189.0, 181.9)
+_PR_SD = 29.3
 # Prevalence at 60 years of complete right and left bundle-branch block, left anterior block and ectopy in ten
 # seconds, in adults of that age; general knowledge, not in study-facts.
 _RBBB, _LBBB, _LAFB, _PVC, _PAC = 0.025, 0.006, 0.025, 0.035, 0.030

@@ -26,7 +26,7 @@ BEAT_MS = (np.arange(BEAT_SAMPLES) - R_SAMPLE) * 1000.0 / RATE_HZ
 QRS = slice(0, N_STATIONS)
 LATE, ST, T, U, P, N_SOURCES = (N_STATIONS + k for k in (0, 1, 2, 3, 4, 6))
 _R_FRACTION = 0.48  # of the QRS lies before the R peak
-_CENTRES = (np.arange(N_STATIONS) + 0.5) / N_STATIONS
+_CENTRES = 0.5 + 1.10 * ((np.arange(N_STATIONS) + 0.5) / N_STATIONS - 0.5)
 _WIDTH = 0.073
 
 # Everything below to the dashed line is fitted to means and SDs, by sex and age, of the normal ECGs of PTB-XL in
@@ -64,37 +64,35 @@ _FORCE_SD = np.array(
         [0.01, 0.02, 0.02],
     ]
 )
-_FORCE_RHO = 0.2  # neighbouring stations vary together
-_GAIN_SD = 0.15
+_FORCE_RHO = -0.74  # neighbouring stations vary together
+_GAIN_SD = 0.04
 _TURN_SD = np.array([14.1, 7.7, 3.7])
 _GAIN_AGE = (-0.06, -0.003)  # men, women; per 10 years
 _HORIZONTAL_AGE = (-0.1, 0.74)  # degrees per 10 years
 _AXIS_AGE = (-8.2, -2.1)  # degrees per 10 years
 _T_VECTOR = np.array([[0.34, 0.19, -0.14], [0.29, 0.22, -0.02]])
 _T_SD = np.array([0.05, 0.05, 0.09])
-_T_GAIN_SD = 0.15
-_T_WITH_QRS = 0.5  # share of the QRS's individual size that T has too
+_T_GAIN_SD = 0.2
 _T_AGE = (-0.086, 0.012)
 _ST_VECTOR = np.array([[0.022, 0.01, -0.068], [0.013, 0.009, -0.038]])
 _ST_SD = np.array([0.016, 0.008, 0.027])
 _ST_AGE = (-0.196, -0.007)
 _P_VECTOR = np.array([[0.06, 0.083, 0.016], [0.064, 0.067, 0.062]])
 _P_SD = np.array([0.004, 0.011, 0.008])
-_P_TIME = (38.0, 15.0)  # between the atria's peaks; width, ms
+_P_TIME = (55.9, 39.2, 14.2)  # from the P onset to the right peak, on to the left one; width, ms
 _U_VECTOR = np.array([0.069, 0.082, 0.023])
 _T_TIME = (79.8, 50.5, 38.3)  # peak before the end of QT, rise, fall, ms
 # ----
 _REFERENCE_AGE = 50.0
 # What mass does. Each path is a driver with much natural spread and a modest correlation with excess mass, so that an
 # ECG, however well it is read, tells no more of mass than it does in people (study-facts 6.3).
-_R_GAIN, _R_GROWTH, _R_AXIS, _R_AWAY, _R_ATRIUM = 0.25, 0.40, 0.25, 0.18, 0.15
-_R_BODY = 0.30  # a larger person's larger heart, with or without couplings
+_R_GROWTH, _R_AXIS, _R_AWAY, _R_ATRIUM = 0.48, 0.28, 0.18, 0.15
+_R_GROWTH_BODY = 0.30  # a larger person's larger heart, with or without couplings
 # A strong left ventricle adds force to the left, backwards and a little upwards, most in the later middle of the QRS.
 _GROWTH_DIRECTION = np.array([0.62, -0.25, 0.68])
 _GROWTH_TURN_SD = 0.30  # which wall is thick, and how the heart lies
 _GROWTH_SHAPE = np.array([0.0, 0.1, 0.6, 1.0, 0.8, 0.3, 0.0])
-_GROWTH_MV = 0.25
-_GROWTH_TAIL_MV = 0.30
+_GROWTH_MV, _GROWTH_TAIL_MV = 0.36, 0.30
 _AXIS_SD = 15.0  # degrees, leftward
 _AXIS_BMI = -2.2  # degrees per kg/m2: a raised diaphragm
 _AWAY_MV, _AWAY_TAIL_MV = 0.06, 0.06  # T against the QRS
@@ -182,15 +180,15 @@ def draw_heart(people: pd.DataFrame, ventricle: Ventricle, conduction: Conductio
     # The study saw sex differences in ST-T weighting (study-facts 1.1): repolarization says more in women.
     more_st = np.where(men, 0.85, 1.2) if on.sex_interaction else np.ones(n)
     more_voltage = np.where(men, 1.0, 0.9) if on.sex_interaction else np.ones(n)
-    strength = _driver(_R_GAIN * on.qrs_voltage * more_voltage, excess, z["voltage"])
-    strength = _R_BODY * ventricle.body + np.sqrt(1.0 - _R_BODY**2) * strength
-    growth = _driver(_R_GROWTH * on.qrs_voltage * more_voltage, excess, z["growth"])
+    rest = np.sqrt(1.0 - _R_GROWTH_BODY**2)
+    growth = _driver(_R_GROWTH * on.qrs_voltage * more_voltage / rest, excess, z["growth"])
+    growth = _R_GROWTH_BODY * ventricle.body + rest * growth
     leftward = _driver(_R_AXIS * on.axis, excess, z["axis"])
     away = _driver(_R_AWAY * on.st_t * more_st, excess, z["away"])
     atrium = _ATRIUM_SD * _driver(_R_ATRIUM * on.atrium, excess, z["atrium"])
 
     # depolarization
-    gain = np.exp(_GAIN_SD * strength + np.where(men, *_GAIN_AGE) * older)
+    gain = np.exp(_GAIN_SD * z["voltage"] + np.where(men, *_GAIN_AGE) * older)
     shape = _smooth(z["force"].reshape(n, N_STATIONS, 3), _FORCE_RHO) * _FORCE_SD
     grown_mv = _GROWTH_MV * growth + _GROWTH_TAIL_MV * _beyond(growth)
     direction = _GROWTH_DIRECTION + _GROWTH_TURN_SD * z["growth_turn"]
@@ -213,9 +211,7 @@ def draw_heart(people: pd.DataFrame, ventricle: Ventricle, conduction: Conductio
     strain = z.uniform("strain") < expit(odds)
     against = _AWAY_MV * away + _AWAY_TAIL_MV * _beyond(away)
     severity = strain * (0.35 + 0.10 * np.clip(growth, 0.0, 3.0))
-    t_gain = np.exp(_T_GAIN_SD * z["t_size"] + _T_WITH_QRS * _GAIN_SD * strength + np.where(men, *_T_AGE) * older)[
-        :, None
-    ]
+    t_gain = np.exp(_T_GAIN_SD * z["t_size"] + np.where(men, *_T_AGE) * older)[:, None]
     t_vector = (_T_VECTOR[woman] + _T_SD * z["t_turn"]) * t_gain
     block = 0.45 * conduction.lbbb + 0.15 * conduction.rbbb
     forces[:, T] = t_vector - (against + severity + block)[:, None] * main
@@ -232,7 +228,6 @@ def draw_heart(people: pd.DataFrame, ventricle: Ventricle, conduction: Conductio
 
     drivers = pd.DataFrame(
         {
-            "strength": strength,
             "growth": growth,
             "leftward": leftward,
             "away": away,
@@ -260,9 +255,9 @@ def _timing(conduction: Conduction, z: Latents, atrium: Floats) -> tuple[Floats,
     fall[:, T] = _T_TIME[2] * np.exp(0.10 * z["t_shape"][:, 1])
     time[:, ST], rise[:, ST], fall[:, ST] = peak, 8.0, 22.0
     time[:, U], rise[:, U], fall[:, U] = peak + 165.0, 45.0, 55.0
-    time[:, P] = onset - conduction.pr_ms + 2.3 * _P_TIME[1]
-    time[:, P + 1] = time[:, P] + _P_TIME[0] + 4.0 * atrium
-    rise[:, P:] = fall[:, P:] = _P_TIME[1]
+    time[:, P] = onset - conduction.pr_ms + _P_TIME[0]
+    time[:, P + 1] = time[:, P] + _P_TIME[1] + 4.0 * atrium
+    rise[:, P:] = fall[:, P:] = _P_TIME[2]
     return time, rise, fall, j
 
 
