@@ -67,6 +67,8 @@ def predict(
     height: Annotated[float, typer.Option(help="cm")],
     weight: Annotated[float, typer.Option(help="kg")],
     unit: Annotated[str | None, typer.Option(help="mV, uV or V, for files that state none")] = None,
+    sampling_rate_hz: Annotated[float | None, typer.Option(help="for CSV, NPY and Parquet files")] = None,
+    leads: Annotated[str | None, typer.Option(help="such as I,II,V1, for CSV, NPY and Parquet files")] = None,
     model: Annotated[Path | None, typer.Option(metavar="DIR", help="A saved model instead of the package's.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -75,7 +77,7 @@ def predict(
     from lvmass.prediction import PRETRAINED, predict
 
     estimate = predict(
-        read_ecg(file, unit=unit),
+        read_ecg(file, unit=unit, sampling_rate_hz=sampling_rate_hz, leads=leads and leads.split(",")),
         sex=sex,
         age_years=age,
         height_cm=height,
@@ -182,6 +184,8 @@ seed = 2026
 label = "Own cohort"
 subjects = "subjects.csv"   # one row an ECG; see data_dictionary.csv
 # unit = "mV"               # only if your ECG files state none
+# sampling_rate_hz = 500    # only for ECGs in CSV, NPY or Parquet files, and
+# leads = ["I", "II", "V1", "V2", "V3", "V4", "V5", "V6"]
 
 # [external]
 # label = "Another hospital"

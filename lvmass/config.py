@@ -43,6 +43,8 @@ class CohortConfig(Section):
     unit: Annotated[Literal["mV", "uV", "V"] | None, Field(description="voltage unit of ECG files that state none")] = (
         None
     )
+    sampling_rate_hz: Annotated[float | None, Field(gt=0, description="of ECGs in CSV, NPY and Parquet files")] = None
+    leads: Annotated[tuple[str, ...] | None, Field(description="of ECGs in CSV, NPY and Parquet files")] = None
     content: Annotated[str, Field(description="filled by the study: hash of the table and of every ECG file")] = ""
 
     @model_validator(mode="after")

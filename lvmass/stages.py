@@ -118,7 +118,13 @@ def open_cohort(config: CohortConfig) -> Cohort:
     """Simulate a cohort, or open the one in files."""
     if config.simulate is not None and config.n is not None:
         return simulate_cohort(config.n, like=config.simulate, seed=config.seed)
-    return load_cohort(str(config.subjects), name=config.label, unit=config.unit)
+    return load_cohort(
+        str(config.subjects),
+        name=config.label,
+        unit=config.unit,
+        sampling_rate_hz=config.sampling_rate_hz,
+        leads=config.leads,
+    )
 
 
 def beats_block_stage(settings: BlockSettings, *, store: Store, key: str) -> BeatsBlock:

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from pydicom.data import get_testdata_file
 
+from lvmass.ecg.reading import read_ecg
 from lvmass.ecg.recording import LEADS
 from tests.conftest import TINY
 
@@ -50,6 +51,17 @@ def test_predict_text_says_how_and_what_not_for() -> None:
     text = lvmass("predict", ECG, *PERSON).stdout
     for words in ("LV mass", "g/m2", "65", "simulated people", "not for clinical use"):
         assert words in text
+
+
+def test_predict_reads_an_array_whose_rate_and_leads_are_stated(tmp_path: Path) -> None:
+    recording = read_ecg(ECG)
+    np.save(tmp_path / "ecg.npy", recording.signal_mv)
+    stated = ["--unit", "mV", "--sampling-rate-hz", recording.sampling_rate_hz, "--leads", ",".join(LEADS)]
+    estimates = [
+        json.loads(lvmass("predict", file, *PERSON, *options, "--json").stdout)["lvm_g"]
+        for file, options in ((ECG, []), (tmp_path / "ecg.npy", stated))
+    ]
+    assert estimates[0] == pytest.approx(estimates[1], abs=1e-3)
 
 
 @pytest.fixture

@@ -43,16 +43,24 @@ class FileSource:
         One file a row.
     unit : str or None
         Voltage unit for formats that state none, as ``read_ecg`` takes it.
+    sampling_rate_hz : float or None
+    leads : tuple of str or None
+        Of CSV, NPY and Parquet files, as ``read_ecg`` takes them.
     """
 
     paths: tuple[Path, ...]
     unit: str | None = None
+    sampling_rate_hz: float | None = None
+    leads: tuple[str, ...] | None = None
 
     def one(self, i: int) -> Recording:
         """Return the ECG of row ``i``."""
-        from lvmass.ecg.reading import read_ecg
+        from lvmass.ecg.reading import ARRAY_FILES, read_ecg
 
-        return read_ecg(self.paths[i], unit=self.unit)
+        path = self.paths[i]
+        if path.suffix.lower() not in ARRAY_FILES:
+            return read_ecg(path, unit=self.unit)
+        return read_ecg(path, unit=self.unit, sampling_rate_hz=self.sampling_rate_hz, leads=self.leads)
 
     def many(self, rows: Sequence[int]) -> Iterator[Recording]:
         """Yield the ECGs of these rows in order."""
@@ -67,9 +75,11 @@ class FileSource:
         return [_file_hash(_signal_files(path) or [path]) for path in self.paths]
 
     def key(self) -> str:
-        """Hash the unit and the bytes of every file."""
+        """Hash how files are read and the bytes of every file."""
         hashes = [_file_hash([path, *_signal_files(path)]) for path in self.paths]
-        return hashlib.sha256("\n".join([str(self.unit), *hashes]).encode()).hexdigest()
+        return hashlib.sha256(
+            "\n".join([f"{self.unit} {self.sampling_rate_hz} {self.leads}", *hashes]).encode()
+        ).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +180,14 @@ def _resolve(folder: Path, text: str) -> Path | None:
     return None
 
 
-def load_cohort(path_to_subjects_csv: str | Path, *, name: str | None = None, unit: str | None = None) -> Cohort:
+def load_cohort(
+    path_to_subjects_csv: str | Path,
+    *,
+    name: str | None = None,
+    unit: str | None = None,
+    sampling_rate_hz: float | None = None,
+    leads: Sequence[str] | None = None,
+) -> Cohort:
     """Load a cohort from its subjects table.
 
     Parameters
@@ -182,6 +199,9 @@ def load_cohort(path_to_subjects_csv: str | Path, *, name: str | None = None, un
         Name of the cohort; the file's stem by default.
     unit : str, optional
         Voltage unit of ECG formats that state none.
+    sampling_rate_hz : float, optional
+    leads : sequence of str, optional
+        Of ECGs in CSV, NPY and Parquet files, as :func:`lvmass.ecg.read_ecg` takes them.
 
     Returns
     -------
@@ -212,7 +232,8 @@ def load_cohort(path_to_subjects_csv: str | Path, *, name: str | None = None, un
         raise DataError("\n".join([f"{path}: {len(absent)} ECG files are missing:", *absent]))
     found = tuple(file for file in files if file is not None)
     subjects["ecg_path"] = [str(file) for file in found]
-    return Cohort(name or path.stem, subjects, simulated=False, source=FileSource(found, unit))
+    source = FileSource(found, unit, sampling_rate_hz, None if leads is None else tuple(leads))
+    return Cohort(name or path.stem, subjects, simulated=False, source=source)
 
 
 def content_key(cohort: Cohort) -> str:

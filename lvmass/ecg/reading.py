@@ -28,7 +28,8 @@ MILLIVOLT_PER_UNIT: dict[str, float] = {
 MAX_MILLIVOLT = 1e7
 """More than that is damage; a unit that is wrong by a factor of 1000 or a million is left to `check_quality`."""
 
-_ARRAY_FILES = (".csv", ".npy", ".parquet")
+ARRAY_FILES = (".csv", ".npy", ".parquet")
+"""Endings of files that hold numbers only."""
 
 
 def read_ecg(
@@ -79,7 +80,7 @@ def read_ecg(
         raise DataError(f'{source}: the unit "{unit}" is not known; give mV, uV, V or nV.')
     header = wfdb_header(path)
     check_file(header or path)
-    is_array = path.suffix.lower() in _ARRAY_FILES
+    is_array = path.suffix.lower() in ARRAY_FILES
     if not is_array and (sampling_rate_hz is not None or leads is not None):
         raise DataError(f"{source}: sampling_rate_hz and leads are for CSV, NPY and Parquet files only.")
     try:

@@ -31,6 +31,21 @@ def test_a_cohort_is_loaded_from_any_folder(tmp_path: Path) -> None:
     assert len(pickle.loads(pickle.dumps(cohort)).subjects) == 3
 
 
+def test_arrays_are_read_at_the_stated_rate_and_leads(tmp_path: Path) -> None:
+    table = people(2)
+    table["ecg_path"] = ["a.npy", "b.npy"]
+    leads = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
+    signal_mv = np.random.default_rng(0).normal(size=(8, 500)).astype(np.float32)
+    for cell in table["ecg_path"]:
+        np.save(tmp_path / cell, signal_mv)
+    table.to_csv(tmp_path / "people.csv", index=False)
+    cohort = load_cohort(tmp_path / "people.csv", unit="mV", sampling_rate_hz=250, leads=leads)
+    assert cohort.recording(1).sampling_rate_hz == 250
+    assert np.allclose(cohort.recording(1).signal_mv[[0, 1, 6, 7, 8, 9, 10, 11]], signal_mv)
+    other_rate = load_cohort(tmp_path / "people.csv", unit="mV", sampling_rate_hz=500, leads=leads)
+    assert content_key(other_rate) != content_key(cohort)
+
+
 def test_all_missing_files_are_listed(tmp_path: Path) -> None:
     table = write_cohort(tmp_path)
     (tmp_path / "a.dcm").unlink()
