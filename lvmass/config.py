@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from lvmass.cohort.covariates import COVARIATE_GROUPS
+from lvmass.cohort.covariates import COVARIATE_GROUPS, STUDY_GROUPS
 from lvmass.ecg.beats import BeatConfig
 from lvmass.errors import DataError
 from lvmass.floors import FLOORS
 from lvmass.networks.registry import NETWORKS, SIGNAL_NETWORKS, network_arguments
-from lvmass.training import FitConfig
+from lvmass.training import FitConfig, MachineConfig
 
 Training = Literal["pooled", "sex-specific"]
 Sex = Literal["female", "male"]
@@ -60,12 +60,21 @@ class ModelConfig(Section):
     """One line of the comparison."""
 
     estimator: Annotated[str, Field(description="a network or a floor")]
-    covariates: Annotated[tuple[str, ...], Field(description="covariate groups")] = tuple(COVARIATE_GROUPS)
+    covariates: Annotated[tuple[str, ...], Field(description="covariate groups")] = STUDY_GROUPS
     training: Annotated[
         tuple[Training, ...], Field(min_length=1, description="one model for all, or one for each sex")
     ] = ("pooled",)
     arguments: Annotated[dict[str, Any], Field(description="of the network")] = {}
     fit: FitConfig = FitConfig()
+    seeds: Annotated[int, Field(ge=1, description="networks a fold, of whose estimates the mean counts")] = 1
+    reads: Annotated[
+        Literal["beat", "signal"] | None, Field(description="the beat or the 10-s recording; by default as designed")
+    ] = None
+    beat: Annotated[BeatConfig | None, Field(description="a beat of its own, instead of the study's")] = None
+    fine_tune: Annotated[bool, Field(description="sex-specific models go on from the fold's pooled model")] = False
+    matched: Annotated[
+        bool, Field(description="pooled models trained on as many people, of both sexes, as a sex-specific one")
+    ] = False
 
     @model_validator(mode="after")
     def _known_names(self) -> "ModelConfig":
@@ -74,6 +83,10 @@ class ModelConfig(Section):
             _require_known("covariate group", group, tuple(COVARIATE_GROUPS))
         if self.estimator == "sex-median" and self.covariates[:1] != ("demographics",):
             raise ValueError("'sex-median' needs covariates = ['demographics']")
+        if self.fine_tune and (self.training != ("sex-specific",) or self.estimator in FLOORS):
+            raise ValueError("'fine_tune' is for a network with training = ['sex-specific']")
+        if self.matched and self.training != ("pooled",):
+            raise ValueError("'matched' needs training = ['pooled']")
         if self.estimator in NETWORKS:
             for argument in self.arguments:
                 _require_known(f"argument of {self.estimator}", argument, network_arguments(self.estimator))
@@ -82,7 +95,7 @@ class ModelConfig(Section):
     @property
     def reads_signal(self) -> bool:
         """Whether it reads the whole recording instead of the beat."""
-        return self.estimator in SIGNAL_NETWORKS
+        return self.reads == "signal" or (self.reads is None and self.estimator in SIGNAL_NETWORKS)
 
     @property
     def is_network(self) -> bool:
@@ -124,7 +137,7 @@ class StudyConfig(Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
     seed: Annotated[int, Field(ge=0, description="of every fit")] = 2026
     workers: Annotated[int, Field(ge=0, description="processes; 0 takes one for each core")] = 0
-    threads: Annotated[int, Field(ge=1, description="threads of one fit; changes the last digits of results")] = 1
+    machine: MachineConfig = MachineConfig()
     cache_dir: Annotated[str, Field(description="finished stages, relative to the study file")] = ".lvmass"
     development: CohortConfig
     external: CohortConfig | None = None

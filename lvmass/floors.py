@@ -9,12 +9,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-FLOORS = ("sex-median", "ridge")
+FLOORS = ("sex-median", "ridge", "gradient-boosting")
 
 
 class Predictor(Protocol):
@@ -37,8 +38,8 @@ class SexMedian:
 
 
 @dataclass(frozen=True, eq=False)
-class Ridge:
-    """Ridge regression of log LVM on covariates, their squares and products.
+class Regression:
+    """Regression of log LVM on covariates: ridge on them, their squares and products, or gradient boosting.
 
     LVM grows as a product of body size and the rest (allometry, study facts 6.2), hence the logarithm; the
     back-transform estimates the median, which is what an absolute error asks for.
@@ -51,21 +52,21 @@ class Ridge:
         return self.pipeline.predict(np.asarray(covariates))
 
 
-def fit_floor(kind: str, covariates: NDArray[np.float64], lvm_g: NDArray[np.float64]) -> SexMedian | Ridge:
+def fit_floor(kind: str, covariates: NDArray[np.float64], lvm_g: NDArray[np.float64]) -> SexMedian | Regression:
     """Fit a floor.
 
     Parameters
     ----------
-    kind : {"sex-median", "ridge"}
+    kind : {"sex-median", "ridge", "gradient-boosting"}
         For "sex-median" the first covariate must be ``male``.
     covariates : ndarray, shape (n, n_covariates)
-        Raw, NaN where missing (ridge imputes the training median and adds a flag).
+        Raw, NaN where missing (ridge imputes the training median and adds a flag; boosting sorts them by itself).
     lvm_g : ndarray, shape (n,)
         Target.
 
     Returns
     -------
-    SexMedian or Ridge
+    SexMedian or Regression
 
     Examples
     --------
@@ -78,13 +79,17 @@ def fit_floor(kind: str, covariates: NDArray[np.float64], lvm_g: NDArray[np.floa
         both = float(np.median(lvm_g))
         women, men = (float(np.median(lvm_g[rows])) if rows.any() else both for rows in (~male, male))
         return SexMedian((women, men))
-    if kind != "ridge":
+    if kind not in FLOORS:
         raise ValueError(f"There is no floor '{kind}'; there are {', '.join(FLOORS)}.")
-    pipeline = make_pipeline(
-        SimpleImputer(strategy="median", add_indicator=True),
-        StandardScaler(),
-        PolynomialFeatures(2, include_bias=False),
-        StandardScaler(),
-        RidgeCV(alphas=np.logspace(-1, 4, 21)),
-    )
-    return Ridge(TransformedTargetRegressor(pipeline, func=np.log, inverse_func=np.exp).fit(covariates, lvm_g))
+    if kind == "ridge":
+        regression: Any = make_pipeline(
+            SimpleImputer(strategy="median", add_indicator=True),
+            StandardScaler(),
+            PolynomialFeatures(2, include_bias=False),
+            StandardScaler(),
+            RidgeCV(alphas=np.logspace(-1, 4, 21)),
+        )
+    else:
+        # shallow trees and a slow rate, usual for some hundred people; not tuned
+        regression = HistGradientBoostingRegressor(max_iter=150, learning_rate=0.05, max_leaf_nodes=8)
+    return Regression(TransformedTargetRegressor(regression, func=np.log, inverse_func=np.exp).fit(covariates, lvm_g))

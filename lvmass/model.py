@@ -69,7 +69,7 @@ class FittedModel:
         """Turn raw covariates ``(n, covariate)`` into z-scores and missing flags ``(n, 2 * covariate)``."""
         return scale_covariates(np.asarray(covariates), self.covariate_mean, self.covariate_sd)
 
-    def predict_g(self, inputs: ArrayLike, covariates: ArrayLike) -> NDArray[np.float64]:
+    def predict_g(self, inputs: ArrayLike, covariates: ArrayLike, device: str = "cpu") -> NDArray[np.float64]:
         """Estimate LVM.
 
         Parameters
@@ -78,19 +78,22 @@ class FittedModel:
             Beats or signals in millivolt.
         covariates : array_like, shape (n, n_covariates)
             Raw values in the order of ``covariates``; NaN where missing.
+        device : str
+            Where torch computes.
 
         Returns
         -------
         ndarray, shape (n,)
             LVM in grams.
         """
-        network = self.build()
+        network = self.build().to(device)
         inputs, scaled = np.asarray(inputs, np.float32), self.scale_covariates(covariates)
         estimates = []
         with torch.inference_mode():
             for start in range(0, len(inputs), MAX_BATCH):
                 part = slice(start, start + MAX_BATCH)
-                estimates.append(network(torch.tensor(inputs[part]), scaled[part]).double().numpy())
+                batch = torch.tensor(inputs[part]).to(device)
+                estimates.append(network(batch, scaled[part].to(device)).double().cpu().numpy())
         z_scores = np.concatenate(estimates) if estimates else np.empty(0)
         return self.target_mean_g + self.target_sd_g * z_scores
 

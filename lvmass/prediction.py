@@ -9,6 +9,7 @@ import numpy as np
 from lvmass.cohort.covariates import covariate_matrix
 from lvmass.cohort.schema import bsa_mosteller_m2, check_person
 from lvmass.ecg.beats import BeatConfig, synchronized_beat
+from lvmass.ecg.criteria import lvh_criteria
 from lvmass.ecg.intervals import measure_beat
 from lvmass.ecg.quality import check_quality
 from lvmass.ecg.recording import LEADS, Recording
@@ -118,6 +119,7 @@ def predict(
         "qrs_duration_ms": [measured.qrs_duration_ms],
         "qrs_axis_deg": [measured.qrs_axis_deg],
         "heart_rate_bpm": [measured.heart_rate_bpm],
+        **{name: [criterion.value] for name, criterion in lvh_criteria(beat, measured, sex).items()},
     }
     lvm_g = float(model.predict_g(beat.waveform_mv[None], covariate_matrix(person, model.covariates))[0])
     half_width_g = card["interval_half_width_g"][sex]

@@ -23,7 +23,7 @@ from lvmass.folds import assign_folds, inner_split
 from lvmass.model import FittedModel
 from lvmass.saliency import integrated_gradients
 from lvmass.store import Store
-from lvmass.training import fit_network
+from lvmass.training import MachineConfig, fit_network
 
 
 class BeatsSettings(Section):
@@ -50,7 +50,7 @@ class SignalsSettings(Section):
 
 
 class FitSettings(Section):
-    """What one fit depends on; ``fold`` None trains on everybody, ``sex`` None on both sexes."""
+    """What one fit depends on; ``fold`` None trains on everybody, ``sex`` None on both sexes and estimates both."""
 
     beats: BeatsSettings
     signal_rate_hz: float | None
@@ -59,7 +59,7 @@ class FitSettings(Section):
     fold: int | None
     sex: Sex | None
     seed: int
-    threads: int
+    machine: MachineConfig
 
 
 class ExternalSettings(Section):
@@ -168,47 +168,66 @@ def fit_stage(settings: FitSettings, *, store: Store, key: str) -> Fit:
     if settings.fold is not None:
         test = assign_folds(beats, settings.folds.n, settings.folds.seed) == settings.fold
     eligible = np.ones(len(test), bool) if settings.sex is None else (beats.people["sex"] == settings.sex).to_numpy()
+    seed = zlib.crc32(f"{settings.seed}/{settings.fold}/{settings.sex}".encode())
     training, test_rows = np.flatnonzero(eligible & ~test), np.flatnonzero(eligible & test)
+    if model.matched:  # as many people as of this sex, but of both
+        training = np.sort(np.random.default_rng(seed).permutation(np.flatnonzero(~test))[: len(training)])
     names = covariate_names(model.covariates)
-    covariates = covariate_matrix(beats.people, names)
+    covariates = covariate_matrix(beats.measured(), names)
     lvm_g = beats.people["lvm_g"].to_numpy(float)
     predictor: Predictor
     if model.is_network:
-        seed = zlib.crc32(f"{settings.seed}/{settings.fold}/{settings.sex}".encode())
+        start = store(fit_stage, pooled_settings(settings)).predictor if model.fine_tune else None
         inner_training, validation = inner_split(beats, training, model.fit.validation_fraction, seed)
         predictor = fit_network(
             model.estimator,
             model.arguments,
             model.fit,
             names,
-            (inputs[inner_training], covariates[inner_training], lvm_g[inner_training]),
-            (inputs[validation], covariates[validation], lvm_g[validation]),
+            (inputs, covariates, lvm_g),
+            inner_training,
+            validation,
             sampling_rate_hz=settings.signal_rate_hz or settings.beats.beat.sampling_rate_hz,
             seed=seed,
-            threads=settings.threads,
+            machine=settings.machine,
+            start=start,
+            checkpoints=store.folder / "unfinished" / key if key else None,
         )
     else:
         predictor = fit_floor(model.estimator, covariates[training], lvm_g[training])
-    return Fit(
-        predictor=predictor,
-        subject_id=tuple(beats.people["subject_id"].iloc[test_rows]),
-        predicted_lvm_g=predictor.predict_g(inputs[test_rows], covariates[test_rows])
-        if len(test_rows)
-        else np.empty(0),
-    )
+    estimates = predict_rows(predictor, inputs, covariates, test_rows, settings.machine)
+    return Fit(predictor, tuple(beats.people["subject_id"].iloc[test_rows]), estimates)
+
+
+def pooled_settings(settings: FitSettings) -> FitSettings:
+    """Settings of the pooled fit of the same fold."""
+    return settings.model_copy(update={"sex": None, "model": settings.model.model_copy(update={"fine_tune": False})})
+
+
+def predict_rows(
+    predictor: Predictor,
+    inputs: NDArray[np.float32],
+    covariates: NDArray[np.float64],
+    rows: NDArray[np.int64],
+    machine: MachineConfig,
+) -> NDArray[np.float64]:
+    """Estimate LVM of some rows, a few thousand at a time, because the inputs may be larger than memory."""
+    options = {"device": machine.device} if isinstance(predictor, FittedModel) else {}
+    parts = [rows[start : start + 4096] for start in range(0, len(rows), 4096)]
+    return np.concatenate([np.empty(0), *(predictor.predict_g(inputs[p], covariates[p], **options) for p in parts)])
 
 
 def external_stage(settings: ExternalSettings, *, store: Store, key: str) -> Fit:
     """Estimate external people with a fold's model, without refit."""
     fit: Fit = store(fit_stage, settings.fit)
     beats = store(beats_stage, settings.external)
-    eligible = np.arange(len(beats.people))
+    rows = np.arange(len(beats.people))
     if settings.fit.sex is not None:
-        eligible = np.flatnonzero(beats.people["sex"] == settings.fit.sex)
-    inputs = inputs_of(beats, settings.external, settings.fit.signal_rate_hz, store)[eligible]
-    people = beats.people.iloc[eligible]
-    covariates = covariate_matrix(people, covariate_names(settings.fit.model.covariates))
-    return Fit(fit.predictor, tuple(people["subject_id"]), fit.predictor.predict_g(inputs, covariates))
+        rows = np.flatnonzero(beats.people["sex"] == settings.fit.sex)
+    inputs = inputs_of(beats, settings.external, settings.fit.signal_rate_hz, store)
+    covariates = covariate_matrix(beats.measured(), covariate_names(settings.fit.model.covariates))
+    estimates = predict_rows(fit.predictor, inputs, covariates, rows, settings.fit.machine)
+    return Fit(fit.predictor, tuple(beats.people["subject_id"].iloc[rows]), estimates)
 
 
 def saliency_stage(settings: FoldSaliencySettings, *, store: Store, key: str) -> Saliency:
@@ -219,7 +238,7 @@ def saliency_stage(settings: FoldSaliencySettings, *, store: Store, key: str) ->
     people = beats.people.set_index("subject_id", drop=False).loc[list(fit.subject_id)]
     chosen = people.groupby("sex", sort=True).head(settings.n_per_sex)
     rows = beats.people.index[beats.people["subject_id"].isin(chosen["subject_id"])]
-    model, chosen = fit.predictor, beats.people.loc[rows]
+    model, chosen = fit.predictor, beats.measured().loc[rows]
     assert isinstance(model, FittedModel)
     attribution = integrated_gradients(
         model, inputs[rows], covariate_matrix(chosen, model.covariates), steps=settings.steps

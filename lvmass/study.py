@@ -40,6 +40,7 @@ from lvmass.stages import (
     external_stage,
     fit_stage,
     open_cohort,
+    pooled_settings,
     saliency_stage,
     signals_block_stage,
     signals_stage,
@@ -103,10 +104,8 @@ class Study:
 
     def beats(self, name: str = "development") -> Beats:
         """Beats, measurements and the report of a cohort."""
-        settings = self._beats_settings(name)
-        if not self.store.has(beats_stage, settings):
-            self._all(beats_block_stage, cohort_blocks(settings), f"beats, {name}")
-        return self.store(beats_stage, settings)
+        self._prepare(name, [])
+        return self.store(beats_stage, self._beats_settings(name))
 
     def folds(self) -> pd.DataFrame:
         """Test fold of each usable person of the development cohort: ``subject_id, sex, fold``."""
@@ -129,19 +128,24 @@ class Study:
         people = self.beats().people
         tables = []
         for model, training in self._lines():
-            for settings, fit in zip(self._fit_settings(model, training), self.fits(model, training), strict=True):
-                rows = pd.DataFrame({"subject_id": fit.subject_id, "predicted_lvm_g": fit.predicted_lvm_g})
-                tables.append(rows.assign(model=model, training=training, fold=settings.fold))
+            rows = pd.concat(
+                pd.DataFrame(
+                    {"subject_id": fit.subject_id, "predicted_lvm_g": fit.predicted_lvm_g, "fold": settings.fold}
+                )
+                for settings, fit in zip(self._fit_settings(model, training), self.fits(model, training), strict=True)
+            )
+            mean = rows.groupby(["fold", "subject_id"], sort=False, as_index=False).mean()  # over seeds
+            tables.append(mean.assign(model=model, training=training))
         return self._tidy(pd.concat(tables), people, "development")
 
     def external(self) -> pd.DataFrame:
         """Predictions in the external cohort: the mean of the fold models, none refitted."""
-        external = self._beats_settings("external")
         self._fitted(self._lines())
         self._prepare("external", self.config.models)
         people = self.beats("external").people
         tables = []
         for model, training in self._lines():
+            external = self._beats_settings("external", model)
             settings = [ExternalSettings(fit=fit, external=external) for fit in self._fit_settings(model, training)]
             parts = self._all(external_stage, settings, f"external, {model}", parallel=False)
             rows = pd.concat(
@@ -230,26 +234,30 @@ class Study:
         """Models and trainings of the comparison, in the order of the study file."""
         return [(name, training) for name, model in self.config.models.items() for training in model.training]
 
-    def _beats_settings(self, name: str) -> BeatsSettings:
-        return BeatsSettings(cohort=self.config.cohort(name), beat=self.config.beat)
+    def _beats_settings(self, name: str, model: str | None = None) -> BeatsSettings:
+        own = None if model is None else self.config.models[model].beat
+        return BeatsSettings(cohort=self.config.cohort(name), beat=own or self.config.beat)
 
     def _fit_settings(self, name: str, training: str) -> list[FitSettings]:
-        """One fit for each fold, or two."""
+        """One fit for each fold and seed, or two, where women and men are estimated by fits of their own."""
         config, model = self.config, self.config.models[name]
-        sexes: Sequence[Sex | None] = SEXES if training == "sex-specific" else (None,)
+        sexes: Sequence[Sex | None] = SEXES if training == "sex-specific" or model.matched else (None,)
+        # who trains is said by 'sex', which network by 'seed'
+        alone = model.model_copy(update={"training": ("pooled",), "seeds": 1, "beat": None})
         return [
             FitSettings(
-                beats=self._beats_settings("development"),
+                beats=self._beats_settings("development", name),
                 signal_rate_hz=config.signal_rate_hz if model.reads_signal else None,
-                model=model.model_copy(update={"training": ("pooled",)}),  # who trains is said by 'sex'
+                model=alone,
                 folds=config.folds,
                 fold=fold,
                 sex=sex,
-                seed=config.seed,
-                threads=config.threads,
+                seed=config.seed + member,
+                machine=config.machine,
             )
             for fold in range(1, config.folds.n + 1)
             for sex in sexes
+            for member in range(model.seeds)
         ]
 
     def _all(
@@ -257,10 +265,10 @@ class Study:
     ) -> list[Any]:
         """Results of one stage for several settings; what is missing is computed in parallel, in the order given."""
         settings = list(settings)
-        missing = [each for each in settings if not self.store.has(stage, each)]
+        missing = {stage_key(stage, each): each for each in settings if not self.store.has(stage, each)}
         if missing:
             workers = min(self.store.workers, len(missing)) if parallel else 1
-            tasks = (joblib.delayed(_compute)(self.store, stage, each, stage_key(stage, each)) for each in missing)
+            tasks = (joblib.delayed(_compute)(self.store, stage, each, key) for key, each in missing.items())
             finished = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")(tasks)
             bar = tqdm(finished, total=len(settings), initial=len(settings) - len(missing), desc=label, disable=None)
             with warnings.catch_warnings():
@@ -272,13 +280,17 @@ class Study:
 
     def _prepare(self, name: str, models: Iterable[str]) -> None:
         """Compute what models read of a cohort, before several processes would each compute it."""
-        self.beats(name)
-        if any(self.config.models[model].reads_signal for model in models):
-            settings = SignalsSettings(beats=self._beats_settings(name), sampling_rate_hz=self.config.signal_rate_hz)
-            if not self.store.has(signals_stage, settings):
-                parts = cohort_blocks(settings.beats, settings.sampling_rate_hz)
-                self._all(signals_block_stage, parts, f"signals, {name}")
-                self.store(signals_stage, settings)
+        for model in [None, *models]:
+            beats = self._beats_settings(name, model)
+            if not self.store.has(beats_stage, beats):
+                self._all(beats_block_stage, cohort_blocks(beats), f"beats, {name}")
+                self.store(beats_stage, beats)
+            if model is not None and self.config.models[model].reads_signal:
+                signals = SignalsSettings(beats=beats, sampling_rate_hz=self.config.signal_rate_hz)
+                if not self.store.has(signals_stage, signals):
+                    parts = cohort_blocks(beats, signals.sampling_rate_hz)
+                    self._all(signals_block_stage, parts, f"signals, {name}")
+                    self.store(signals_stage, signals)
 
     def _fitted(self, lines: Sequence[tuple[str, str]]) -> None:
         """Compute the missing fits of some lines of the comparison, fold by fold: a killed run has whole folds."""
@@ -286,6 +298,7 @@ class Study:
         if not all(self.store.has(fit_stage, fit) for fit in settings):
             self._prepare("development", [model for model, _ in lines])
             settings.sort(key=lambda fit: fit.fold or 0)
+            self._all(fit_stage, [pooled_settings(fit) for fit in settings if fit.model.fine_tune], "pooled fits")
             self._all(fit_stage, settings, "fits")
 
     def _tidy(self, predicted: pd.DataFrame, people: pd.DataFrame, cohort: str) -> pd.DataFrame:

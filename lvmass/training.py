@@ -4,10 +4,13 @@ Lightning runs the loop. The people of the test fold are never handed to this mo
 """
 
 import logging
+import shutil
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Annotated, Any, Literal
 
 import lightning
@@ -18,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from sklearn.linear_model import RidgeCV
 from torch import Tensor, nn
-from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from lvmass.errors import DataError
 from lvmass.model import FittedModel, scale_covariates
@@ -42,6 +45,9 @@ class FitConfig(BaseModel):
     patience: Annotated[int, Field(ge=1, description="epochs without a better validation MAE before stopping")] = 15
     batch_size: Annotated[int, Field(ge=2, description="people a step")] = 32
     learning_rate: Annotated[float, Field(gt=0, description="peak of the one-cycle schedule, AdamW")] = 2e-3
+    fine_tune_learning_rate: Annotated[
+        float, Field(gt=0, description="the same, where training goes on from a pooled model")
+    ] = 3e-4
     weight_decay: Annotated[float, Field(ge=0, description="AdamW")] = 1e-2
     loss: Annotated[
         Literal["huber", "log-cosh", "asymmetric"],
@@ -55,6 +61,34 @@ class FitConfig(BaseModel):
     covariate_dropout: Annotated[
         float, Field(ge=0, lt=1, description="augmentation: chance that a covariate is masked as missing")
     ] = 0.02
+
+
+class MachineConfig(BaseModel):
+    """What a fit runs on; part of its key, because every field can change the last digits of a result."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    accelerator: Annotated[Literal["cpu", "gpu"], Field(description="processor of a fit")] = "cpu"
+    devices: Annotated[int, Field(ge=1, description="GPUs, or processes on a CPU, that train one network")] = 1
+    num_nodes: Annotated[int, Field(ge=1, description="machines that train one network")] = 1
+    precision: Annotated[Literal["32-true", "bf16-mixed", "16-mixed"], Field(description="of the arithmetic")] = (
+        "32-true"
+    )
+    threads: Annotated[int, Field(ge=1, description="threads of one fit on a CPU")] = 1
+    deterministic: Annotated[bool, Field(description="refuse GPU operations that differ from run to run")] = False
+
+    @property
+    def processes(self) -> int:
+        """How many processes train one network."""
+        return self.devices * self.num_nodes
+
+    @property
+    def device(self) -> str:
+        """Where torch computes."""
+        return "cuda" if self.accelerator == "gpu" else "cpu"
+
+
+ONE_CORE = MachineConfig()
 
 
 def log_cosh(error: Tensor) -> Tensor:
@@ -85,15 +119,79 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
+class _People(Dataset[list[Tensor]]):
+    """Some rows of the inputs, taken a batch at a time, so that memory-mapped inputs stay on disk."""
+
+    def __init__(
+        self, inputs: NDArray[np.float32], rows: NDArray[np.int64], covariates: Tensor, z_scores: Tensor
+    ) -> None:
+        self.inputs, self.rows, self.covariates, self.z_scores = inputs, rows, covariates, z_scores
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, batch: list[int]) -> list[Tensor]:
+        inputs = torch.from_numpy(np.array(self.inputs[self.rows[batch]]))  # (batch, lead, time)
+        return [inputs, self.covariates[batch], self.z_scores[batch]]
+
+
+class _Batches(Sampler[list[int]]):
+    """Batches of one process among ``processes``; together they are the batches of a single process.
+
+    The order of an epoch follows from the seed and the epoch alone, so that a fit that goes on from a checkpoint
+    sees the same batches as one that was never stopped.
+    """
+
+    def __init__(
+        self, n: int, size: int, *, processes: int, shuffle_seed: int | None = None, drop_last: bool = False
+    ) -> None:
+        self.n, self.size, self.processes, self.drop_last = n, size, processes, drop_last
+        self.shuffle_seed, self.epoch = shuffle_seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.n // self.size if self.drop_last else -(-self.n // self.size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.arange(self.n)
+        if self.shuffle_seed is not None:
+            order = np.random.default_rng((self.shuffle_seed, self.epoch)).permutation(self.n)
+        process = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
+        for start in range(0, len(self) * self.size, self.size):
+            yield order[start : start + self.size][process :: self.processes].tolist()
+
+
 class _Regression(lightning.LightningModule):
     """The training step: augment, estimate, compare."""
 
-    def __init__(self, network: nn.Module, config: FitConfig, target_sd_g: float, sampling_rate_hz: float) -> None:
+    def __init__(
+        self, network: nn.Module, config: FitConfig, target_sd_g: float, sampling_rate_hz: float, seed: int, rate: float
+    ) -> None:
         super().__init__()
         self.network, self.config, self.target_sd_g = network, config, target_sd_g
+        self.seed, self.rate = seed, rate
         self.max_shift = round(config.shift_ms * sampling_rate_hz / 1000)
         self.history: list[dict[str, float]] = []
-        self._losses: list[float] = []
+        self._losses: list[Tensor] = []
+        self._errors: list[Tensor] = []
+
+    def on_train_start(self) -> None:
+        # a fit that was killed just after it had stopped early does not go on
+        for stopping in self.trainer.early_stopping_callbacks:
+            self.trainer.should_stop |= stopping is not None and stopping.wait_count >= stopping.patience
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        # each step and process has its own random numbers, whether or not the fit was stopped before it
+        torch.manual_seed(self.seed + 1_000_003 * self.global_step + 7919 * self.global_rank)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["history"] = self.history
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.history = list(checkpoint["history"])
 
     def augment(self, inputs: Tensor, covariates: Tensor) -> tuple[Tensor, Tensor]:
         """Shift in time, add noise, mask covariates; voltage itself is never rescaled."""
@@ -113,27 +211,29 @@ class _Regression(lightning.LightningModule):
     def training_step(self, batch: list[Tensor], _: int) -> Tensor:
         inputs, covariates, truth = batch
         loss = LOSSES[self.config.loss](self.network(*self.augment(inputs, covariates)), truth)
-        self._losses.append(float(loss.detach()))
+        self._losses.append(loss.detach())
         return loss
 
     def validation_step(self, batch: list[Tensor], _: int) -> None:
         inputs, covariates, truth = batch
-        error_g = (self.network(inputs, covariates) - truth).abs().mean() * self.target_sd_g
-        self.log("validation_mae_g", error_g, on_epoch=True, batch_size=len(truth))
+        self._errors.append((self.network(inputs, covariates) - truth).abs())
 
     def on_validation_epoch_end(self) -> None:
-        mae_g = float(self.trainer.callback_metrics["validation_mae_g"])
+        errors = torch.cat(self._errors).double()
+        sums = torch.stack([errors.sum(), torch.ones_like(errors).sum()])
+        total, n = self.trainer.strategy.reduce(sums, reduce_op="sum")  # over processes
+        mae_g = float(total / n) * self.target_sd_g
         if not np.isfinite(mae_g):
             raise FloatingPointError("the loss is no longer a finite number")
-        self.history.append({"training_loss": float(np.mean(self._losses)), "validation_mae_g": mae_g})
+        self.history.append({"training_loss": float(torch.stack(self._losses).mean()), "validation_mae_g": mae_g})
+        self.log("validation_mae_g", mae_g, rank_zero_only=False)
         self._losses.clear()
+        self._errors.clear()
 
     def configure_optimizers(self) -> Any:
-        optimizer = torch.optim.AdamW(
-            self.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay
-        )
+        optimizer = torch.optim.AdamW(self.parameters(), lr=self.rate, weight_decay=self.config.weight_decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, self.config.learning_rate, total_steps=int(self.trainer.estimated_stepping_batches)
+            optimizer, self.rate, total_steps=int(self.trainer.estimated_stepping_batches)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -155,12 +255,15 @@ def fit_network(
     arguments: dict[str, Any],
     config: FitConfig,
     covariate_names: tuple[str, ...],
-    training: tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]],
-    validation: tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]],
+    people: tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]],
+    training: NDArray[np.int64],
+    validation: NDArray[np.int64],
     *,
     sampling_rate_hz: float,
     seed: int,
-    threads: int = 1,
+    machine: MachineConfig = ONE_CORE,
+    start: FittedModel | None = None,
+    checkpoints: str | Path | None = None,
 ) -> FittedModel:
     """Train one network.
 
@@ -171,14 +274,22 @@ def fit_network(
     config : FitConfig
         How to train it.
     covariate_names : tuple of str
-        Columns of the covariate matrices.
-    training, validation : tuple of (inputs, covariates, lvm_g)
-        Shapes ``(n, 12, n_samples)`` in mV, ``(n, n_covariates)`` raw with NaN where missing, ``(n,)`` in grams.
-        Scaling comes from the training people; validation serves early stopping only.
+        Columns of the covariate matrix.
+    people : tuple of (inputs, covariates, lvm_g)
+        Shapes ``(n, 12, n_samples)`` in mV, ``(n, n_covariates)`` raw with NaN where missing, ``(n,)`` in grams. The
+        inputs may be memory-mapped: they are read a batch at a time.
+    training, validation : ndarray of int
+        Rows of ``people`` that are fitted, and those that serve early stopping only. No other row is read.
     sampling_rate_hz : float
         Of the inputs.
-    seed, threads : int
-        The same seed and thread count give the same model.
+    seed : int
+        The same seed on the same machine settings gives the same model.
+    machine : MachineConfig
+        With several processes, each takes its share of every batch and their gradients are averaged.
+    start : FittedModel, optional
+        Go on from this model, with its scaling, at ``fine_tune_learning_rate``.
+    checkpoints : path, optional
+        Folder that keeps the state after each epoch, so that a killed fit goes on from there. Removed at the end.
 
     Returns
     -------
@@ -188,71 +299,106 @@ def fit_network(
     Raises
     ------
     DataError
-        If training diverges.
+        If training diverges, or a checkpoint is damaged.
     """
-    inputs, covariates, lvm_g = training
-    with (
-        warnings.catch_warnings()
-    ):  # a covariate that nobody has is flagged as missing, which is no cause for a warning
-        warnings.simplefilter("ignore", RuntimeWarning)
-        covariate_mean = np.nan_to_num(np.nanmean(covariates, axis=0))
-        covariate_sd = np.nan_to_num(np.nanstd(covariates, axis=0))
-    covariate_sd[covariate_sd < 1e-9] = 1.0  # a constant, such as sex in a sex-specific model
-    target_mean_g, target_sd_g = float(lvm_g.mean()), float(lvm_g.std())
+    inputs, covariates, lvm_g = people
+    scaling = _Scaling.of(covariates[training], lvm_g[training]) if start is None else _Scaling.like(start)
 
-    def dataset(part: tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]) -> TensorDataset:
-        z_scores = torch.tensor((part[2] - target_mean_g) / target_sd_g, dtype=torch.float32)
-        return TensorDataset(torch.tensor(part[0]), scale_covariates(part[1], covariate_mean, covariate_sd), z_scores)
+    def loader(rows: NDArray[np.int64], size: int, **options: Any) -> DataLoader[list[Tensor]]:
+        scaled = scale_covariates(covariates[rows], scaling.covariate_mean, scaling.covariate_sd)
+        z_scores = torch.tensor((lvm_g[rows] - scaling.target_mean_g) / scaling.target_sd_g, dtype=torch.float32)
+        batches = _Batches(len(rows), size, processes=machine.processes, **options)
+        return DataLoader(_People(inputs, rows, scaled, z_scores), sampler=batches, batch_size=None)
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(machine.threads)
     torch.manual_seed(seed)
     built = in_time_layout(build_network(network, 2 * len(covariate_names), inputs.shape[2], **arguments))
     straight = getattr(built, "straight", None)
-    if isinstance(straight, nn.Linear):
-        start_from_ridge(straight, scale_covariates(covariates, covariate_mean, covariate_sd), lvm_g)
-    module = _Regression(built, config, target_sd_g, sampling_rate_hz)
-    train_set, validation_set = dataset(training), dataset(validation)
-    batch_size = min(config.batch_size, len(train_set))  # batch normalization needs a full batch
-    shuffled = RandomSampler(train_set, generator=torch.Generator().manual_seed(seed))
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
+    if start is not None:
+        built.load_state_dict({name: torch.tensor(value) for name, value in start.weights.items()})
+    elif isinstance(straight, nn.Linear):
+        scaled = scale_covariates(covariates[training], scaling.covariate_mean, scaling.covariate_sd)
+        start_from_ridge(straight, scaled, lvm_g[training])
+    rate = config.learning_rate if start is None else config.fine_tune_learning_rate
+    module = _Regression(built, config, scaling.target_sd_g, sampling_rate_hz, seed, rate)
+    size = min(config.batch_size, len(training))  # batch normalization needs a full batch
+    with tempfile.TemporaryDirectory() as temporary, warnings.catch_warnings():
+        for message in (".*does not have many workers.*", ".*GPU available but not used.*", ".*LeafSpec.*"):
+            warnings.filterwarnings("ignore", message=message)
+        warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
         warnings.filterwarnings("ignore", category=FutureWarning, module="lightning.*")
-        warnings.filterwarnings("ignore", message=".*LeafSpec.*")
-        checkpoint = ModelCheckpoint(folder, monitor="validation_mae_g", save_weights_only=True)
+        folder = Path(checkpoints or temporary)
+        best = ModelCheckpoint(folder, monitor="validation_mae_g", save_last=True)
         trainer = lightning.Trainer(
             max_epochs=config.epochs,
-            accelerator="cpu",
-            callbacks=[EarlyStopping("validation_mae_g", patience=config.patience), checkpoint],
-            default_root_dir=folder,
+            accelerator=machine.accelerator,
+            devices=machine.devices,
+            num_nodes=machine.num_nodes,
+            precision=machine.precision,
+            strategy="ddp" if machine.processes > 1 else "auto",
+            sync_batchnorm=machine.processes > 1 and machine.accelerator == "gpu",
+            deterministic=machine.deterministic,
+            use_distributed_sampler=False,  # _Batches does it
+            callbacks=[EarlyStopping("validation_mae_g", patience=config.patience), best],
+            default_root_dir=temporary,
             logger=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
             gradient_clip_val=1.0,
         )
+        last = folder / "last.ckpt"
+        stopped = last if last.exists() else None
+        batches = loader(training, size, shuffle_seed=seed, drop_last=True)
         try:
-            trainer.fit(
-                module,
-                DataLoader(train_set, sampler=BatchSampler(shuffled, batch_size, drop_last=True), batch_size=None),
-                DataLoader(
-                    validation_set, sampler=BatchSampler(SequentialSampler(validation_set), 256, False), batch_size=None
-                ),
-            )
+            trainer.fit(module, batches, loader(validation, 256), ckpt_path=stopped, weights_only=True)
+            weights = torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
         except FloatingPointError as error:
+            shutil.rmtree(folder, ignore_errors=True)
             raise DataError(
                 f"Training {network} diverged: {error}; lower its learning_rate in the study file."
             ) from error
-        best = torch.load(Path(checkpoint.best_model_path), weights_only=True)["state_dict"]
+        except (RuntimeError, UnpicklingError, EOFError, KeyError) as error:
+            if stopped is None:
+                raise
+            raise DataError(
+                f"{stopped}: the state of an interrupted fit cannot be read; delete this file and run again."
+            ) from error
+        trainer.strategy.barrier()  # every process has read the best weights
+        if checkpoints is not None and trainer.is_global_zero:
+            shutil.rmtree(folder, ignore_errors=True)
     return FittedModel(
         network=network,
         arguments=arguments,
         n_samples=inputs.shape[2],
         covariates=covariate_names,
-        covariate_mean=covariate_mean,
-        covariate_sd=covariate_sd,
-        target_mean_g=target_mean_g,
-        target_sd_g=target_sd_g,
-        weights={name.removeprefix("network."): value.numpy() for name, value in best.items()},
+        covariate_mean=scaling.covariate_mean,
+        covariate_sd=scaling.covariate_sd,
+        target_mean_g=scaling.target_mean_g,
+        target_sd_g=scaling.target_sd_g,
+        weights={name.removeprefix("network."): value.numpy() for name, value in weights.items()},
         history=tuple(module.history),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Scaling:
+    """Means and SDs of the training people."""
+
+    covariate_mean: NDArray[np.float64]
+    covariate_sd: NDArray[np.float64]
+    target_mean_g: float
+    target_sd_g: float
+
+    @classmethod
+    def of(cls, covariates: NDArray[np.float64], lvm_g: NDArray[np.float64]) -> "_Scaling":
+        with warnings.catch_warnings():  # a covariate that nobody has is flagged as missing, no cause for a warning
+            warnings.simplefilter("ignore", RuntimeWarning)
+            mean = np.nan_to_num(np.nanmean(covariates, axis=0))
+            sd = np.nan_to_num(np.nanstd(covariates, axis=0))
+        sd[sd < 1e-9] = 1.0  # a constant, such as sex in a sex-specific model
+        return cls(mean, sd, float(lvm_g.mean()), float(lvm_g.std()))
+
+    @classmethod
+    def like(cls, model: FittedModel) -> "_Scaling":
+        return cls(model.covariate_mean, model.covariate_sd, model.target_mean_g, model.target_sd_g)

@@ -26,6 +26,15 @@ def test_ridge_finds_a_product_and_bears_missing_values() -> None:
     assert np.isfinite(fit_floor("ridge", covariates, mass).predict_g(None, covariates)).all()
 
 
+def test_gradient_boosting_finds_a_threshold_and_bears_missing_values() -> None:
+    generator = np.random.default_rng(0)
+    covariates = generator.normal(size=(800, 2))
+    mass = np.where(covariates[:, 0] > 0.5, 140.0, 100.0)
+    covariates[::50, 1] = np.nan
+    floor = fit_floor("gradient-boosting", covariates[:600], mass[:600])
+    assert np.abs(floor.predict_g(None, covariates[600:]) - mass[600:]).mean() < 2
+
+
 def test_unknown_floor() -> None:
     with pytest.raises(ValueError, match="There is no floor 'tree'"):
         fit_floor("tree", np.zeros((2, 1)), np.ones(2))

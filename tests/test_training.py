@@ -1,5 +1,9 @@
 """Training finds what is there, the same each time, and touches nothing it should not."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +14,7 @@ from pydantic import ValidationError
 
 from lvmass.errors import DataError
 from lvmass.model import FittedModel
-from lvmass.training import FitConfig, asymmetric_loss, fit_network, log_cosh
+from lvmass.training import FitConfig, _Batches, _Regression, asymmetric_loss, fit_network, log_cosh
 
 Part = tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]
 ARGUMENTS: dict[str, Any] = {"channels": 8, "levels": 5, "stem_stride": 4, "dropout": 0.0}
@@ -25,11 +29,19 @@ def toy(n: int, seed: int) -> Part:
     return beats, size[:, None], 112 + 60 * (size - 1.7) + 25 * (voltage - 1.5)
 
 
-def fit(config: FitConfig, seed: int = 0, threads: int = 1, arguments: dict[str, Any] = ARGUMENTS) -> FittedModel:
+def fit(config: FitConfig, seed: int = 0, arguments: dict[str, Any] = ARGUMENTS, **options: Any) -> FittedModel:
     return fit_network(
-        "elvmass-net", arguments, config, ("bsa_m2",), toy(256, 1), toy(64, 2), sampling_rate_hz=500, seed=seed,
-        threads=threads,
+        "elvmass-net", arguments, config, ("bsa_m2",), both(toy(256, 1), toy(64, 2)), np.arange(256),
+        np.arange(256, 320), sampling_rate_hz=500, seed=seed, **options,
     )  # fmt: skip
+
+
+def both(training: Part, validation: Part) -> Part:
+    return (
+        np.concatenate([training[0], validation[0]]),
+        np.concatenate([training[1], validation[1]]),
+        np.concatenate([training[2], validation[2]]),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +85,8 @@ def test_divergence_is_one_sentence() -> None:
     beats[0] = np.nan
     with pytest.raises(DataError, match="Training elvmass-net diverged"):
         fit_network(
-            "elvmass-net", ARGUMENTS, FitConfig(epochs=2), ("bsa_m2",), (beats, covariates, mass), toy(32, 2),
-            sampling_rate_hz=500, seed=0,
+            "elvmass-net", ARGUMENTS, FitConfig(epochs=2), ("bsa_m2",), (beats, covariates, mass), np.arange(48),
+            np.arange(48, 64), sampling_rate_hz=500, seed=0,
         )  # fmt: skip
 
 
@@ -110,3 +122,93 @@ def test_starts_at_the_ridge_regression_on_covariates() -> None:
     beats, size, _ = toy(200, 3)
     slope, intercept = np.polyfit(covariates[:, 0], mass, 1)
     np.testing.assert_allclose(start.predict_g(beats, size), intercept + slope * size[:, 0], atol=0.5)
+
+
+class Killed(BaseException):
+    """Ends a fit as a signal would: nothing catches it."""
+
+
+def test_a_killed_fit_goes_on_to_the_same_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = FitConfig(epochs=5)
+    arguments = ARGUMENTS | {"dropout": 0.3}
+    whole = fit(config, arguments=arguments)
+    finish = _Regression.on_validation_epoch_end
+    epochs: list[int] = []
+
+    def killed_in_the_third_epoch(module: _Regression) -> None:
+        epochs.append(module.current_epoch)
+        if epochs == [0, 1, 2]:
+            raise Killed
+        finish(module)
+
+    monkeypatch.setattr(_Regression, "on_validation_epoch_end", killed_in_the_third_epoch)
+    with pytest.raises(Killed):
+        fit(config, arguments=arguments, checkpoints=tmp_path / "fit")
+    resumed = fit(config, arguments=arguments, checkpoints=tmp_path / "fit")
+    assert epochs == [0, 1, 2, 2, 3, 4]  # finished epochs are not trained again
+    assert resumed.history == whole.history
+    for name, value in whole.weights.items():
+        np.testing.assert_array_equal(resumed.weights[name], value)
+    assert not (tmp_path / "fit").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a checkpoint", b"\x80\x04\x95"])
+def test_a_damaged_checkpoint_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "last.ckpt").write_bytes(content)
+    with pytest.raises(DataError, match=r"last\.ckpt: the state of an interrupted fit cannot be read; delete"):
+        fit(FitConfig(epochs=1), checkpoints=tmp_path)
+
+
+def test_goes_on_from_another_model_with_its_scaling(fitted: FittedModel) -> None:
+    tuned = fit(FitConfig(epochs=1, fine_tune_learning_rate=1e-9), start=fitted)
+    beats, covariates, _ = toy(50, 3)
+    np.testing.assert_allclose(
+        tuned.predict_g(beats, covariates), fitted.predict_g(beats, covariates), atol=0.5
+    )  # the running statistics of batch normalization move a little
+    assert tuned.target_mean_g == fitted.target_mean_g
+
+
+def test_batches_of_processes_are_those_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = _Batches(50, 8, processes=1, shuffle_seed=3, drop_last=True)
+    whole.set_epoch(4)
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    shares = []
+    for rank in range(2):
+        monkeypatch.setattr(torch.distributed, "get_rank", lambda rank=rank: rank)
+        share = _Batches(50, 8, processes=2, shuffle_seed=3, drop_last=True)
+        share.set_epoch(4)
+        shares.append(list(share))
+    monkeypatch.undo()
+    assert [sorted(a + b) for a, b in zip(*shares, strict=True)] == [sorted(batch) for batch in whole]
+    assert len(whole) == len(list(whole)) == 6
+    other_epoch = _Batches(50, 8, processes=1, shuffle_seed=3)
+    assert list(other_epoch) != list(whole)
+
+
+TWO_PROCESSES = """
+import sys
+import numpy as np
+from lvmass.training import MachineConfig
+from tests.test_training import ARGUMENTS, FitConfig, fit, toy
+
+config = FitConfig(epochs=4, shift_ms=0, noise_mv=0, covariate_dropout=0)
+model = fit(config, arguments=ARGUMENTS | {"norm": "weight"}, machine=MachineConfig(devices=int(sys.argv[1])))
+beats, covariates, _ = toy(50, 3)
+print(*model.predict_g(beats, covariates)) if __import__("os").environ.get("LOCAL_RANK", "0") == "0" else None
+"""
+
+
+def test_two_processes_train_the_model_of_one(tmp_path: Path) -> None:
+    """Data-parallel training over gloo; without random numbers and batch statistics it is the same arithmetic."""
+    (tmp_path / "train.py").write_text(TWO_PROCESSES)
+    root = Path(__file__).parents[1]
+    environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    estimates = []
+    for devices in ("1", "2"):
+        result = subprocess.run(
+            [sys.executable, tmp_path / "train.py", devices], env=environment, capture_output=True, text=True,
+            check=True, timeout=300,
+        )  # fmt: skip
+        estimates.append(np.array(result.stdout.split(), float))
+    np.testing.assert_allclose(estimates[0], estimates[1], atol=0.02)
+    assert estimates[0].std() > 5

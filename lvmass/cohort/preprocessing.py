@@ -66,6 +66,10 @@ class Beats:
     criteria: pd.DataFrame
     report: pd.DataFrame
 
+    def measured(self) -> pd.DataFrame:
+        """People with everything that covariates are made of: ``people`` and ``criteria`` side by side."""
+        return pd.concat([self.people, self.criteria], axis=1)
+
 
 @dataclass(frozen=True, eq=False)
 class BeatsBlock:

@@ -5,6 +5,8 @@ ECG concatenated with demographics and ECG parameters (study facts 1.1). Everyth
 choice of ours, named as an argument below.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
@@ -30,8 +32,8 @@ class ElvmassNet(nn.Module):
         Samples of the beat.
     lead_groups : {"limb-precordial", "none", "anatomical"}
         Which leads share an encoder.
-    channels, levels, kernel, stem_stride, dropout
-        Of each TCN; the receptive field must cover the beat.
+    channels, levels, kernel, stem_stride, dropout, dilated, norm
+        Of each TCN, see :class:`lvmass.networks.tcn.Tcn`; a dilated one's receptive field must cover the beat.
     time_bins : int
         The encoded beat is averaged in this many equal stretches of time, so that the head still knows when
         something happened; an average over the whole beat would forget it.
@@ -39,6 +41,9 @@ class ElvmassNet(nn.Module):
         Numbers per lead group that reach the head.
     hidden : int
         Width of the head.
+    sex_head : bool
+        Two outputs, one for each sex, behind one encoder; the first covariate, ``male``, chooses. A middle way
+        between a pooled model and two sex-specific ones.
 
     Notes
     -----
@@ -67,6 +72,9 @@ class ElvmassNet(nn.Module):
         time_bins: int = 20,
         code_size: int = 16,
         hidden: int = 32,
+        dilated: bool = True,
+        norm: Literal["batch", "weight"] = "batch",
+        sex_head: bool = False,
     ) -> None:
         super().__init__()
         groups = LEAD_GROUPS[lead_groups]
@@ -79,11 +87,13 @@ class ElvmassNet(nn.Module):
                 kernel=kernel,
                 stem_stride=stem_stride,
                 dropout=dropout,
+                dilated=dilated,
+                norm=norm,
             )
             for group in groups
         )
         self.receptive_field_samples = receptive_field_samples(levels, kernel, stem_stride)
-        if self.receptive_field_samples < n_samples:
+        if dilated and self.receptive_field_samples < n_samples:
             raise ValueError(
                 f"The TCN sees {self.receptive_field_samples} samples but the beat has {n_samples}: "
                 "raise levels, kernel or stem_stride."
@@ -93,7 +103,10 @@ class ElvmassNet(nn.Module):
             nn.Sequential(nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels * time_bins, code_size), nn.ReLU())
             for _ in groups
         )
-        last = nn.Linear(hidden, 1)
+        if sex_head and not n_covariates:
+            raise ValueError("A head for each sex needs covariates of which the first is sex.")
+        self.sex_head = sex_head
+        last = nn.Linear(hidden, 2 if sex_head else 1)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
         self.head = nn.Sequential(
@@ -108,6 +121,8 @@ class ElvmassNet(nn.Module):
             encoded = encoder(to_time_layout(beat[:, rows]))  # (batch, channel, 1, time / stem_stride)
             codes.append(code(self.pool(encoded)))  # (batch, code_size)
         estimate = self.head(torch.cat([*codes, covariates], dim=1))
+        if self.sex_head:  # the z-score of ``male`` is above zero for men
+            estimate = torch.where(covariates[:, :1] > 0, estimate[:, 1:], estimate[:, :1])
         if self.straight is not None:
             estimate = estimate + self.straight(covariates)
         return estimate.squeeze(1)

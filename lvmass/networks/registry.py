@@ -5,15 +5,23 @@ from typing import Any
 
 from torch import nn
 
+from lvmass.networks.cnn_lstm import CnnLstm
 from lvmass.networks.elvmass_net import ElvmassNet
 from lvmass.networks.fcn import Fcn
 from lvmass.networks.lvm_ai import LvmAi
+from lvmass.networks.resnet import ResNet
 
-NETWORKS: dict[str, type[nn.Module]] = {"elvmass-net": ElvmassNet, "fcn": Fcn, "lvm-ai": LvmAi}
+NETWORKS: dict[str, type[nn.Module]] = {
+    "cnn-lstm": CnnLstm,
+    "elvmass-net": ElvmassNet,
+    "fcn": Fcn,
+    "lvm-ai": LvmAi,
+    "resnet": ResNet,
+}
 """Every network maps ``(beat_or_signal (batch, 12, time), covariates (batch, covariate))`` to ``(batch,)``."""
 
 SIGNAL_NETWORKS = frozenset({"lvm-ai"})
-"""Networks that read the whole recording; the others read the synchronized beat."""
+"""Networks that read the whole recording unless told otherwise; the others read the synchronized beat."""
 
 
 def build_network(name: str, n_covariates: int, n_samples: int = 400, **arguments: Any) -> nn.Module:

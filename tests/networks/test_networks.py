@@ -49,8 +49,8 @@ def test_works_without_covariates(name: str) -> None:
 
 
 def test_unknown_network_and_argument() -> None:
-    with pytest.raises(ValueError, match="There is no network 'resnet'; there are elvmass-net, fcn, lvm-ai"):
-        build_network("resnet", n_covariates=1)
+    with pytest.raises(ValueError, match="There is no network 'tcn'; there are cnn-lstm, elvmass-net, fcn"):
+        build_network("tcn", n_covariates=1)
     with pytest.raises(ValueError, match="Network 'fcn' has no argument 'depth'"):
         build_network("fcn", n_covariates=1, depth=3)
     assert "channels" in network_arguments("elvmass-net")
@@ -78,6 +78,32 @@ def test_receptive_field_is_what_the_gradient_sees(levels: int, kernel: int, str
 def test_beat_longer_than_the_receptive_field_is_refused() -> None:
     with pytest.raises(ValueError, match=r"The TCN sees 58 samples but the beat has 400"):
         ElvmassNet(n_covariates=1, n_samples=400, levels=3, stem_stride=1, kernel=5)
+
+
+def test_plain_cnn_has_the_size_of_the_tcn_but_sees_less() -> None:
+    tcn, cnn = (build_network("elvmass-net", n_covariates=1, dilated=dilated) for dilated in (True, False))
+    assert sum(p.numel() for p in tcn.parameters()) == sum(p.numel() for p in cnn.parameters())
+    assert {m.dilation for m in cnn.modules() if isinstance(m, TimeConv)} == {(1, 1)}
+    assert max(m.dilation for m in tcn.modules() if isinstance(m, TimeConv)) == (1, 32)
+
+
+def test_weight_normalization_takes_the_place_of_batch_normalization() -> None:
+    network = build_network("elvmass-net", n_covariates=1, norm="weight")
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
+    assert any("parametrizations" in name for name in network.state_dict())
+
+
+def test_a_head_for_each_sex() -> None:
+    network = build_network("elvmass-net", n_covariates=2, sex_head=True).eval()
+    last = network.head[-1]  # type: ignore[index,union-attr]
+    with torch.no_grad():
+        last.bias.copy_(torch.tensor([10.0, 20.0]))  # type: ignore[union-attr,operator]
+        network.straight.weight.zero_()  # type: ignore[union-attr,operator]
+        network.straight.bias.zero_()  # type: ignore[union-attr,operator]
+    men_then_women = torch.tensor([[1.2, 0.0], [-0.8, 0.0]])
+    assert network(torch.zeros(2, 12, 400), men_then_women).tolist() == [20.0, 10.0]
+    with pytest.raises(ValueError, match="needs covariates of which the first is sex"):
+        build_network("elvmass-net", n_covariates=0, sex_head=True)
 
 
 @pytest.mark.parametrize("groups", sorted(LEAD_GROUPS))
