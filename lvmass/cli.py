@@ -47,11 +47,14 @@ def run(
     save_model: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Also train on the whole cohort and save the model here.")
     ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Compute on a Dask cluster; its workers share this folder.")
+    ] = None,
 ) -> None:
     """Compute every stage of a study that is missing; what is finished is reused."""
     from lvmass.study import Study
 
-    study = Study.from_toml(study_file)
+    study = Study.from_toml(study_file, scheduler)
     study.run()
     if save_model is not None:
         study.save_model(save_model)

@@ -201,7 +201,8 @@ def fit_stage(settings: FitSettings, *, store: Store, key: str) -> Fit:
 
 def pooled_settings(settings: FitSettings) -> FitSettings:
     """Settings of the pooled fit of the same fold."""
-    return settings.model_copy(update={"sex": None, "model": settings.model.model_copy(update={"fine_tune": False})})
+    pooled = settings.model.model_copy(update={"fine_tune": False, "training": ("pooled",)})
+    return settings.model_copy(update={"sex": None, "model": pooled})
 
 
 def predict_rows(

@@ -8,6 +8,7 @@ edited line or number recomputes what depends on it, and nothing else.
 import ast
 import hashlib
 import inspect
+import warnings
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
@@ -17,6 +18,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from joblib import Memory
+from joblib.memory import CacheWarning
 from pydantic import BaseModel
 
 from lvmass.errors import DataError
@@ -58,7 +60,15 @@ class Store:
 
     def __call__(self, stage: Callable[..., Any], settings: BaseModel) -> Any:
         """Result of a stage, computed if it is not there yet."""
-        return self._cached(stage)(settings, store=self, key=stage_key(stage, settings))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", CacheWarning)  # joblib would only warn that nothing was kept
+                return self._cached(stage)(settings, store=self, key=stage_key(stage, settings))
+        except CacheWarning as warning:
+            raise DataError(
+                f"{self.folder}: a result could not be kept ({warning}); make room on the disk and run again, "
+                "finished results are not lost."
+            ) from warning
 
     def has(self, stage: Callable[..., Any], settings: BaseModel) -> bool:
         """Whether a stage is finished."""

@@ -4,16 +4,15 @@ This module and ``lvmass.stages`` are the only ones that tie the rooms together.
 """
 
 import hashlib
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from lvmass import __version__
 from lvmass.cohort.manifest import Cohort, content_key
@@ -25,6 +24,7 @@ from lvmass.errors import DataError
 from lvmass.evaluation.intervals import interval_half_widths
 from lvmass.evaluation.tables import EXTERNAL_FOLD
 from lvmass.folds import assign_folds
+from lvmass.jobs import compute_all
 from lvmass.model import FittedModel, save_model
 from lvmass.stages import (
     BeatsSettings,
@@ -45,7 +45,7 @@ from lvmass.stages import (
     signals_block_stage,
     signals_stage,
 )
-from lvmass.store import Store, stage_key
+from lvmass.store import Store
 
 INTERVAL_LEVEL = 0.9
 
@@ -59,13 +59,19 @@ class Study:
         The settings.
     path : path
         The study file; relative paths in it start at its folder.
+    scheduler : str, optional
+        Address of a Dask scheduler that stages run on, instead of this machine's processes. Its workers need this
+        package, and see the study file's folder under the same path.
 
     Notes
     -----
     Every method computes what is missing and reads the rest from ``cache_dir``, so that any chapter runs alone.
     """
 
-    def __init__(self, config: StudyConfig, path: str | Path) -> None:
+    def __init__(self, config: StudyConfig, path: str | Path, scheduler: str | None = None) -> None:
+        if scheduler is not None and find_spec("distributed") is None:
+            raise DataError("A Dask scheduler needs the package dask[distributed]; install lvmass[cluster].")
+        self.scheduler = scheduler
         self.path, folder = Path(path), Path(path).absolute().parent
         if config.external is not None:
             config = config.model_copy(update={"external": _located(config.external, folder)})
@@ -73,7 +79,7 @@ class Study:
         self.store = Store(folder / config.cache_dir, workers=config.workers or joblib.cpu_count())
 
     @classmethod
-    def from_toml(cls, path: str | Path) -> "Study":
+    def from_toml(cls, path: str | Path, scheduler: str | None = None) -> "Study":
         """Read a study file.
 
         Raises
@@ -81,7 +87,7 @@ class Study:
         DataError
             With every problem of the file or of the cohorts it names.
         """
-        return cls(read_study_file(path), path)
+        return cls(read_study_file(path), path, scheduler)
 
     @property
     def simulated(self) -> bool:
@@ -243,7 +249,8 @@ class Study:
         config, model = self.config, self.config.models[name]
         sexes: Sequence[Sex | None] = SEXES if training == "sex-specific" or model.matched else (None,)
         # who trains is said by 'sex', which network by 'seed'
-        alone = model.model_copy(update={"training": ("pooled",), "seeds": 1, "beat": None})
+        named = ("sex-specific",) if model.fine_tune else ("pooled",)
+        alone = model.model_copy(update={"training": named, "seeds": 1, "beat": None})
         return [
             FitSettings(
                 beats=self._beats_settings("development", name),
@@ -264,19 +271,16 @@ class Study:
         self, stage: Callable[..., Any], settings: Iterable[Section], label: str, parallel: bool = True
     ) -> list[Any]:
         """Results of one stage for several settings; what is missing is computed in parallel, in the order given."""
-        settings = list(settings)
-        missing = {stage_key(stage, each): each for each in settings if not self.store.has(stage, each)}
-        if missing:
-            workers = min(self.store.workers, len(missing)) if parallel else 1
-            tasks = (joblib.delayed(_compute)(self.store, stage, each, key) for key, each in missing.items())
-            finished = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")(tasks)
-            bar = tqdm(finished, total=len(settings), initial=len(settings) - len(missing), desc=label, disable=None)
-            with warnings.catch_warnings():
-                # joblib renews a worker whose memory grew, as it does when torch is loaded; nothing is lost
-                warnings.filterwarnings("ignore", message="A worker stopped")
-                for _ in bar:
-                    pass
-        return [self.store(stage, each) for each in settings]
+        # one network on several devices is trained by processes that Lightning starts from this one
+        alone = not parallel or self.config.machine.processes > 1
+        return compute_all(
+            self.store,
+            stage,
+            settings,
+            label,
+            workers=1 if alone else self.store.workers,
+            scheduler=None if alone else self.scheduler,
+        )
 
     def _prepare(self, name: str, models: Iterable[str]) -> None:
         """Compute what models read of a cohort, before several processes would each compute it."""
@@ -310,13 +314,6 @@ class Study:
         table["cohort"] = cohort
         columns = ["subject_id", "sex", "model", "training", "cohort", "fold"]
         return table[[*columns, "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh"]]
-
-
-def _compute(store: Store, stage: Callable[..., Any], settings: Section, key: str) -> None:
-    """Fill the store from a worker process; the result is read back from disk, not sent."""
-    if stage_key(stage, settings) != key:
-        raise DataError("The source of lvmass was edited during the run; run the same command again.")
-    store(stage, settings)
 
 
 def _located(cohort: CohortConfig, folder: Path) -> CohortConfig:

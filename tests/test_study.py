@@ -1,14 +1,19 @@
 """The tiny study runs through every stage and keeps its contracts."""
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from lvmass import stages
 from lvmass.cohort.preprocessing import Beats
 from lvmass.errors import DataError
 from lvmass.evaluation.tables import check_predictions
+from lvmass.floors import fit_floor
 from lvmass.folds import assign_folds
 from lvmass.model import load_model
 from lvmass.stages import fit_stage
@@ -157,3 +162,120 @@ def test_floor_cannot_be_saved(tiny_study: Study, tmp_path: Path) -> None:
 def test_unknown_cohort(tiny_study: Study) -> None:
     with pytest.raises(DataError, match="has no cohort 'third'"):
         tiny_study.cohort("third")
+
+
+VARIANTS = """
+[models.seeds]
+estimator = "elvmass-net"
+arguments = { channels = 4, levels = 5, stem_stride = 4 }
+fit = { epochs = 1, patience = 1 }
+seeds = 2
+
+[models.fine-tuned]
+estimator = "elvmass-net"
+training = ["sex-specific"]
+fine_tune = true
+arguments = { channels = 4, levels = 5, stem_stride = 4 }
+fit = { epochs = 1, patience = 1 }
+
+[models.matched]
+estimator = "ridge"
+matched = true
+
+[models.ten-seconds]
+estimator = "elvmass-net"
+reads = "signal"
+arguments = { channels = 4, levels = 6, stem_stride = 4 }
+fit = { epochs = 1, patience = 1 }
+
+[models.one-beat]
+estimator = "fcn"
+beat = { average = "single" }
+arguments = { filters = [8, 8, 8] }
+fit = { epochs = 1, patience = 1 }
+
+[models.everything-but-the-waveform]
+estimator = "gradient-boosting"
+covariates = ["demographics", "ecg-parameters", "criteria"]
+"""
+
+
+@pytest.fixture(scope="module")
+def variants(tiny_study_file: Path) -> Study:
+    """Return a study of variants beside the tiny one, with which it shares the beats."""
+    head = tiny_study_file.read_text().partition("[models.")[0]
+    head = head.replace('name = "tiny"', 'name = "variants"').replace("[saliency]", "[saliency]\nmodel = 'seeds'")
+    path = tiny_study_file.with_name("variants.toml")
+    path.write_text(head + VARIANTS)
+    return Study.from_toml(path)
+
+
+def test_every_variant_estimates_everybody_once(variants: Study) -> None:
+    for cohort, table in (("development", variants.predictions()), ("external", variants.external())):
+        check_predictions(table)
+        counts = table.groupby("model")["subject_id"].nunique()
+        assert set(counts.index) == set(variants.config.models)
+        assert set(counts) == {len(variants.beats(cohort).people)}
+        assert np.isfinite(table["predicted_lvm_g"]).all()
+
+
+def test_estimates_are_means_over_seeds(variants: Study) -> None:
+    fits = variants.fits("seeds", "pooled")
+    assert len(fits) == 4  # two folds, two seeds
+    table = variants.predictions().query("model == 'seeds' and fold == 1").set_index("subject_id")
+    mean = np.mean([fit.predicted_lvm_g for fit in fits[:2]], axis=0)
+    np.testing.assert_allclose(table.loc[list(fits[0].subject_id), "predicted_lvm_g"], mean)
+    assert np.abs(fits[0].predicted_lvm_g - fits[1].predicted_lvm_g).max() > 1e-3
+
+
+def test_fine_tuned_models_have_the_scaling_of_the_pooled_one(variants: Study) -> None:
+    tuned = variants.networks("fine-tuned", "sex-specific")
+    pooled = variants.networks("seeds", "pooled")  # of the same settings
+    assert tuned[0].target_mean_g == tuned[1].target_mean_g == pooled[0].target_mean_g
+
+
+def test_matched_training_has_as_many_people_as_one_sex(variants: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def counted(kind: str, covariates: np.ndarray, lvm_g: np.ndarray) -> object:
+        seen.append(len(lvm_g))
+        assert set(covariates[:, 0]) == {0.0, 1.0}  # both sexes
+        return fit_floor(kind, covariates, lvm_g)
+
+    monkeypatch.setattr(stages, "fit_floor", counted)
+    for settings in variants._fit_settings("matched", "pooled"):
+        fit_stage(settings, store=variants.store, key="")
+    folds = variants.folds()
+    expected = [
+        int(((folds["sex"] == sex) & (folds["fold"] != fold)).sum()) for fold in (1, 2) for sex in ("female", "male")
+    ]
+    assert seen == expected
+
+
+def test_a_dask_cluster_gives_the_results_of_this_machine(tiny_study: Study, tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    path = Path(shutil.copy(tiny_study.path, tmp_path / "tiny.toml"))
+    lines = [("demographics", "pooled"), ("elvmass-net", "pooled")]
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        study = Study.from_toml(path, scheduler=cluster.scheduler_address)
+        for line in lines:
+            for there, here in zip(study.fits(*line), tiny_study.fits(*line), strict=True):
+                np.testing.assert_allclose(there.predicted_lvm_g, here.predicted_lvm_g, atol=1e-5)
+
+
+def test_full_disk_is_one_sentence_and_keeps_what_is_finished(tiny_study: Study, tmp_path: Path) -> None:
+    path = Path(shutil.copy(tiny_study.path, tmp_path / "tiny.toml"))
+    # a file may not grow beyond 600 kB: tables fit, beats do not
+    code = """
+import resource, sys
+from lvmass.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
+sys.argv = ["lvmass", "run", sys.argv[1]]
+main()
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code, path], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert result.returncode == 1, result
+    assert "Traceback" not in result.stderr
+    assert "could not be kept" in result.stderr or "finished stages are kept" in result.stderr, result.stderr

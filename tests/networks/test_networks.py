@@ -94,12 +94,14 @@ def test_weight_normalization_takes_the_place_of_batch_normalization() -> None:
 
 
 def test_a_head_for_each_sex() -> None:
-    network = build_network("elvmass-net", n_covariates=2, sex_head=True).eval()
-    last = network.head[-1]  # type: ignore[index,union-attr]
+    network = ElvmassNet(n_covariates=2, sex_head=True).eval()
+    last, straight = network.head[-1], network.straight
+    assert isinstance(last, torch.nn.Linear)
+    assert straight is not None
     with torch.no_grad():
-        last.bias.copy_(torch.tensor([10.0, 20.0]))  # type: ignore[union-attr,operator]
-        network.straight.weight.zero_()  # type: ignore[union-attr,operator]
-        network.straight.bias.zero_()  # type: ignore[union-attr,operator]
+        last.bias.copy_(torch.tensor([10.0, 20.0]))
+        straight.weight.zero_()
+        straight.bias.zero_()
     men_then_women = torch.tensor([[1.2, 0.0], [-0.8, 0.0]])
     assert network(torch.zeros(2, 12, 400), men_then_women).tolist() == [20.0, 10.0]
     with pytest.raises(ValueError, match="needs covariates of which the first is sex"):
