@@ -44,7 +44,13 @@ class FitConfig(BaseModel):
     epochs: Annotated[int, Field(ge=1, description="most epochs")] = 60
     patience: Annotated[int, Field(ge=1, description="epochs without a better validation MAE before stopping")] = 15
     batch_size: Annotated[int, Field(ge=2, description="people a step")] = 32
-    learning_rate: Annotated[float, Field(gt=0, description="peak of the one-cycle schedule, AdamW")] = 2e-3
+    learning_rate: Annotated[float, Field(gt=0, description="AdamW; the peak of a one-cycle schedule")] = 2e-3
+    schedule: Annotated[
+        Literal["one-cycle", "plateau"],
+        Field(description="of the learning rate: up and down once, or lowered when the validation MAE stays"),
+    ] = "one-cycle"
+    plateau_epochs: Annotated[int, Field(ge=1, description="epochs without a better one before 'plateau' lowers")] = 8
+    plateau_factor: Annotated[float, Field(gt=0, lt=1, description="by which 'plateau' lowers")] = 0.5
     fine_tune_learning_rate: Annotated[
         float, Field(gt=0, description="the same, where training goes on from a pooled model")
     ] = 3e-4
@@ -232,6 +238,11 @@ class _Regression(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = torch.optim.AdamW(self.parameters(), lr=self.rate, weight_decay=self.config.weight_decay)
+        if self.config.schedule == "plateau":
+            plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+                optimizer, factor=self.config.plateau_factor, patience=self.config.plateau_epochs
+            )
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, "monitor": "validation_mae_g"}}
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, self.rate, total_steps=int(self.trainer.estimated_stepping_batches)
         )

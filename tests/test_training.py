@@ -124,6 +124,15 @@ def test_starts_at_the_ridge_regression_on_covariates() -> None:
     np.testing.assert_allclose(start.predict_g(beats, size), intercept + slope * size[:, 0], atol=0.5)
 
 
+def test_plateau_schedule_lowers_the_rate_and_trains() -> None:
+    options: dict[str, Any] = {"schedule": "plateau", "plateau_epochs": 1, "plateau_factor": 0.1, "epochs": 8}
+    model = fit(FitConfig.model_validate(options | {"learning_rate": 5e-3}))
+    assert model.history[-1]["validation_mae_g"] < 0.8 * model.history[0]["validation_mae_g"]
+    # once lowered to next to nothing, nothing changes any more
+    frozen = fit(FitConfig.model_validate(options | {"learning_rate": 1e-9, "plateau_factor": 1e-3}))
+    assert frozen.history[-1]["validation_mae_g"] == pytest.approx(frozen.history[-3]["validation_mae_g"], rel=0.05)
+
+
 class Killed(BaseException):
     """Ends a fit as a signal would: nothing catches it."""
 
