@@ -37,6 +37,15 @@ def step(network: nn.Module, x: torch.Tensor) -> Callable[[], None]:
     return run
 
 
+def product(a: torch.Tensor, b: torch.Tensor) -> Callable[[], None]:
+    """Matrix product in single precision."""
+
+    def run() -> None:
+        torch.mm(a, b)
+
+    return run
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=2)
@@ -54,8 +63,7 @@ def main() -> None:
         "convolutions": step(in_time_layout(convolutions), to_time_layout(signal)),
         "TCN": step(in_time_layout(tcn), to_time_layout(signal)),
     }
-    a, b = torch.randn(MATRIX, MATRIX), torch.randn(MATRIX, MATRIX)
-    candidates["sgemm"] = lambda: torch.mm(a, b)
+    candidates["sgemm"] = product(torch.randn(MATRIX, MATRIX), torch.randn(MATRIX, MATRIX))
     if arguments.peer:
         sys.path.insert(0, arguments.peer)
         from pytorch_tcn import TCN

@@ -65,8 +65,9 @@ class Store:
                 warnings.simplefilter("error", CacheWarning)  # joblib would only warn that nothing was kept
                 return self._cached(stage)(settings, store=self, key=stage_key(stage, settings))
         except CacheWarning as warning:
+            reason = str(warning).rpartition("Exception: ")[2].rstrip(".")
             raise DataError(
-                f"{self.folder}: a result could not be kept ({warning}); make room on the disk and run again, "
+                f"{self.folder}: a result could not be kept ({reason}); make room on the disk and run again, "
                 "finished results are not lost."
             ) from warning
 

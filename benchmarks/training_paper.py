@@ -1,0 +1,100 @@
+"""A whole study, timed: every fold, model, sex and the external cohort, with its peak memory and its errors.
+
+    python benchmarks/training_paper.py [--study book/studies/paper.toml] [--gpu] [--results FOLDER] [--cache FOLDER]
+
+On two cores the study file is run as it is. With --gpu its fits run on a GPU, several at once, and LVM-AI-style reads
+500 Hz. The cache is a new folder, so that nothing is reused. With --results the tables of errors are written there.
+"""
+
+import argparse
+import json
+import resource
+import sys
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import joblib
+import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lvmass.config import StudyConfig, read_study_file
+from lvmass.evaluation import compare_errors, fold_errors, pooled_errors
+from lvmass.study import Study
+from lvmass.training import MachineConfig
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def on_gpu(config: StudyConfig, processes: int) -> StudyConfig:
+    """Return the same study with its fits on a GPU and recordings at 500 Hz."""
+    models = dict(config.models)
+    for name, model in models.items():
+        if model.estimator == "lvm-ai":
+            models[name] = model.model_copy(update={"arguments": model.arguments | {"kernel": 71}})
+    machine = MachineConfig(accelerator="gpu")
+    update = {"models": models, "machine": machine, "signal_rate_hz": 500.0, "workers": processes}
+    return config.model_copy(update=update)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--study", type=Path, default=ROOT / "book" / "studies" / "paper.toml")
+    parser.add_argument("--gpu", action="store_true")
+    parser.add_argument("--processes", type=int, default=12, help="fits at once on the GPU")
+    parser.add_argument("--results", type=Path)
+    parser.add_argument("--cache", type=Path)
+    parser.add_argument("--reference", default="elvmass-net")
+    arguments = parser.parse_args()
+    config = read_study_file(arguments.study)
+    if arguments.gpu:
+        config = on_gpu(config, arguments.processes)
+    with tempfile.TemporaryDirectory() as folder:
+        cache = str((arguments.cache or Path(folder)).absolute())
+        study = Study(config.model_copy(update={"cache_dir": cache}), arguments.study)
+        marks = [("start", time.perf_counter())]
+        for name in study.cohort_names():
+            study.beats(name)
+        marks.append(("beats", time.perf_counter()))
+        predictions = study.predictions()
+        marks.append(("fits", time.perf_counter()))
+        tables = [predictions]
+        if config.external is not None:
+            tables.append(study.external())
+            marks.append(("external", time.perf_counter()))
+    seconds = {name: round(end - begin, 1) for (_, begin), (name, end) in pairwise(marks)}
+    minutes = (marks[-1][1] - marks[0][1]) / 60
+    usage = [resource.getrusage(who).ru_maxrss / 1024**2 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    workers = config.workers or joblib.cpu_count()
+    table = pd.concat(tables)
+    errors = pooled_errors(table, n_resamples=config.bootstrap)
+    differences = compare_errors(predictions, arguments.reference, n_resamples=config.bootstrap)
+    mae = errors.query("metric == 'mae_g' and sex == 'all'")
+    print(mae[["cohort", "model", "training", "estimate", "ci_low", "ci_high"]].round(2).to_string(index=False))
+    shown = ["model_b", "training", "difference_g", "ci_low", "ci_high", "p_holm"]
+    print(differences.query("sex == 'all'")[shown].round(4).to_string(index=False))
+    print(f"{minutes:.1f} min with {workers} processes ({', '.join(f'{k} {v} s' for k, v in seconds.items())})")
+    print(f"peak memory: main {usage[0]:.2f} GB, largest worker {usage[1]:.2f} GB, together at most "
+          f"{usage[0] + workers * usage[1]:.2f} GB")  # fmt: skip
+    if arguments.results is not None:
+        arguments.results.mkdir(parents=True, exist_ok=True)
+        fold_errors(table).to_csv(arguments.results / "fold_errors.csv", index=False)
+        errors.to_csv(arguments.results / "errors.csv", index=False)
+        differences.to_csv(arguments.results / "differences.csv", index=False)
+        about = {"study": config.name, "fingerprint": study.fingerprint, "minutes": round(minutes, 1)}
+        about |= {"people": [int(t["subject_id"].nunique()) for t in tables], "gpu": arguments.gpu}
+        about |= {"signal_rate_hz": config.signal_rate_hz, "simulated": study.simulated}
+        (arguments.results / "about.json").write_text(json.dumps(about, indent=2) + "\n")
+    report = {"benchmark": "training_paper", "study": config.name, "gpu": arguments.gpu, "minutes": round(minutes, 2)}
+    report |= {"seconds": seconds, "main_gb": round(usage[0], 2), "largest_worker_gb": round(usage[1], 2)}
+    own = mae[mae["cohort"] == "development"]
+    report["mae_g"] = {
+        f"{m} ({t})": round(v, 2) for m, t, v in own[["model", "training", "estimate"]].itertuples(index=False)
+    }
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()
