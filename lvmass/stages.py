@@ -5,6 +5,7 @@ covers the settings and the source that it uses, and no more: this module import
 """
 
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from lvmass.cohort.covariates import covariate_matrix, covariate_names
 from lvmass.cohort.manifest import Cohort, load_cohort
 from lvmass.cohort.preprocessing import Beats, BeatsBlock, assemble, beats_of_block, blocks, signals_of_block, stack
-from lvmass.cohort.simulation.cohort import simulate_cohort
+from lvmass.cohort.simulation import Couplings, simulate_cohort
 from lvmass.config import CohortConfig, FoldsConfig, ModelConfig, Section, Sex
 from lvmass.ecg.beats import BeatConfig
 from lvmass.floors import Predictor, fit_floor
@@ -50,7 +51,10 @@ class SignalsSettings(Section):
 
 
 class FitSettings(Section):
-    """What one fit depends on; ``fold`` None trains on everybody, ``sex`` None on both sexes."""
+    """What one fit depends on; ``fold`` None trains on everybody, ``sex`` None on both sexes.
+
+    ``mixed`` trains on people of both sexes, but on no more than there are of ``sex``, and estimates that sex.
+    """
 
     beats: BeatsSettings
     signal_rate_hz: float | None
@@ -60,6 +64,7 @@ class FitSettings(Section):
     sex: Sex | None
     seed: int
     threads: int
+    mixed: bool = False
 
 
 class ExternalSettings(Section):
@@ -117,7 +122,8 @@ class Saliency:
 def open_cohort(config: CohortConfig) -> Cohort:
     """Simulate a cohort, or open the one in files."""
     if config.simulate is not None and config.n is not None:
-        return simulate_cohort(config.n, like=config.simulate, seed=config.seed)
+        couplings = Couplings(sex_interaction=config.sex_interaction)
+        return simulate_cohort(config.n, like=config.simulate, seed=config.seed, couplings=couplings)
     return load_cohort(str(config.subjects), name=config.label, unit=config.unit)
 
 
@@ -163,12 +169,15 @@ def fit_stage(settings: FitSettings, *, store: Store, key: str) -> Fit:
         test = assign_folds(beats, settings.folds.n, settings.folds.seed) == settings.fold
     eligible = np.ones(len(test), bool) if settings.sex is None else (beats.people["sex"] == settings.sex).to_numpy()
     training, test_rows = np.flatnonzero(eligible & ~test), np.flatnonzero(eligible & test)
+    seed = zlib.crc32(f"{settings.seed}/{settings.fold}/{settings.sex}".encode())
+    if settings.mixed:
+        chosen = np.random.default_rng(seed).choice(np.flatnonzero(~test), len(training), replace=False)
+        training = np.sort(chosen)
     names = covariate_names(model.covariates)
     covariates = covariate_matrix(beats.people, names)
     lvm_g = beats.people["lvm_g"].to_numpy(float)
     predictor: Predictor
     if model.is_network:
-        seed = zlib.crc32(f"{settings.seed}/{settings.fold}/{settings.sex}".encode())
         inner_training, validation = inner_split(beats, training, model.fit.validation_fraction, seed)
         predictor = fit_network(
             model.estimator,
@@ -222,6 +231,18 @@ def saliency_stage(settings: FoldSaliencySettings, *, store: Store, key: str) ->
         fold=settings.fit.fold, completeness_error_g=attribution.completeness_error_g
     )
     return Saliency(table.reset_index(drop=True), attribution.grams, np.array(inputs[rows]))
+
+
+def prepare(store: Store, beats: BeatsSettings, rates_hz: Iterable[float | None] = ()) -> None:
+    """Compute in parallel what models read of a cohort, before several processes would each compute it."""
+    if not store.has(beats_stage, beats):
+        store.all(beats_block_stage, cohort_blocks(beats), f"beats, {beats.cohort.label}")
+        store(beats_stage, beats)
+    for rate_hz in filter(None, rates_hz):
+        signals = SignalsSettings(beats=beats, sampling_rate_hz=rate_hz)
+        if not store.has(signals_stage, signals):
+            store.all(signals_block_stage, cohort_blocks(beats, rate_hz), f"signals, {beats.cohort.label}")
+            store(signals_stage, signals)
 
 
 def inputs_of(beats: Beats, settings: BeatsSettings, signal_rate_hz: float | None, store: Store) -> NDArray[np.float32]:

@@ -8,7 +8,8 @@ edited line or number recomputes what depends on it, and nothing else.
 import ast
 import hashlib
 import inspect
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -16,8 +17,9 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from joblib import Memory
+from joblib import Memory, Parallel, delayed
 from pydantic import BaseModel
+from tqdm import tqdm
 
 from lvmass.errors import DataError
 
@@ -60,9 +62,31 @@ class Store:
         """Result of a stage, computed if it is not there yet."""
         return self._cached(stage)(settings, store=self, key=stage_key(stage, settings))
 
+    def all(self, stage: Callable[..., Any], settings: Sequence[Any], label: str) -> list[Any]:
+        """Results of a stage for several settings; what is missing is computed in parallel, in the order given."""
+        missing = [each for each in settings if not self.has(stage, each)]
+        if missing:
+            tasks = (delayed(_compute)(self, stage, each, stage_key(stage, each)) for each in missing)
+            workers = min(self.workers, len(missing))
+            finished = Parallel(n_jobs=workers, return_as="generator_unordered")(tasks)
+            bar = tqdm(finished, total=len(settings), initial=len(settings) - len(missing), desc=label, disable=None)
+            with warnings.catch_warnings():
+                # joblib renews a worker whose memory grew, as it does when torch is loaded; nothing is lost
+                warnings.filterwarnings("ignore", message="A worker stopped")
+                for _ in bar:
+                    pass
+        return [self(stage, each) for each in settings]
+
     def has(self, stage: Callable[..., Any], settings: BaseModel) -> bool:
         """Whether a stage is finished."""
         return bool(self._cached(stage).check_call_in_cache(settings, store=self, key=stage_key(stage, settings)))
+
+
+def _compute(store: Store, stage: Callable[..., Any], settings: BaseModel, key: str) -> None:
+    """Fill the store from a worker process; the result is read back from disk, not sent."""
+    if stage_key(stage, settings) != key:
+        raise DataError("The source of lvmass was edited during the run; run the same command again.")
+    store(stage, settings)
 
 
 def stage_key(stage: Callable[..., Any], settings: BaseModel) -> str:

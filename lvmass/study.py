@@ -4,8 +4,7 @@ This module and ``lvmass.stages`` are the only ones that tie the rooms together.
 """
 
 import hashlib
-import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,40 +12,45 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from lvmass import __version__
 from lvmass.cohort.manifest import Cohort, content_key
 from lvmass.cohort.preprocessing import Beats
-from lvmass.cohort.schema import bsa_mosteller_m2
-from lvmass.config import SEXES, CohortConfig, Section, Sex, StudyConfig, read_study_file
+from lvmass.config import SEXES, CohortConfig, Sex, StudyConfig, Training, read_study_file
 from lvmass.ecg.recording import LEADS
 from lvmass.errors import DataError
 from lvmass.evaluation.intervals import interval_half_widths
-from lvmass.evaluation.tables import EXTERNAL_FOLD
+from lvmass.evaluation.results import write_results
 from lvmass.folds import assign_folds
 from lvmass.model import FittedModel, save_model
+from lvmass.result_stages import (
+    GapSettings,
+    LineSettings,
+    PredictionsSettings,
+    ResultsSettings,
+    predictions_stage,
+    results_stage,
+)
 from lvmass.stages import (
     BeatsSettings,
-    ExternalSettings,
     Fit,
     FitSettings,
     FoldSaliencySettings,
     Saliency,
-    SignalsSettings,
-    beats_block_stage,
     beats_stage,
-    cohort_blocks,
-    external_stage,
     fit_stage,
     open_cohort,
+    prepare,
     saliency_stage,
-    signals_block_stage,
-    signals_stage,
 )
-from lvmass.store import Store, stage_key
+from lvmass.store import Store
 
 INTERVAL_LEVEL = 0.9
+REFERENCE = "elvmass-net"
+"""Model that the others are compared with, if the study has it; else its last one."""
+
+TWINS = "twins without sex interaction"
+"""The development cohort's people again, with an ECG that follows mass alike in men and women."""
 
 
 class Study:
@@ -104,8 +108,7 @@ class Study:
     def beats(self, name: str = "development") -> Beats:
         """Beats, measurements and the report of a cohort."""
         settings = self._beats_settings(name)
-        if not self.store.has(beats_stage, settings):
-            self._all(beats_block_stage, cohort_blocks(settings), f"beats, {name}")
+        prepare(self.store, settings)
         return self.store(beats_stage, settings)
 
     def folds(self) -> pd.DataFrame:
@@ -116,8 +119,9 @@ class Study:
 
     def fits(self, model: str, training: str) -> list[Fit]:
         """Fold models of one line of the comparison (two a fold, women's and men's, if sex-specific)."""
-        self._fitted([(model, training)])
-        return [self.store(fit_stage, fit) for fit in self._fit_settings(model, training)]
+        settings = self._fit_settings(model, training)
+        self._fit(settings)
+        return [self.store(fit_stage, fit) for fit in settings]
 
     def networks(self, model: str, training: str) -> list[FittedModel]:
         """Fold models of a network, see ``fits``."""
@@ -125,31 +129,45 @@ class Study:
 
     def predictions(self) -> pd.DataFrame:
         """Out-of-fold predictions of every model in the development cohort, one tidy table."""
-        self._fitted(self._lines())
-        people = self.beats().people
-        tables = []
-        for model, training in self._lines():
-            for settings, fit in zip(self._fit_settings(model, training), self.fits(model, training), strict=True):
-                rows = pd.DataFrame({"subject_id": fit.subject_id, "predicted_lvm_g": fit.predicted_lvm_g})
-                tables.append(rows.assign(model=model, training=training, fold=settings.fold))
-        return self._tidy(pd.concat(tables), people, "development")
+        return self._predicted(self._development()).copy()
 
     def external(self) -> pd.DataFrame:
         """Predictions in the external cohort: the mean of the fold models, none refitted."""
-        external = self._beats_settings("external")
-        self._fitted(self._lines())
-        self._prepare("external", self.config.models)
-        people = self.beats("external").people
-        tables = []
-        for model, training in self._lines():
-            settings = [ExternalSettings(fit=fit, external=external) for fit in self._fit_settings(model, training)]
-            parts = self._all(external_stage, settings, f"external, {model}", parallel=False)
-            rows = pd.concat(
-                pd.DataFrame({"subject_id": part.subject_id, "predicted_lvm_g": part.predicted_lvm_g}) for part in parts
-            )
-            mean = rows.groupby("subject_id", as_index=False)["predicted_lvm_g"].mean()
-            tables.append(mean.assign(model=model, training=training, fold=EXTERNAL_FOLD))
-        return self._tidy(pd.concat(tables), people, "external")
+        return self._predicted(self._external()).copy()
+
+    def results(self) -> dict[str, pd.DataFrame]:
+        """Every statistic of the study, as tables by the name of their file; see `lvmass.evaluation.evaluate`.
+
+        Two more are of this study alone: ``gap``, see `lvmass.evaluation.gap.gap_steps`, and ``pair_kinds``.
+        """
+        parts = [self._development()]
+        self.predictions()
+        if self.config.external is not None:
+            self.external()
+            parts.append(self._external())
+        gap = self._gap()
+        for part in () if gap is None else (*gap.predictions, *gap.equal_n):
+            self._predicted(part)
+        config, names = self.config, tuple(self.config.models)
+        settings = ResultsSettings(
+            predictions=tuple(parts),
+            gap=gap,
+            reference=REFERENCE if REFERENCE in names else names[-1],
+            bootstrap=config.bootstrap,
+            seed=config.seed,
+            lvh=config.lvh,
+        )
+        return {name: table.copy() for name, table in self.store(results_stage, settings).items()}
+
+    @property
+    def results_folder(self) -> Path:
+        """Where `write_results` writes: ``results/NAME`` beside the study file."""
+        return self.path.parent / "results" / self.config.name
+
+    def write_results(self) -> None:
+        """Write `results` as CSV and JSON, each with units, the study's fingerprint and whether it is simulated."""
+        about = {"study": self.config.name, "study_fingerprint": self.fingerprint, "simulated": self.simulated}
+        write_results(self.results(), self.results_folder, about | {"package_version": __version__})
 
     def saliency(self, training: str | None = None) -> Saliency:
         """Out-of-fold attributions of the model that the study file names.
@@ -161,12 +179,10 @@ class Study:
         """
         options = self.config.saliency
         training = training or self.config.models[options.model].training[-1]
-        self._fitted([(options.model, training)])
-        settings = [
-            FoldSaliencySettings(fit=fit, n_per_sex=options.n_per_sex, steps=options.steps)
-            for fit in self._fit_settings(options.model, training)
-        ]
-        parts: list[Saliency] = self._all(saliency_stage, settings, "saliency")
+        fits = self._fit_settings(options.model, training)
+        self._fit(fits)
+        settings = [FoldSaliencySettings(fit=fit, n_per_sex=options.n_per_sex, steps=options.steps) for fit in fits]
+        parts: list[Saliency] = self.store.all(saliency_stage, settings, "saliency")
         return Saliency(
             people=pd.concat([part.people for part in parts], ignore_index=True),
             grams=np.concatenate([part.grams for part in parts]),
@@ -174,12 +190,8 @@ class Study:
         )
 
     def run(self) -> None:
-        """Compute every stage that is missing."""
-        for name in self.cohort_names():
-            self.beats(name)
-        self.predictions()
-        if self.config.external is not None:
-            self.external()
+        """Compute every stage that is missing, and write the tables of results."""
+        self.write_results()
         if any(model.is_network for model in self.config.models.values()):
             self.saliency()
 
@@ -200,7 +212,7 @@ class Study:
         if options is None or not options.is_network or options.reads_signal:
             raise DataError(f"Study '{self.config.name}' has no network on beats called '{model}'; name one to save.")
         settings = self._fit_settings(model, "pooled")[0].model_copy(update={"fold": None})
-        (fit,) = self._all(fit_stage, [settings], f"final fit, {model}")
+        (fit,) = self.store.all(fit_stage, [settings], f"final fit, {model}")
         table = self.predictions().query("model == @model and training == 'pooled'")
         half_width_g = interval_half_widths(table, INTERVAL_LEVEL)
         if set(half_width_g) != set(SEXES):
@@ -226,20 +238,22 @@ class Study:
 
     # --- helpers ---
 
-    def _lines(self) -> list[tuple[str, str]]:
+    def _lines(self) -> list[tuple[str, Training]]:
         """Models and trainings of the comparison, in the order of the study file."""
         return [(name, training) for name, model in self.config.models.items() for training in model.training]
 
     def _beats_settings(self, name: str) -> BeatsSettings:
         return BeatsSettings(cohort=self.config.cohort(name), beat=self.config.beat)
 
-    def _fit_settings(self, name: str, training: str) -> list[FitSettings]:
-        """One fit for each fold, or two."""
+    def _fit_settings(
+        self, name: str, training: str, beats: BeatsSettings | None = None, mixed: bool = False
+    ) -> list[FitSettings]:
+        """One fit for each fold, or two; of the development cohort unless other beats are given."""
         config, model = self.config, self.config.models[name]
-        sexes: Sequence[Sex | None] = SEXES if training == "sex-specific" else (None,)
+        sexes: Sequence[Sex | None] = SEXES if training == "sex-specific" or mixed else (None,)
         return [
             FitSettings(
-                beats=self._beats_settings("development"),
+                beats=beats or self._beats_settings("development"),
                 signal_rate_hz=config.signal_rate_hz if model.reads_signal else None,
                 model=model.model_copy(update={"training": ("pooled",)}),  # who trains is said by 'sex'
                 folds=config.folds,
@@ -247,63 +261,56 @@ class Study:
                 sex=sex,
                 seed=config.seed,
                 threads=config.threads,
+                mixed=mixed,
             )
             for fold in range(1, config.folds.n + 1)
             for sex in sexes
         ]
 
-    def _all(
-        self, stage: Callable[..., Any], settings: Iterable[Section], label: str, parallel: bool = True
-    ) -> list[Any]:
-        """Results of one stage for several settings; what is missing is computed in parallel, in the order given."""
-        settings = list(settings)
-        missing = [each for each in settings if not self.store.has(stage, each)]
-        if missing:
-            workers = min(self.store.workers, len(missing)) if parallel else 1
-            tasks = (joblib.delayed(_compute)(self.store, stage, each, stage_key(stage, each)) for each in missing)
-            finished = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")(tasks)
-            bar = tqdm(finished, total=len(settings), initial=len(settings) - len(missing), desc=label, disable=None)
-            with warnings.catch_warnings():
-                # joblib renews a worker whose memory grew, as it does when torch is loaded; nothing is lost
-                warnings.filterwarnings("ignore", message="A worker stopped")
-                for _ in bar:
-                    pass
-        return [self.store(stage, each) for each in settings]
+    def _line(self, model: str, training: Training, **options: Any) -> LineSettings:
+        fits = tuple(self._fit_settings(model, training, **options))
+        return LineSettings(model=model, training=training, fits=fits)
 
-    def _prepare(self, name: str, models: Iterable[str]) -> None:
-        """Compute what models read of a cohort, before several processes would each compute it."""
-        self.beats(name)
-        if any(self.config.models[model].reads_signal for model in models):
-            settings = SignalsSettings(beats=self._beats_settings(name), sampling_rate_hz=self.config.signal_rate_hz)
-            if not self.store.has(signals_stage, settings):
-                parts = cohort_blocks(settings.beats, settings.sampling_rate_hz)
-                self._all(signals_block_stage, parts, f"signals, {name}")
-                self.store(signals_stage, settings)
+    def _development(self) -> PredictionsSettings:
+        lines = tuple(self._line(*line) for line in self._lines())
+        return PredictionsSettings(cohort="development", lines=lines, lvh=self.config.lvh)
 
-    def _fitted(self, lines: Sequence[tuple[str, str]]) -> None:
-        """Compute the missing fits of some lines of the comparison, fold by fold: a killed run has whole folds."""
-        settings = [fit for line in lines for fit in self._fit_settings(*line)]
+    def _external(self) -> PredictionsSettings:
+        where = {"cohort": "external", "external": self._beats_settings("external")}
+        return self._development().model_copy(update=where)
+
+    def _gap(self) -> GapSettings | None:
+        """What chapter 5 takes apart: models trained both ways, and the fits that only this needs."""
+        config = self.config
+        if not config.trained_both_ways:
+            return None
+        development = self._development()
+        cohorts = [(development.cohort, self._beats_settings("development"), config.trained_both_ways)]
+        if config.gap.twins and config.development.simulate is not None:
+            cohort = config.development.model_copy(update={"sex_interaction": False, "label": TWINS})
+            cohorts.append((TWINS, BeatsSettings(cohort=cohort, beat=config.beat), config.gap.twins))
+        predictions, equal_n = [], []
+        for name, beats, models in cohorts:
+            both = tuple(self._line(*line, beats=beats) for line in self._lines() if line[0] in models)
+            as_few = tuple(self._line(model, "pooled", beats=beats, mixed=True) for model in models)
+            predictions.append(development.model_copy(update={"cohort": name, "lines": both}))
+            equal_n.append(development.model_copy(update={"cohort": name, "lines": as_few}))
+        return GapSettings(predictions=tuple(predictions), equal_n=tuple(equal_n))
+
+    def _predicted(self, settings: PredictionsSettings) -> pd.DataFrame:
+        """Table of predictions, after the fits it needs."""
+        fits = [fit for line in settings.lines for fit in line.fits]
+        self._fit(fits)
+        if settings.external is not None:
+            prepare(self.store, settings.external, {fit.signal_rate_hz for fit in fits})
+        table: pd.DataFrame = self.store(predictions_stage, settings)
+        return table
+
+    def _fit(self, settings: Sequence[FitSettings]) -> None:
+        """Compute missing fits, fold by fold: a killed run has whole folds."""
         if not all(self.store.has(fit_stage, fit) for fit in settings):
-            self._prepare("development", [model for model, _ in lines])
-            settings.sort(key=lambda fit: fit.fold or 0)
-            self._all(fit_stage, settings, "fits")
-
-    def _tidy(self, predicted: pd.DataFrame, people: pd.DataFrame, cohort: str) -> pd.DataFrame:
-        """Predictions table of the contract."""
-        table = predicted.merge(people, on="subject_id", validate="many_to_one")
-        cutoff = table["sex"].map(self.config.lvh.cutoffs_g_m2)
-        table["bsa_m2"] = bsa_mosteller_m2(table["height_cm"], table["weight_kg"])
-        table["lvh"] = table["lvm_g"] / table["bsa_m2"] > cutoff
-        table["cohort"] = cohort
-        columns = ["subject_id", "sex", "model", "training", "cohort", "fold"]
-        return table[[*columns, "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh"]]
-
-
-def _compute(store: Store, stage: Callable[..., Any], settings: Section, key: str) -> None:
-    """Fill the store from a worker process; the result is read back from disk, not sent."""
-    if stage_key(stage, settings) != key:
-        raise DataError("The source of lvmass was edited during the run; run the same command again.")
-    store(stage, settings)
+            prepare(self.store, settings[0].beats, {fit.signal_rate_hz for fit in settings})
+            self.store.all(fit_stage, sorted(settings, key=lambda fit: fit.fold or 0), "fits")
 
 
 def _located(cohort: CohortConfig, folder: Path) -> CohortConfig:

@@ -17,6 +17,14 @@ from lvmass.cohort.schema import bsa_mosteller_m2
 COVARIATE_GROUPS: dict[str, tuple[str, ...]] = {
     "demographics": ("male", "age_years", "height_cm", "weight_kg", "bsa_m2"),
     "ecg-parameters": ("qrs_duration_ms", "qrs_axis_sin", "qrs_axis_cos", "qrs_axis_abs_deg", "heart_rate_bpm"),
+    "criteria": (
+        "sokolow_lyon_voltage_mv",
+        "cornell_voltage_mv",
+        "peguero_lo_presti_mv",
+        "gubner_ungerleider_mv",
+        "r_avl_mv",
+        "strain_leads",
+    ),
 }
 
 
@@ -38,7 +46,7 @@ def covariate_matrix(people: Mapping[str, Any] | pd.DataFrame, names: tuple[str,
     ----------
     people : DataFrame or mapping of str to array_like, each of shape (n,)
         A table with ``sex, age_years, height_cm, weight_kg`` and the measured ``qrs_duration_ms, qrs_axis_deg,
-        heart_rate_bpm``, as far as ``names`` need them.
+        heart_rate_bpm`` and the values of criteria, as far as ``names`` need them.
     names : tuple of str
         Columns wanted, from ``COVARIATE_GROUPS``.
 
