@@ -199,19 +199,17 @@ groups = {
 display(steps_by(groups, ["mechanical", "fewer people", "one sex only"], "Three steps"))
 
 
+def cell(rows, step):
+    row = pick(rows, quantity=step)
+    return with_interval(row.iloc[0], digits=3) if len(row) else "not computed"
+
+
 def steps_row(name, rows):
     steps = ("gap", "mechanical", "training", "fewer people", "one sex only")
-    found = {step: pick(rows, quantity=step) for step in steps}
-    size = found["gap"].iloc[0]
-    n = (
-        ""
-        if pd.isna(size["n_lvh"])
-        else f"{size['n_lvh']:.0f} of {size['n_subjects']:.0f}"
-    )
-    return {"": name.replace("\n", " "), "with LVH": n} | {
-        step: with_interval(row.iloc[0], digits=3) if len(row) else "not computed"
-        for step, row in found.items()
-    }
+    n = rows[["n_lvh", "n_subjects"]].max().tolist()
+    people = "" if pd.isna(n[0]) else f"{n[0]:.0f} of {n[1]:.0f}"
+    start = {"": name.replace("\n", " "), "with LVH": people}
+    return start | {step: cell(rows, step) for step in steps}
 
 
 table(
