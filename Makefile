@@ -40,4 +40,4 @@ pretrained: .venv/installed
 	$(BIN)/lvmass run book/studies/pretrained.toml --save-model lvmass/pretrained
 
 clean:
-	rm -rf _build results book/studies/.lvmass
+	rm -rf _build book/studies/results book/studies/.lvmass

@@ -151,7 +151,8 @@ def _summary(study: Any) -> str:
     lines = error_g.groupby([table["model"], table["training"]], sort=False).mean()
     what = "simulated people" if study.simulated else "people"
     head = f"{study.config.name}: out-of-fold MAE in {table['subject_id'].nunique()} {what}"
-    return "\n".join([head, *(f"  {mae:6.2f} g  {model} ({training})" for (model, training), mae in lines.items())])
+    body = [f"  {mae:6.2f} g  {model} ({training})" for (model, training), mae in lines.items()]
+    return "\n".join([head, *body, f"tables: {study.results_folder}"])
 
 
 def _estimate_text(estimate: "Estimate") -> str:

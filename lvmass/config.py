@@ -36,6 +36,7 @@ class CohortConfig(Section):
     simulate: Annotated[Literal["tw-cvai", "ntuh"] | None, Field(description="site to simulate")] = None
     n: Annotated[int | None, Field(ge=20, description="people to simulate")] = None
     seed: Annotated[int, Field(ge=0, description="of the simulation")] = 0
+    sex_interaction: Annotated[bool, Field(description="simulate an ECG that follows mass otherwise in men")] = True
     # excluded from the key of stages, like the label: 'content' stands for it, wherever the files lie
     subjects: Annotated[
         str | None, Field(exclude=True, description="subjects table (CSV), relative to the study file")
@@ -131,6 +132,15 @@ class SaliencyConfig(Section):
     steps: Annotated[int, Field(ge=8, description="steps of the path integral")] = 32
 
 
+class GapConfig(Section):
+    """Why sex-specific models look better (chapter 5), for every model that is trained both ways."""
+
+    twins: Annotated[
+        tuple[str, ...],
+        Field(description="also trained on simulated twins whose ECG follows mass alike in both sexes"),
+    ] = ()
+
+
 class StudyConfig(Section):
     """A whole study."""
 
@@ -149,14 +159,22 @@ class StudyConfig(Section):
     lvh: LvhConfig = LvhConfig()
     models: Annotated[dict[str, ModelConfig], Field(min_length=1)]
     saliency: SaliencyConfig = SaliencyConfig()
+    gap: GapConfig = GapConfig()
     bootstrap: Annotated[int, Field(ge=100, description="resamples of every bootstrap interval")] = 2000
 
     @model_validator(mode="after")
-    def _saliency_model(self) -> "StudyConfig":
+    def _named_models(self) -> "StudyConfig":
         networks = tuple(name for name, model in self.models.items() if model.is_network)
         if networks:
             _require_known("saliency model", self.saliency.model, networks)
+        for name in self.gap.twins:
+            _require_known("model trained both ways", name, self.trained_both_ways)
         return self
+
+    @property
+    def trained_both_ways(self) -> tuple[str, ...]:
+        """Models that are trained pooled and sex-specific."""
+        return tuple(name for name, model in self.models.items() if len(set(model.training)) == 2)
 
     def cohort(self, name: str) -> CohortConfig:
         """Settings of the development or the external cohort."""

@@ -86,13 +86,58 @@ def mean_sd(mean: Any, sd: Any, digits: int = 2) -> str:
     return "too few for folds" if pd.isna(mean) else f"{mean:.{digits}f} ± {sd:.{digits}f}"
 
 
+def p_value(p: Any) -> str:
+    """Write a p value.
+
+    Examples
+    --------
+    >>> p_value(0.0421), p_value(2e-7)
+    ('0.042', '< 0.001')
+    """
+    return "–" if pd.isna(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def pick(rows: pd.DataFrame, **where: Any) -> pd.DataFrame:
+    """Rows whose columns have these values.
+
+    Examples
+    --------
+    >>> pick(pd.DataFrame({"sex": ["female", "male"], "auc": [0.75, 0.77]}), sex="male")["auc"].tolist()
+    [0.77]
+    """
+    kept = pd.Series(True, index=rows.index)
+    for name, value in where.items():
+        kept &= rows[name] == value
+    return rows[kept]
+
+
+def verdict(row: Any, above: str, below: str, around: str, reference: float = 0.0) -> str:
+    """Choose words by where the 95 % interval lies: above the reference, below it or around it.
+
+    Examples
+    --------
+    >>> verdict({"ci_low": -0.01, "ci_high": 0.03}, "better", "worse", "not told apart")
+    'not told apart'
+    """
+    if pd.isna(row["ci_low"]):
+        return "there are too few people to say"
+    return above if row["ci_low"] > reference else below if row["ci_high"] < reference else around
+
+
 def say(text: str) -> Markdown:
     """Show a paragraph in which numbers were filled in by an f-string."""
     return Markdown(text)
 
 
-def with_interval(row: Any, value: str = "estimate", digits: int = 1, unit: str = "") -> str:
-    """Write an estimate with its 95 % interval, or the reason why there is none.
+def with_interval(
+    row: Any,
+    value: str = "estimate",
+    digits: int = 1,
+    unit: str = "",
+    *,
+    limits: tuple[str, str] = ("ci_low", "ci_high"),
+) -> str:
+    """Write an estimate with its 95 % interval, from the columns ``limits``, or the reason why there is none.
 
     Examples
     --------
@@ -102,6 +147,7 @@ def with_interval(row: Any, value: str = "estimate", digits: int = 1, unit: str 
     if pd.isna(row[value]):
         return str(row["note"])
     text = f"{row[value]:.{digits}f}{unit}"
-    if pd.isna(row["ci_low"]):
+    low, high = (row[limit] for limit in limits)
+    if pd.isna(low):
         return f"{text} ({row['note']})"
-    return f"{text} ({row['ci_low']:.{digits}f} to {row['ci_high']:.{digits}f})"
+    return f"{text} ({low:.{digits}f} to {high:.{digits}f})"

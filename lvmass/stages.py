@@ -5,6 +5,7 @@ covers the settings and the source that it uses, and no more: this module import
 """
 
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from lvmass.cohort.covariates import covariate_matrix, covariate_names
 from lvmass.cohort.manifest import Cohort, load_cohort
 from lvmass.cohort.preprocessing import Beats, BeatsBlock, assemble, beats_of_block, blocks, signals_of_block, stack
-from lvmass.cohort.simulation.cohort import simulate_cohort
+from lvmass.cohort.simulation import Couplings, simulate_cohort
 from lvmass.config import CohortConfig, FoldsConfig, ModelConfig, Section, Sex
 from lvmass.ecg.beats import BeatConfig
 from lvmass.floors import Predictor, fit_floor
@@ -50,7 +51,10 @@ class SignalsSettings(Section):
 
 
 class FitSettings(Section):
-    """What one fit depends on; ``fold`` None trains on everybody, ``sex`` None on both sexes and estimates both."""
+    """What one fit depends on; ``fold`` None trains on everybody, ``sex`` None on both sexes.
+
+    ``mixed`` trains on people of both sexes, but on no more than there are of ``sex``, and estimates that sex.
+    """
 
     beats: BeatsSettings
     signal_rate_hz: float | None
@@ -60,6 +64,7 @@ class FitSettings(Section):
     sex: Sex | None
     seed: int
     machine: MachineConfig
+    mixed: bool = False
 
 
 class ExternalSettings(Section):
@@ -117,7 +122,8 @@ class Saliency:
 def open_cohort(config: CohortConfig) -> Cohort:
     """Simulate a cohort, or open the one in files."""
     if config.simulate is not None and config.n is not None:
-        return simulate_cohort(config.n, like=config.simulate, seed=config.seed)
+        couplings = Couplings(sex_interaction=config.sex_interaction)
+        return simulate_cohort(config.n, like=config.simulate, seed=config.seed, couplings=couplings)
     return load_cohort(
         str(config.subjects),
         name=config.label,
@@ -168,12 +174,13 @@ def fit_stage(settings: FitSettings, *, store: Store, key: str) -> Fit:
     if settings.fold is not None:
         test = assign_folds(beats, settings.folds.n, settings.folds.seed) == settings.fold
     eligible = np.ones(len(test), bool) if settings.sex is None else (beats.people["sex"] == settings.sex).to_numpy()
-    seed = zlib.crc32(f"{settings.seed}/{settings.fold}/{settings.sex}".encode())
     training, test_rows = np.flatnonzero(eligible & ~test), np.flatnonzero(eligible & test)
-    if model.matched:  # as many people as of this sex, but of both
-        training = np.sort(np.random.default_rng(seed).permutation(np.flatnonzero(~test))[: len(training)])
+    seed = zlib.crc32(f"{settings.seed}/{settings.fold}/{settings.sex}".encode())
+    if settings.mixed:
+        chosen = np.random.default_rng(seed).choice(np.flatnonzero(~test), len(training), replace=False)
+        training = np.sort(chosen)
     names = covariate_names(model.covariates)
-    covariates = covariate_matrix(beats.measured(), names)
+    covariates = covariate_matrix(beats.people, names)
     lvm_g = beats.people["lvm_g"].to_numpy(float)
     predictor: Predictor
     if model.is_network:
@@ -202,7 +209,7 @@ def fit_stage(settings: FitSettings, *, store: Store, key: str) -> Fit:
 def pooled_settings(settings: FitSettings) -> FitSettings:
     """Settings of the pooled fit of the same fold."""
     pooled = settings.model.model_copy(update={"fine_tune": False, "training": ("pooled",)})
-    return settings.model_copy(update={"sex": None, "model": pooled})
+    return settings.model_copy(update={"sex": None, "mixed": False, "model": pooled})
 
 
 def predict_rows(
@@ -218,6 +225,11 @@ def predict_rows(
     return np.concatenate([np.empty(0), *(predictor.predict_g(inputs[p], covariates[p], **options) for p in parts)])
 
 
+def external_beats(external: BeatsSettings, fit: FitSettings) -> BeatsSettings:
+    """Beats of an external cohort, cut as a fit's own."""
+    return external.model_copy(update={"beat": fit.beats.beat})
+
+
 def external_stage(settings: ExternalSettings, *, store: Store, key: str) -> Fit:
     """Estimate external people with a fold's model, without refit."""
     fit: Fit = store(fit_stage, settings.fit)
@@ -226,7 +238,7 @@ def external_stage(settings: ExternalSettings, *, store: Store, key: str) -> Fit
     if settings.fit.sex is not None:
         rows = np.flatnonzero(beats.people["sex"] == settings.fit.sex)
     inputs = inputs_of(beats, settings.external, settings.fit.signal_rate_hz, store)
-    covariates = covariate_matrix(beats.measured(), covariate_names(settings.fit.model.covariates))
+    covariates = covariate_matrix(beats.people, covariate_names(settings.fit.model.covariates))
     estimates = predict_rows(fit.predictor, inputs, covariates, rows, settings.fit.machine)
     return Fit(fit.predictor, tuple(beats.people["subject_id"].iloc[rows]), estimates)
 
@@ -239,7 +251,7 @@ def saliency_stage(settings: FoldSaliencySettings, *, store: Store, key: str) ->
     people = beats.people.set_index("subject_id", drop=False).loc[list(fit.subject_id)]
     chosen = people.groupby("sex", sort=True).head(settings.n_per_sex)
     rows = beats.people.index[beats.people["subject_id"].isin(chosen["subject_id"])]
-    model, chosen = fit.predictor, beats.measured().loc[rows]
+    model, chosen = fit.predictor, beats.people.loc[rows]
     assert isinstance(model, FittedModel)
     attribution = integrated_gradients(
         model, inputs[rows], covariate_matrix(chosen, model.covariates), steps=settings.steps
@@ -248,6 +260,18 @@ def saliency_stage(settings: FoldSaliencySettings, *, store: Store, key: str) ->
         fold=settings.fit.fold, completeness_error_g=attribution.completeness_error_g
     )
     return Saliency(table.reset_index(drop=True), attribution.grams, np.array(inputs[rows]))
+
+
+def prepare(store: Store, inputs: Iterable[tuple[BeatsSettings, float | None]]) -> None:
+    """Compute in parallel the beats, and recordings at a rate, before several processes would each compute them."""
+    for beats, rate_hz in inputs:
+        if not store.has(beats_stage, beats):
+            store.all(beats_block_stage, cohort_blocks(beats), f"beats, {beats.cohort.label}")
+            store(beats_stage, beats)
+        signals = None if rate_hz is None else SignalsSettings(beats=beats, sampling_rate_hz=rate_hz)
+        if signals is not None and not store.has(signals_stage, signals):
+            store.all(signals_block_stage, cohort_blocks(beats, rate_hz), f"signals, {beats.cohort.label}")
+            store(signals_stage, signals)
 
 
 def inputs_of(beats: Beats, settings: BeatsSettings, signal_rate_hz: float | None, store: Store) -> NDArray[np.float32]:

@@ -9,7 +9,8 @@ import ast
 import hashlib
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -17,9 +18,10 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from joblib import Memory
+from joblib import Memory, Parallel, delayed, parallel_config
 from joblib.memory import CacheWarning
 from pydantic import BaseModel
+from tqdm import tqdm
 
 from lvmass.errors import DataError
 
@@ -36,6 +38,8 @@ class Store:
         Created if absent.
     workers : int
         Processes that a stage may use; not part of any key.
+    scheduler : str, optional
+        Address of a Dask scheduler whose workers compute instead; they see the folder under the same path.
 
     Notes
     -----
@@ -44,8 +48,8 @@ class Store:
     run leaves no half result, and two runs at once at worst compute the same thing twice.
     """
 
-    def __init__(self, folder: str | Path, workers: int = 1) -> None:
-        self.folder, self.workers = Path(folder), workers
+    def __init__(self, folder: str | Path, workers: int = 1, scheduler: str | None = None) -> None:
+        self.folder, self.workers, self.scheduler = Path(folder), workers, scheduler
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -71,9 +75,37 @@ class Store:
                 "finished results are not lost."
             ) from warning
 
+    def all(self, stage: Callable[..., Any], settings: Sequence[Any], label: str) -> list[Any]:
+        """Results of a stage for several settings; what is missing is computed in parallel, in the order given."""
+        missing = {stage_key(stage, each): each for each in settings if not self.has(stage, each)}
+        if missing:
+            with ExitStack() as stack:
+                # joblib renews a worker whose memory grew, as it does when torch is loaded; nothing is lost
+                stack.enter_context(warnings.catch_warnings())
+                warnings.filterwarnings("ignore", message="A worker stopped")
+                where: dict[str, Any] = {"n_jobs": min(self.workers, len(missing))}
+                if self.scheduler is not None:
+                    from distributed import Client
+
+                    where = {"backend": "dask", "client": stack.enter_context(Client(self.scheduler)), "n_jobs": -1}
+                stack.enter_context(parallel_config(**where))
+                tasks = (delayed(_compute)(self, stage, each, key) for key, each in missing.items())
+                finished = Parallel(return_as="generator_unordered")(tasks)
+                done = len(settings) - len(missing)
+                for _ in tqdm(finished, total=len(settings), initial=done, desc=label, disable=None):
+                    pass
+        return [self(stage, each) for each in settings]
+
     def has(self, stage: Callable[..., Any], settings: BaseModel) -> bool:
         """Whether a stage is finished."""
         return bool(self._cached(stage).check_call_in_cache(settings, store=self, key=stage_key(stage, settings)))
+
+
+def _compute(store: Store, stage: Callable[..., Any], settings: BaseModel, key: str) -> None:
+    """Fill the store from a worker process; the result is read back from disk, not sent."""
+    if stage_key(stage, settings) != key:
+        raise DataError("The source of lvmass was edited during the run; run the same command again.")
+    store(stage, settings)
 
 
 def stage_key(stage: Callable[..., Any], settings: BaseModel) -> str:

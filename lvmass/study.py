@@ -4,7 +4,7 @@ This module and ``lvmass.stages`` are the only ones that tie the rooms together.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,37 +17,43 @@ import pandas as pd
 from lvmass import __version__
 from lvmass.cohort.manifest import Cohort, content_key
 from lvmass.cohort.preprocessing import Beats
-from lvmass.cohort.schema import bsa_mosteller_m2
-from lvmass.config import SEXES, CohortConfig, Section, Sex, StudyConfig, read_study_file
+from lvmass.config import SEXES, CohortConfig, Sex, StudyConfig, Training, read_study_file
 from lvmass.ecg.recording import LEADS
 from lvmass.errors import DataError
 from lvmass.evaluation.intervals import interval_half_widths
-from lvmass.evaluation.tables import EXTERNAL_FOLD
+from lvmass.evaluation.results import write_results
 from lvmass.folds import assign_folds
-from lvmass.jobs import compute_all
 from lvmass.model import FittedModel, save_model
+from lvmass.result_stages import (
+    GapSettings,
+    LineSettings,
+    PredictionsSettings,
+    ResultsSettings,
+    predictions_stage,
+    results_stage,
+)
 from lvmass.stages import (
     BeatsSettings,
-    ExternalSettings,
     Fit,
     FitSettings,
     FoldSaliencySettings,
     Saliency,
-    SignalsSettings,
-    beats_block_stage,
     beats_stage,
-    cohort_blocks,
-    external_stage,
+    external_beats,
     fit_stage,
     open_cohort,
     pooled_settings,
+    prepare,
     saliency_stage,
-    signals_block_stage,
-    signals_stage,
 )
 from lvmass.store import Store
 
 INTERVAL_LEVEL = 0.9
+REFERENCE = "elvmass-net"
+"""Model that the others are compared with, if the study has it; else its last one."""
+
+TWINS = "twins without sex interaction"
+"""The development cohort's people again, with an ECG that follows mass alike in men and women."""
 
 
 class Study:
@@ -71,12 +77,13 @@ class Study:
     def __init__(self, config: StudyConfig, path: str | Path, scheduler: str | None = None) -> None:
         if scheduler is not None and find_spec("distributed") is None:
             raise DataError("A Dask scheduler needs the package dask[distributed]; install lvmass[cluster].")
-        self.scheduler = scheduler
         self.path, folder = Path(path), Path(path).absolute().parent
         if config.external is not None:
             config = config.model_copy(update={"external": _located(config.external, folder)})
         self.config = config.model_copy(update={"development": _located(config.development, folder)})
-        self.store = Store(folder / config.cache_dir, workers=config.workers or joblib.cpu_count())
+        # one network on several devices is trained by processes that Lightning starts from this one
+        workers = 1 if config.machine.processes > 1 else config.workers or joblib.cpu_count()
+        self.store = Store(folder / config.cache_dir, workers, scheduler)
 
     @classmethod
     def from_toml(cls, path: str | Path, scheduler: str | None = None) -> "Study":
@@ -110,8 +117,9 @@ class Study:
 
     def beats(self, name: str = "development") -> Beats:
         """Beats, measurements and the report of a cohort."""
-        self._prepare(name, [])
-        return self.store(beats_stage, self._beats_settings(name))
+        settings = self._beats_settings(name)
+        prepare(self.store, [(settings, None)])
+        return self.store(beats_stage, settings)
 
     def folds(self) -> pd.DataFrame:
         """Test fold of each usable person of the development cohort: ``subject_id, sex, fold``."""
@@ -121,8 +129,9 @@ class Study:
 
     def fits(self, model: str, training: str) -> list[Fit]:
         """Fold models of one line of the comparison (two a fold, women's and men's, if sex-specific)."""
-        self._fitted([(model, training)])
-        return [self.store(fit_stage, fit) for fit in self._fit_settings(model, training)]
+        settings = self._fit_settings(model, training)
+        self._fit(settings)
+        return [self.store(fit_stage, fit) for fit in settings]
 
     def networks(self, model: str, training: str) -> list[FittedModel]:
         """Fold models of a network, see ``fits``."""
@@ -130,36 +139,45 @@ class Study:
 
     def predictions(self) -> pd.DataFrame:
         """Out-of-fold predictions of every model in the development cohort, one tidy table."""
-        self._fitted(self._lines())
-        people = self.beats().people
-        tables = []
-        for model, training in self._lines():
-            rows = pd.concat(
-                pd.DataFrame(
-                    {"subject_id": fit.subject_id, "predicted_lvm_g": fit.predicted_lvm_g, "fold": settings.fold}
-                )
-                for settings, fit in zip(self._fit_settings(model, training), self.fits(model, training), strict=True)
-            )
-            mean = rows.groupby(["fold", "subject_id"], sort=False, as_index=False).mean()  # over seeds
-            tables.append(mean.assign(model=model, training=training))
-        return self._tidy(pd.concat(tables), people, "development")
+        return self._predicted(self._development()).copy()
 
     def external(self) -> pd.DataFrame:
         """Predictions in the external cohort: the mean of the fold models, none refitted."""
-        self._fitted(self._lines())
-        self._prepare("external", self.config.models)
-        people = self.beats("external").people
-        tables = []
-        for model, training in self._lines():
-            external = self._beats_settings("external", model)
-            settings = [ExternalSettings(fit=fit, external=external) for fit in self._fit_settings(model, training)]
-            parts = self._all(external_stage, settings, f"external, {model}", parallel=False)
-            rows = pd.concat(
-                pd.DataFrame({"subject_id": part.subject_id, "predicted_lvm_g": part.predicted_lvm_g}) for part in parts
-            )
-            mean = rows.groupby("subject_id", as_index=False)["predicted_lvm_g"].mean()
-            tables.append(mean.assign(model=model, training=training, fold=EXTERNAL_FOLD))
-        return self._tidy(pd.concat(tables), people, "external")
+        return self._predicted(self._external()).copy()
+
+    def results(self) -> dict[str, pd.DataFrame]:
+        """Every statistic of the study, as tables by the name of their file; see `lvmass.evaluation.evaluate`.
+
+        Two more are of this study alone: ``gap``, see `lvmass.evaluation.gap.gap_steps`, and ``pair_kinds``.
+        """
+        parts = [self._development()]
+        self.predictions()
+        if self.config.external is not None:
+            self.external()
+            parts.append(self._external())
+        gap = self._gap()
+        for part in () if gap is None else (*gap.predictions, *gap.equal_n):
+            self._predicted(part)
+        config, names = self.config, tuple(self.config.models)
+        settings = ResultsSettings(
+            predictions=tuple(parts),
+            gap=gap,
+            reference=REFERENCE if REFERENCE in names else names[-1],
+            bootstrap=config.bootstrap,
+            seed=config.seed,
+            lvh=config.lvh,
+        )
+        return {name: table.copy() for name, table in self.store(results_stage, settings).items()}
+
+    @property
+    def results_folder(self) -> Path:
+        """Where `write_results` writes: ``results/NAME`` beside the study file."""
+        return self.path.parent / "results" / self.config.name
+
+    def write_results(self) -> None:
+        """Write `results` as CSV and JSON, each with units, the study's fingerprint and whether it is simulated."""
+        about = {"study": self.config.name, "study_fingerprint": self.fingerprint, "simulated": self.simulated}
+        write_results(self.results(), self.results_folder, about | {"package_version": __version__})
 
     def saliency(self, training: str | None = None) -> Saliency:
         """Out-of-fold attributions of the model that the study file names.
@@ -171,12 +189,10 @@ class Study:
         """
         options = self.config.saliency
         training = training or self.config.models[options.model].training[-1]
-        self._fitted([(options.model, training)])
-        settings = [
-            FoldSaliencySettings(fit=fit, n_per_sex=options.n_per_sex, steps=options.steps)
-            for fit in self._fit_settings(options.model, training)
-        ]
-        parts: list[Saliency] = self._all(saliency_stage, settings, "saliency")
+        fits = self._fit_settings(options.model, training)
+        self._fit(fits)
+        settings = [FoldSaliencySettings(fit=fit, n_per_sex=options.n_per_sex, steps=options.steps) for fit in fits]
+        parts: list[Saliency] = self.store.all(saliency_stage, settings, "saliency")
         return Saliency(
             people=pd.concat([part.people for part in parts], ignore_index=True),
             grams=np.concatenate([part.grams for part in parts]),
@@ -184,12 +200,8 @@ class Study:
         )
 
     def run(self) -> None:
-        """Compute every stage that is missing."""
-        for name in self.cohort_names():
-            self.beats(name)
-        self.predictions()
-        if self.config.external is not None:
-            self.external()
+        """Compute every stage that is missing, and write the tables of results."""
+        self.write_results()
         if any(model.is_network for model in self.config.models.values()):
             self.saliency()
 
@@ -210,7 +222,7 @@ class Study:
         if options is None or not options.is_network or options.reads_signal:
             raise DataError(f"Study '{self.config.name}' has no network on beats called '{model}'; name one to save.")
         settings = self._fit_settings(model, "pooled")[0].model_copy(update={"fold": None})
-        (fit,) = self._all(fit_stage, [settings], f"final fit, {model}")
+        (fit,) = self.store.all(fit_stage, [settings], f"final fit, {model}")
         table = self.predictions().query("model == @model and training == 'pooled'")
         half_width_g = interval_half_widths(table, INTERVAL_LEVEL)
         if set(half_width_g) != set(SEXES):
@@ -236,24 +248,28 @@ class Study:
 
     # --- helpers ---
 
-    def _lines(self) -> list[tuple[str, str]]:
+    def _lines(self) -> list[tuple[str, Training]]:
         """Models and trainings of the comparison, in the order of the study file."""
         return [(name, training) for name, model in self.config.models.items() for training in model.training]
 
-    def _beats_settings(self, name: str, model: str | None = None) -> BeatsSettings:
-        own = None if model is None else self.config.models[model].beat
-        return BeatsSettings(cohort=self.config.cohort(name), beat=own or self.config.beat)
+    def _beats_settings(self, name: str) -> BeatsSettings:
+        return BeatsSettings(cohort=self.config.cohort(name), beat=self.config.beat)
 
-    def _fit_settings(self, name: str, training: str) -> list[FitSettings]:
-        """One fit for each fold and seed, or two, where women and men are estimated by fits of their own."""
+    def _fit_settings(
+        self, name: str, training: str, beats: BeatsSettings | None = None, mixed: bool = False
+    ) -> list[FitSettings]:
+        """One fit for each fold and seed, or two; of the development cohort unless other beats are given."""
         config, model = self.config, self.config.models[name]
-        sexes: Sequence[Sex | None] = SEXES if training == "sex-specific" or model.matched else (None,)
-        # who trains is said by 'sex', which network by 'seed'
+        beats, mixed = beats or self._beats_settings("development"), mixed or model.matched
+        if model.beat is not None:
+            beats = beats.model_copy(update={"beat": model.beat})
+        sexes: Sequence[Sex | None] = SEXES if training == "sex-specific" or mixed else (None,)
+        # who trains is said by 'sex' and 'mixed', which of several networks by 'seed'
         named = ("sex-specific",) if model.fine_tune else ("pooled",)
-        alone = model.model_copy(update={"training": named, "seeds": 1, "beat": None})
+        alone = model.model_copy(update={"training": named, "seeds": 1, "beat": None, "matched": False})
         return [
             FitSettings(
-                beats=self._beats_settings("development", name),
+                beats=beats,
                 signal_rate_hz=config.signal_rate_hz if model.reads_signal else None,
                 model=alone,
                 folds=config.folds,
@@ -261,59 +277,61 @@ class Study:
                 sex=sex,
                 seed=config.seed + member,
                 machine=config.machine,
+                mixed=mixed,
             )
             for fold in range(1, config.folds.n + 1)
             for sex in sexes
             for member in range(model.seeds)
         ]
 
-    def _all(
-        self, stage: Callable[..., Any], settings: Iterable[Section], label: str, parallel: bool = True
-    ) -> list[Any]:
-        """Results of one stage for several settings; what is missing is computed in parallel, in the order given."""
-        # one network on several devices is trained by processes that Lightning starts from this one
-        alone = not parallel or self.config.machine.processes > 1
-        return compute_all(
-            self.store,
-            stage,
-            settings,
-            label,
-            workers=1 if alone else self.store.workers,
-            scheduler=None if alone else self.scheduler,
-        )
+    def _line(self, model: str, training: Training, **options: Any) -> LineSettings:
+        fits = tuple(self._fit_settings(model, training, **options))
+        return LineSettings(model=model, training=training, fits=fits)
 
-    def _prepare(self, name: str, models: Iterable[str]) -> None:
-        """Compute what models read of a cohort, before several processes would each compute it."""
-        for model in [None, *models]:
-            beats = self._beats_settings(name, model)
-            if not self.store.has(beats_stage, beats):
-                self._all(beats_block_stage, cohort_blocks(beats), f"beats, {name}")
-                self.store(beats_stage, beats)
-            if model is not None and self.config.models[model].reads_signal:
-                signals = SignalsSettings(beats=beats, sampling_rate_hz=self.config.signal_rate_hz)
-                if not self.store.has(signals_stage, signals):
-                    parts = cohort_blocks(beats, signals.sampling_rate_hz)
-                    self._all(signals_block_stage, parts, f"signals, {name}")
-                    self.store(signals_stage, signals)
+    def _development(self) -> PredictionsSettings:
+        lines = tuple(self._line(*line) for line in self._lines())
+        return PredictionsSettings(cohort="development", lines=lines, lvh=self.config.lvh)
 
-    def _fitted(self, lines: Sequence[tuple[str, str]]) -> None:
-        """Compute the missing fits of some lines of the comparison, fold by fold: a killed run has whole folds."""
-        settings = [fit for line in lines for fit in self._fit_settings(*line)]
+    def _external(self) -> PredictionsSettings:
+        where = {"cohort": "external", "external": self._beats_settings("external")}
+        return self._development().model_copy(update=where)
+
+    def _gap(self) -> GapSettings | None:
+        """What chapter 5 takes apart: models trained both ways, and the fits that only this needs."""
+        config = self.config
+        if not config.trained_both_ways:
+            return None
+        development = self._development()
+        cohorts = [(development.cohort, self._beats_settings("development"), config.trained_both_ways)]
+        if config.gap.twins and config.development.simulate is not None:
+            cohort = config.development.model_copy(update={"sex_interaction": False, "label": TWINS})
+            cohorts.append((TWINS, BeatsSettings(cohort=cohort, beat=config.beat), config.gap.twins))
+        predictions, equal_n = [], []
+        for name, beats, models in cohorts:
+            both = tuple(self._line(*line, beats=beats) for line in self._lines() if line[0] in models)
+            as_few = tuple(self._line(model, "pooled", beats=beats, mixed=True) for model in models)
+            predictions.append(development.model_copy(update={"cohort": name, "lines": both}))
+            equal_n.append(development.model_copy(update={"cohort": name, "lines": as_few}))
+        return GapSettings(predictions=tuple(predictions), equal_n=tuple(equal_n))
+
+    def _predicted(self, settings: PredictionsSettings) -> pd.DataFrame:
+        """Table of predictions, after the fits it needs."""
+        fits = [fit for line in settings.lines for fit in line.fits]
+        self._fit(fits)
+        if settings.external is not None:
+            external = [(external_beats(settings.external, fit), fit.signal_rate_hz) for fit in fits]
+            prepare(self.store, [(settings.external, None), *external])
+        table: pd.DataFrame = self.store(predictions_stage, settings)
+        return table
+
+    def _fit(self, settings: Sequence[FitSettings]) -> None:
+        """Compute missing fits, fold by fold: a killed run has whole folds."""
         if not all(self.store.has(fit_stage, fit) for fit in settings):
-            self._prepare("development", [model for model, _ in lines])
-            settings.sort(key=lambda fit: fit.fold or 0)
-            self._all(fit_stage, [pooled_settings(fit) for fit in settings if fit.model.fine_tune], "pooled fits")
-            self._all(fit_stage, settings, "fits")
-
-    def _tidy(self, predicted: pd.DataFrame, people: pd.DataFrame, cohort: str) -> pd.DataFrame:
-        """Predictions table of the contract."""
-        table = predicted.merge(people, on="subject_id", validate="many_to_one")
-        cutoff = table["sex"].map(self.config.lvh.cutoffs_g_m2)
-        table["bsa_m2"] = bsa_mosteller_m2(table["height_cm"], table["weight_kg"])
-        table["lvh"] = table["lvm_g"] / table["bsa_m2"] > cutoff
-        table["cohort"] = cohort
-        columns = ["subject_id", "sex", "model", "training", "cohort", "fold"]
-        return table[[*columns, "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh"]]
+            prepare(self.store, [(fit.beats, fit.signal_rate_hz) for fit in settings])
+            in_order = sorted(settings, key=lambda fit: fit.fold or 0)
+            first = [pooled_settings(fit) for fit in in_order if fit.model.fine_tune]
+            self.store.all(fit_stage, first, "pooled fits")
+            self.store.all(fit_stage, in_order, "fits")
 
 
 def _located(cohort: CohortConfig, folder: Path) -> CohortConfig:

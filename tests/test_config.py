@@ -24,6 +24,7 @@ def test_shipped_study_files_are_valid(path: Path) -> None:
         ("[folds]\nn = 2", "[folds]\nn = 1", ["'folds.n'", "greater than or equal to 2"]),
         ('name = "tiny"', "", ["'name' is missing"]),
         ('estimator = "fcn"', 'estimator = "fnc"', ["no estimator 'fnc'", "did you mean 'fcn'?"]),
+        ('twins = ["demographics', 'twins = ["fcn", "demographics', ["no model trained both ways 'fcn'"]),
         ("channels = 8", "chanels = 8", ["no argument of elvmass-net 'chanels'", "did you mean 'channels'?"]),
         ('simulate = "ntuh"', "", ["'external'", "give either 'simulate' and 'n', or 'subjects'"]),
         ("bootstrap = 200", "bootstrap = ", ["not valid TOML", "line"]),

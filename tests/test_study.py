@@ -1,5 +1,6 @@
 """The tiny study runs through every stage and keeps its contracts."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -9,15 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lvmass import stages
+from lvmass import floors, stages
 from lvmass.cohort.preprocessing import Beats
 from lvmass.errors import DataError
 from lvmass.evaluation.tables import check_predictions
 from lvmass.floors import fit_floor
 from lvmass.folds import assign_folds
 from lvmass.model import load_model
-from lvmass.stages import fit_stage
-from lvmass.study import Study
+from lvmass.stages import fit_stage, open_cohort
+from lvmass.study import TWINS, Study
 
 COLUMNS = ["subject_id", "sex", "model", "training", "cohort", "fold", "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh"]
 
@@ -108,6 +109,57 @@ def test_too_few_people_for_the_folds_is_one_sentence() -> None:
     ids = [str(i) for i in range(20)]
     with pytest.raises(DataError, match="use fewer folds or more people"):
         assign_folds(toy_beats(ids, ids), n_folds=5, seed=0)
+
+
+def test_results_are_written_with_units_and_origin(tiny_study: Study) -> None:
+    folder = tiny_study.path.parent / "results" / "tiny"
+    results = tiny_study.results()
+    assert {path.name for path in folder.iterdir()} == {f"{name}{end}" for name in results for end in (".csv", ".json")}
+    written = json.loads((folder / "gap.json").read_text())
+    about = {"study": "tiny", "study_fingerprint": tiny_study.fingerprint, "simulated": True}
+    assert about.items() <= written["about"].items()
+    assert len(written["rows"]) == len(results["gap"])
+    table = pd.read_csv(folder / "errors.csv")
+    assert table["simulated"].all()
+    assert set(table["cohort"]) == {"development", "external"}
+    own = (table["model"] == "elvmass-net") & (table["training"] == "pooled") & (table["cohort"] == "external")
+    mae_g = table[own & (table["sex"] == "all") & (table["metric"] == "mae_g")]["estimate"].item()
+    external = tiny_study.external().query("model == 'elvmass-net' and training == 'pooled'")
+    assert mae_g == pytest.approx((external["lvm_g"] - external["predicted_lvm_g"]).abs().mean())
+    assert {"cornell_voltage_mv", "strain_leads"} <= set(results["criteria_points"]["criterion"])
+    assert {"sex", "age_years", "bmi_kg_m2", "qrs_duration_ms", "atrial_fibrillation"} == set(
+        results["subgroup_errors"]["variable"]
+    )
+    assert "study file" in set(results["cutoffs"]["cutoffs"])
+    assert "fuchs-2016" not in set(results["cutoffs"]["cutoffs"])  # equal to the study file's
+
+
+def test_gap_has_twins_and_as_few_people_of_both_sexes(tiny_study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    gap = tiny_study.results()["gap"]
+    assert set(gap["cohort"]) == {"development", TWINS, f"development minus {TWINS}"}
+    assert set(gap.loc[gap["cohort"] == TWINS, "model"]) == {"demographics+ecg+criteria"}
+    people, folds = tiny_study.beats().people, tiny_study.folds()["fold"]
+    fitted: list[np.ndarray] = []
+
+    def fit_floor(kind: str, covariates: np.ndarray, lvm_g: np.ndarray) -> floors.Regression | floors.SexMedian:
+        fitted.append(covariates)
+        return floors.fit_floor(kind, covariates, lvm_g)
+
+    monkeypatch.setattr("lvmass.stages.fit_floor", fit_floor)
+    for settings in tiny_study._fit_settings("demographics+ecg+criteria", "pooled", mixed=True):
+        fit = fit_stage(settings, store=tiny_study.store, key="")
+        male = fitted.pop()[:, 0]
+        assert len(male) == ((folds != settings.fold) & (people["sex"] == settings.sex)).sum()
+        assert 0.2 < male.mean() < 0.8
+        assert set(people.set_index("subject_id").loc[list(fit.subject_id), "sex"]) == {settings.sex}
+
+
+def test_twins_are_the_same_people(tiny_study: Study) -> None:
+    config = tiny_study.config.development
+    twins = open_cohort(config.model_copy(update={"sex_interaction": False}))
+    cohort = tiny_study.cohort()
+    pd.testing.assert_frame_equal(twins.subjects, cohort.subjects)
+    assert any((twins.recording(i).signal_mv != cohort.recording(i).signal_mv).any() for i in range(5))
 
 
 def test_saliency_is_of_out_of_fold_people(tiny_study: Study) -> None:
@@ -203,7 +255,7 @@ covariates = ["demographics", "ecg-parameters", "criteria"]
 @pytest.fixture(scope="module")
 def variants(tiny_study_file: Path) -> Study:
     """Return a study of variants beside the tiny one, with which it shares the beats."""
-    head = tiny_study_file.read_text().partition("[models.")[0]
+    head = tiny_study_file.read_text().partition("[gap]")[0].partition("[models.")[0]
     head = head.replace('name = "tiny"', 'name = "variants"').replace("[saliency]", "[saliency]\nmodel = 'seeds'")
     path = tiny_study_file.with_name("variants.toml")
     path.write_text(head + VARIANTS)

@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 from tqdm import tqdm
 
+from lvmass.cohort.covariates import COVARIATE_GROUPS
 from lvmass.cohort.manifest import Cohort
 from lvmass.ecg.beats import BeatConfig, synchronized_beat
 from lvmass.ecg.criteria import lvh_criteria
 from lvmass.ecg.intervals import measure_beat
 from lvmass.ecg.quality import check_quality
 from lvmass.ecg.recording import Recording
+from lvmass.ecg.rhythm import fibrillation_sign
 from lvmass.errors import DataError
 
 BLOCK = 128
@@ -52,8 +54,8 @@ class Beats:
     time_ms : ndarray, shape (n_samples,)
         Time of each sample relative to R.
     people : DataFrame, n_usable rows
-        The subjects table of usable people, with the measured ECG parameters; a device's own value in the
-        subjects table is kept under the name ``device_*``.
+        The subjects table of usable people, with the measured ECG parameters, the sign of atrial fibrillation and the
+        criteria that are covariates; a device's own value in the subjects table is kept under the name ``device_*``.
     criteria : DataFrame, n_usable rows
         Voltage criteria of LVH, a value and a ``*_positive`` flag each.
     report : DataFrame, one row for every person
@@ -65,10 +67,6 @@ class Beats:
     people: pd.DataFrame
     criteria: pd.DataFrame
     report: pd.DataFrame
-
-    def measured(self) -> pd.DataFrame:
-        """People with everything that covariates are made of: ``people`` and ``criteria`` side by side."""
-        return pd.concat([self.people, self.criteria], axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,11 +150,15 @@ def assemble(
     measured = table.loc[usable, list(PARAMETERS)].reset_index(drop=True).astype(float)
     people = cohort.subjects.loc[usable].reset_index(drop=True)
     people = people.rename(columns={name: f"device_{name}" for name in PARAMETERS if name in people})
+    criteria = pd.DataFrame(table.loc[usable, "criteria"].tolist())
+    # an ECG shows fibrillation on its day only: what the subjects table says of the person comes first
+    sign = table.loc[usable, ["atrial_fibrillation"]].reset_index(drop=True).astype(bool)
+    extra = [] if "atrial_fibrillation" in people else [sign]
     return Beats(
         waveform_mv=stack([part.waveform_mv for part in parts], folder),
         time_ms=(np.arange(config.n_samples) - config.r_sample) * 1000 / config.sampling_rate_hz,
-        people=pd.concat([people, measured], axis=1),
-        criteria=pd.DataFrame(table.loc[usable, "criteria"].tolist()),
+        people=pd.concat([people, measured, *extra, criteria[list(COVARIATE_GROUPS["criteria"])]], axis=1),
+        criteria=criteria,
         report=table[report_columns],
     )
 
@@ -203,6 +205,7 @@ def beats_of_block(cohort: Cohort, start: int, stop: int, config: BeatConfig) ->
             continue
         measured = measure_beat(beat)
         row |= {name: getattr(measured, name) for name in PARAMETERS}
+        row["atrial_fibrillation"] = fibrillation_sign(beat, measured)
         for name, criterion in lvh_criteria(beat, measured, sex).items():
             row["criteria"] |= {name: criterion.value, f"{name}_positive": criterion.positive}
         row |= {"usable": True, "n_beats": beat.n_beats}

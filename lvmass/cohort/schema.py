@@ -70,6 +70,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("sbp_mmhg", "number", "Systolic blood pressure.", low=60, high=280),
     Column("hypertension", "flag", "Diagnosed or treated hypertension."),
     Column("diabetes", "flag", "Diagnosed or treated diabetes."),
+    Column("atrial_fibrillation", "flag", "Known atrial fibrillation; if absent, the sign in the ECG stands in."),
     Column("site", "text", "Hospital or cohort."),
     Column("patient_id", "text", "The person; several ECGs of one person share it. Default: subject_id."),
     Column("qrs_duration_ms", "number", "QRS duration as printed by the device.", low=40, high=300),

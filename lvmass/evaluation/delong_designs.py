@@ -47,6 +47,27 @@ def delong_contrast(y_true: ArrayLike, scores: ArrayLike) -> ContrastResult:
     return ContrastResult(chi_square, rank, float(stats.chi2.sf(chi_square, rank)) if rank else 1.0)
 
 
+def auc_influence(y_true: ArrayLike, score: ArrayLike) -> tuple[float, NDArray[np.float64]]:
+    """Area under one curve, and each person's part in its error, shape (n,).
+
+    The sum of their squares is DeLong's variance; over people that two curves share, the sum of products is the
+    covariance. So any weighted sum of areas, whoever they are of, has the variance of the weighted sum of parts.
+    Input and errors as `lvmass.evaluation.delong.delong_covariance`.
+
+    Examples
+    --------
+    >>> area, part = auc_influence([0, 0, 1, 1], [1, 3, 2, 4])
+    >>> area, round(float(part @ part), 3)
+    (0.75, 0.125)
+    """
+    area, with_it, without = components(y_true, score)
+    positive = np.asarray(y_true).astype(bool)
+    part = np.empty(positive.size)
+    m, n = with_it.size, without.size
+    part[positive], part[~positive] = with_it[0] / np.sqrt(m * (m - 1.0)), without[0] / np.sqrt(n * (n - 1.0))
+    return float(area[0]), part
+
+
 def delong_overlapping(
     y_true_a: ArrayLike,
     score_a: ArrayLike,
@@ -88,21 +109,13 @@ def delong_overlapping(
         raise DataError("A subject appears twice in one group; the test needs each person once.")
     if (y_a[in_a] != y_b[in_b]).any():
         raise DataError(f"Subject {shared[y_a[in_a] != y_b[in_b]][0]} has the condition in one group only.")
-    areas, variances, influence = [], [], []
-    for y, y_true, score in ((y_a, y_true_a, score_a), (y_b, y_true_b, score_b)):
-        area, with_it, without = components(y_true, score)
-        part = np.empty(y.size)
-        m, n = with_it.size, without.size
-        part[y], part[~y] = with_it[0] / np.sqrt(m * (m - 1.0)), without[0] / np.sqrt(n * (n - 1.0))
-        areas.append(area[0])
-        variances.append(part @ part)
-        influence.append(part)
-    covariance = influence[0][in_a] @ influence[1][in_b]
-    matrix = np.array([[variances[0], covariance], [covariance, variances[1]]])
+    (area_a, part_a), (area_b, part_b) = auc_influence(y_true_a, score_a), auc_influence(y_true_b, score_b)
+    covariance = part_a[in_a] @ part_b[in_b]
+    matrix = np.array([[part_a @ part_a, covariance], [covariance, part_b @ part_b]])
     variance = max(0.0, float(matrix[0, 0] + matrix[1, 1] - 2 * covariance))
     # rounding must not turn equal groups into a difference
     variance = variance if variance > 1e-15 * matrix.max() else 0.0
-    return result_of(np.array(areas), matrix, variance, level)
+    return result_of(np.array([area_a, area_b]), matrix, variance, level)
 
 
 def hanley_mcneil_variance(auc: float | NDArray[np.float64], n_with: float, n_without: float) -> float:

@@ -127,7 +127,7 @@ def evaluate(
     >>> from lvmass.evaluation.tables import example_predictions
     >>> tables = evaluate(example_predictions(60), "net", n_resamples=99)
     >>> sorted(tables)[:4]
-    ['agreement', 'c_statistics', 'calibration_after_recalibration', 'calibration_curve']
+    ['agreement', 'agreement_after_recalibration', 'c_statistics', 'calibration_after_recalibration']
     """
     development = development_cohort(check_predictions(predictions))
     people = pd.DataFrame({"subject_id": []}) if subjects is None else subjects
@@ -160,6 +160,7 @@ def evaluate(
     corrected = recalibrate(predictions, development)
     tables["errors_after_recalibration"] = pooled_errors(corrected, **resampling)
     tables["calibration_after_recalibration"] = mass_calibration(corrected, level=level)
+    tables["agreement_after_recalibration"] = agreement_table(corrected, level=level)
     if criteria is not None:
         tables["criteria_points"] = criteria_points(predictions, criteria, level=level)
         tables["criteria_roc"] = criteria_roc(predictions, criteria)
@@ -178,7 +179,9 @@ def _unit(table: pd.DataFrame, column: str) -> str:
     return next((unit for ending, unit in UNITS.items() if column.endswith(ending)), "1")
 
 
-def write_results(tables: Mapping[str, pd.DataFrame], directory: str | Path) -> list[Path]:
+def write_results(
+    tables: Mapping[str, pd.DataFrame], directory: str | Path, about: Mapping[str, Any] | None = None
+) -> list[Path]:
     """Write every table as ``NAME.csv`` and as ``NAME.json`` with the unit of each column.
 
     A file appears whole or not at all. A missing number is an empty field, or null.
@@ -189,6 +192,9 @@ def write_results(tables: Mapping[str, pd.DataFrame], directory: str | Path) -> 
         From `evaluate`.
     directory : path
         Made if it is not there.
+    about : mapping, optional
+        Where the numbers come from, such as the study and whether its people are simulated: last columns of every
+        CSV, so that no copied row loses them, and a head of the JSON.
 
     Returns
     -------
@@ -199,18 +205,23 @@ def write_results(tables: Mapping[str, pd.DataFrame], directory: str | Path) -> 
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     paths = write_results({"errors": pd.DataFrame({"model": ["net"], "mae_g": [12.5]})}, folder)
-    ...     print(json.loads(paths[1].read_text(encoding="utf-8")))
-    {'units': {'model': '', 'mae_g': 'g'}, 'rows': [{'model': 'net', 'mae_g': 12.5}]}
+    ...     table = pd.DataFrame({"model": ["net"], "mae_g": [12.5]})
+    ...     paths = write_results({"errors": table}, folder, {"simulated": True})
+    ...     print(paths[0].read_text(encoding="utf-8").split(), json.loads(paths[1].read_text(encoding="utf-8")))
+    ['model,mae_g,simulated', 'net,12.5,True'] {'about': {'simulated': True}, 'units': {'model': '', 'mae_g': 'g'}, \
+'rows': [{'model': 'net', 'mae_g': 12.5}]}
     """
-    folder, written = Path(directory), []
+    folder, written, about = Path(directory), [], dict(about or {})
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         units = {str(column): _unit(table, column) for column in table.columns}
         rows = table.astype(object).where(table.notna(), None).to_dict(orient="records")
         contents = {
-            ".csv": table.to_csv(index=False, lineterminator="\n"),
-            ".json": json.dumps({"units": units, "rows": rows}, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
+            ".csv": table.assign(**about).to_csv(index=False, lineterminator="\n"),
+            ".json": json.dumps(
+                {"about": about, "units": units, "rows": rows}, indent=1, ensure_ascii=False, allow_nan=False
+            )
+            + "\n",
         }
         for ending, text in contents.items():
             path = folder / f"{name}{ending}"

@@ -1,7 +1,6 @@
 """Figures of the networks, drawn from the networks themselves."""
 
 import numpy as np
-from matplotlib.collections import LineCollection
 from numpy.typing import NDArray
 
 from lvmass.figures.style import OURS, Picture, new_figure
@@ -46,15 +45,10 @@ def receptive_field(
         for convolution in reversed(convolutions[level - 1]):
             taps = np.arange(convolution.kernel_size[1]) * convolution.dilation[1] - convolution.pad_left
             reach = np.unique(reach[:, None] + taps)
-        spread = reach - seen[len(seen) // 2]
-        lines = [
-            [(at_ms + a * step_ms, level), (at_ms + (a + b) * step_ms, level - 1)]
-            for a in seen
-            for b in spread
-            if np.isin(a + b, reach)
-        ]
-        levels.add_collection(LineCollection(lines[:: max(1, len(lines) // 1500)], colors="#BBBBBB", lw=0.4))
-        levels.plot(at_ms + seen * step_ms, np.full(len(seen), level), "o", ms=3, color=OURS)
+        ends_ms = at_ms + reach[[0, -1]] * step_ms
+        levels.fill([at_ms + seen[0] * step_ms, at_ms + seen[-1] * step_ms, ends_ms[1], ends_ms[0]],
+                    [level, level, level - 1, level - 1], color="#DDDDDD", lw=0)  # fmt: skip
+        levels.plot(at_ms + seen * step_ms, np.full(len(seen), level), "o", ms=4, color=OURS)
         dilation = convolutions[level - 1][0].dilation[1]
         levels.text(1.01, level - 0.5, f"dilation {dilation}", transform=levels.get_yaxis_transform(), va="center")
         seen = reach
@@ -63,10 +57,11 @@ def receptive_field(
     levels.set_yticklabels(["stem", *(str(level) for level in range(1, len(convolutions) + 1))])
     wave.plot(time_ms, beat_mv, color="#222222", lw=1.1)
     wave.set(xlabel="time from R (ms)", ylabel="mV", xlim=(time_ms[0], time_ms[-1]))
-    width_ms = network.receptive_field_samples * float(time_ms[1] - time_ms[0])
-    levels.set_title(f"One output sees {width_ms:.0f} ms; the beat lasts {len(time_ms) * (time_ms[1] - time_ms[0]):.0f} ms")
+    step = float(time_ms[1] - time_ms[0])
+    width_ms, beat_ms = network.receptive_field_samples * step, len(time_ms) * step
+    levels.set_title(f"One output sees {width_ms:.0f} ms; the beat lasts {beat_ms:.0f} ms")
     return Picture(
         figure,
-        f"The {len(convolutions)} levels of an encoder above a beat: one output at {at_ms:.0f} ms from R is reached from "
-        f"{width_ms:.0f} ms of the signal, in steps that double from level to level.",
+        f"The {len(convolutions)} levels of an encoder above a beat: one output at {at_ms:.0f} ms from R is reached "
+        f"from {width_ms:.0f} ms of the signal, in steps that double from level to level.",
     )

@@ -9,7 +9,7 @@ import seaborn as sns
 from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import roc_curve
 
-from lvmass.figures.style import MODEL_COLOURS, OURS, PUBLISHED, SEX_COLOURS, Picture, new_figure
+from lvmass.figures.style import OURS, PUBLISHED, SEX_COLOURS, Picture, new_figure
 
 
 def lvm_distributions(cohorts: Mapping[str, pd.DataFrame]) -> Picture:
@@ -131,8 +131,3 @@ def saliency_by_segment(table: pd.DataFrame) -> Picture:
     return Picture(
         figure, "Share of attribution by segment of the beat, lead group and sex, with 95 % intervals over people."
     )
-
-
-def model_colours(models: Sequence[str]) -> dict[str, str]:
-    """One colour a model, the same in every chapter of a study."""
-    return {model: MODEL_COLOURS[i % len(MODEL_COLOURS)] for i, model in enumerate(models)}

@@ -87,7 +87,7 @@ def ordinary() -> dict[str, pd.DataFrame]:
 @pytest.mark.parametrize("n", [10, 40, 150])
 def test_everything_at_once_without_a_nan(n: int, ordinary: dict[str, pd.DataFrame], tmp_path: Path) -> None:
     tables = ordinary if n == 150 else all_tables(n)
-    assert len(tables) == 24
+    assert len(tables) == 25
     for name, result in tables.items():
         assert not result.empty, name
         assert "nan" not in result.to_string().lower(), name
@@ -120,6 +120,17 @@ def test_units_in_the_files(ordinary: dict[str, pd.DataFrame], tmp_path: Path) -
     assert units["error_differences"]["p_value"] == "1"
     assert units["agreement"]["bias_g"] == "g"
     assert units["c_statistics"]["auc"] == "1"
+
+
+def test_every_row_and_file_says_where_it_comes_from(ordinary: dict[str, pd.DataFrame], tmp_path: Path) -> None:
+    paths = write_results(ordinary, tmp_path, {"study": "own", "simulated": True})
+    for path in paths:
+        if path.suffix == ".csv":
+            table = pd.read_csv(path)
+            assert list(table.columns[-2:]) == ["study", "simulated"]
+            assert table["simulated"].all()
+        else:
+            assert json.loads(path.read_text(encoding="utf-8"))["about"] == {"study": "own", "simulated": True}
 
 
 def test_odd_studies() -> None:
