@@ -35,7 +35,7 @@ _GROWTH = np.array(
     [[0, 0, 0], [0.05, 0, 0], [0.35, 0, 0.05], [0.85, 0.1, 0.4], [0.3, -0.05, 0.85], [0, -0.1, 0.35], [0, 0, 0]]
 )
 _GROWTH_TURN_SD = 0.30  # which wall is thick, and how the heart lies
-_GROWTH_MV, _GROWTH_TAIL_MV = 0.22, 0.38
+_GROWTH_MV, _GROWTH_TAIL_MV = 0.22, 0.42
 _AXIS_SD = 15.0  # degrees for one SD of the leftward driver
 _AXIS_BMI = -0.8  # degrees per kg/m2: a raised diaphragm
 _AWAY_MV, _AWAY_TAIL_MV = 0.06, 0.06  # T against the QRS

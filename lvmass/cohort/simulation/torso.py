@@ -25,8 +25,8 @@ DOWER: Floats = np.array(
 )
 _CHEST = slice(2, 8)
 _T_SHARE = 0.7  # of a person's difference from Dower's field also holds for repolarization, which has other sources
-# Per kg/m2, limb and chest leads: obese against lean -15 to -20 % in V1-V6 (study-facts 6.4, 6.8).
-_LIMB_ATTENUATION, _CHEST_ATTENUATION = 0.006, 0.023
+# Per kg/m2, limb and (men, women) chest leads: obese against lean -15 to -20 % in V1-V6 (study-facts 6.4, 6.8).
+_LIMB_ATTENUATION, _CHEST_ATTENUATION = 0.006, (0.029, 0.033)
 _CHEST_SD = 0.06
 # Electrode placement and posture from day to day, for all of V1-V6 together and for each: along the row, in
 # spacings between neighbours; up or down; nearer or farther, in log size. Gives the day-to-day CV of R in V5 of 20 %
@@ -44,7 +44,7 @@ def lead_field(people: pd.DataFrame, z: Latents, normal: NormalHeart = NORMAL) -
     Parameters
     ----------
     people : DataFrame
-        n people with ``bmi_kg_m2``.
+        n people with ``sex, bmi_kg_m2``.
     z : Latents
         Their latents.
     normal : NormalHeart
@@ -73,7 +73,8 @@ def lead_field(people: pd.DataFrame, z: Latents, normal: NormalHeart = NORMAL) -
     moved[:, _CHEST, 1] += up  # an electrode placed higher sees the heart more from above
     heavier = people["bmi_kg_m2"].to_numpy()[:, None] - 24.5
     log_size = np.repeat(-_LIMB_ATTENUATION * heavier, 8, axis=1)
-    log_size[:, _CHEST] = -_CHEST_ATTENUATION * heavier + _CHEST_SD * z["chest"][:, None] + near
+    attenuation = np.where(people[["sex"]] == "male", *_CHEST_ATTENUATION)
+    log_size[:, _CHEST] = -attenuation * heavier + _CHEST_SD * z["chest"][:, None] + near
     size = np.exp(log_size)[:, :, None]
     return (DOWER + anatomy + moved) * size, (DOWER + _T_SHARE * anatomy + moved) * size
 

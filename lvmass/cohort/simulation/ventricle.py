@@ -49,9 +49,9 @@ _SMOKING, _DIABETES = 0.050, 0.023
 # Male mass falls with age at given body and pressure (Fuchs, MESA, 6.2).
 _PER_YEAR = (-0.0016, 0.0)
 _EXERCISE = 0.030
-_LATENT_SD = 0.123
-# One person in thirty has a ventricle far outside the normal (valve, cardiomyopathy): the tail of a clinical cohort.
-_TAIL_SHARE, _TAIL_MEAN = 0.030, 0.22
+_LATENT_SD = 0.115
+# One person in twenty-five has a ventricle far outside the normal (valve, cardiomyopathy): the tail of a clinical cohort.
+_TAIL_SHARE, _TAIL_MEAN = 0.040, 0.22
 # CT label noise: between-scanner CV 3.1 %, 3-6 % altogether (6.5).
 LABEL_CV = 0.04
 # SD of log(true / expected), the unit of ``excess``.
