@@ -6,6 +6,6 @@ recording; :mod:`cohort` puts them together.
 """
 
 from lvmass.cohort.simulation.cohort import simulate_cohort
-from lvmass.cohort.simulation.ventricle import Couplings
+from lvmass.cohort.simulation.couplings import Couplings
 
 __all__ = ["Couplings", "simulate_cohort"]

@@ -20,22 +20,25 @@ _ELECTRODES[2:, 3:] = np.eye(6)
 _MUSCLE_MV = 0.006
 _WANDER_MV = 0.045
 _MAINS_MV = 0.003
-_MAINS_HZ = 60.0  # Taiwan
 _CONTACT_SHARE = 0.04
 _TIME_S = (np.arange(N_SAMPLES) / RATE_HZ).astype(np.float32)
 
 
-def electrode_noise(latents: NDArray[np.float64], generator: np.random.Generator, noise: float) -> NDArray[np.float32]:
+def electrode_noise(
+    latents: NDArray[np.float64], generator: np.random.Generator, noise: float, mains_hz: float
+) -> NDArray[np.float32]:
     """Noise in eight leads, made at nine electrodes.
 
     Parameters
     ----------
-    latents : ndarray, shape (6,)
-        Log size of muscle noise, wander, mains and contact noise, and phases, of this person.
+    latents : ndarray, shape (5,)
+        Log size of muscle noise, wander and mains, and two phases.
     generator : numpy.random.Generator
         The recording's own.
     noise : float
         Factor on everything; 0 for none.
+    mains_hz : float
+        Frequency of the mains.
 
     Returns
     -------
@@ -46,7 +49,7 @@ def electrode_noise(latents: NDArray[np.float64], generator: np.random.Generator
     out = generator.standard_normal((9, N_SAMPLES), dtype=np.float32)
     out *= np.float32(_MUSCLE_MV * muscle)
     # muscle tone swells and fades
-    out *= 1.0 + 0.3 * np.sin(2 * np.pi * 0.3 * _TIME_S + np.float32(latents[4]))
+    out *= 1.0 + 0.3 * np.sin(2 * np.pi * 0.3 * _TIME_S + np.float32(latents[3]))
     # wander: a few slow waves, breathing among them
     frequencies = np.array([0.06, 0.13, 0.24, 0.41], np.float32)
     waves = np.concatenate(
@@ -54,7 +57,7 @@ def electrode_noise(latents: NDArray[np.float64], generator: np.random.Generator
     )
     sizes = np.tile([1.0, 0.6, 0.5, 0.15], 2) * _WANDER_MV * wander
     out += (generator.standard_normal((9, 8)) * sizes).astype(np.float32) @ waves.astype(np.float32)
-    hum = np.sin(2 * np.pi * _MAINS_HZ * _TIME_S + np.float32(latents[5]))
+    hum = np.sin(2 * np.pi * mains_hz * _TIME_S + np.float32(latents[4]))
     out += (_MAINS_MV * mains * generator.standard_normal((9, 1))).astype(np.float32) * hum
     if generator.random() < _CONTACT_SHARE:
         electrode, at = int(generator.integers(3, 9)), int(generator.integers(500, N_SAMPLES - 500))

@@ -20,16 +20,18 @@ WIDTHS: dict[str, int] = {
     # ventricle
     "exercise": 1, "mass": 1, "tail": 1, "label": 1, "geometry": 1,
     # rhythm and conduction
-    "rate": 1, "hrv": 1, "respiration": 3, "pr": 1, "qrs": 1, "qt": 1,
-    "af": 1, "rbbb": 1, "lbbb": 1, "lafb": 1, "pvc": 1, "pac": 1,
+    "rate": 1, "pr": 1, "qt": 1, "af": 1, "rbbb": 1, "lbbb": 1, "lafb": 1, "pvc": 1, "pac": 1,
+    # drivers of the ECG
+    "strength": 1, "growth": 1, "duration": 1, "leftward": 1, "away": 1, "atrium": 1, "strain": 1,
     # depolarization and repolarization
-    "voltage": 1, "growth": 1, "growth_turn": 3, "away": 1, "axis": 1, "position": 3, "force": 3 * N_STATIONS,
-    "width": 1, "strain": 1, "t_size": 1, "t_turn": 3, "t_shape": 2, "st": 3, "u_wave": 1, "p_wave": 7, "atrium": 1,
+    "growth_turn": 3, "position": 3, "force": 3 * N_STATIONS, "width": 1,
+    "t_size": 1, "t_turn": 3, "t_shape": 2, "st": 3, "u_wave": 1, "p_wave": 7,
     # torso
-    "chest": 1, "height_on_chest": 6, "placement": 13, "lead_field": 24, "t_field": 8, "residue": 8 * (N_STATIONS + 3),
-    # device
-    "noise": 4, "mains": 2,
+    "chest": 1, "shift": 2, "lead_field": 24, "residue": 8 * (N_STATIONS + 3),
+    # the day of the recording
+    "placement": 21, "breathing": 2, "noise": 5,
 }  # fmt: skip
+_OF_THE_DAY = ("placement", "breathing", "noise")
 _OFFSETS = dict(zip(WIDTHS, np.cumsum([0, *WIDTHS.values()]), strict=False))
 N_LATENTS = sum(WIDTHS.values())
 
@@ -69,11 +71,11 @@ class Latents:
 
 
 def person_generator(seed: int, like: str, i: int, stream: int) -> np.random.Generator:
-    """Return the generator of person ``i`` for one purpose (stream 0: latents, 1: recording)."""
+    """Return the generator of person ``i`` for one purpose: stream 0 for the person, 1 + day for a recording."""
     return np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(like.encode()), i, stream]))
 
 
-def draw_latents(seed: int, like: str, start: int, stop: int) -> Latents:
+def draw_latents(seed: int, like: str, start: int, stop: int, day: int = 0) -> Latents:
     """Draw the latents of people ``start`` to ``stop``.
 
     Parameters
@@ -84,6 +86,8 @@ def draw_latents(seed: int, like: str, start: int, stop: int) -> Latents:
         Site; sites with one seed share no person.
     start, stop : int
         Half-open range of person numbers.
+    day : int
+        The same people on another day have other electrode places, breathing and noise.
 
     Returns
     -------
@@ -91,6 +95,9 @@ def draw_latents(seed: int, like: str, start: int, stop: int) -> Latents:
         Of ``stop - start`` people.
     """
     values = np.empty((stop - start, N_LATENTS))
+    first = _OFFSETS[_OF_THE_DAY[0]]  # these come last in WIDTHS
     for row, i in enumerate(range(start, stop)):
         person_generator(seed, like, i, 0).standard_normal(out=values[row])
+        if day:
+            values[row, first:] = person_generator(seed, like, i, 1 + day).standard_normal(N_LATENTS - first)
     return Latents(values)

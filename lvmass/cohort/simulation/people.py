@@ -38,6 +38,10 @@ class Site:
         High-pass and low-pass corner of the device.
     step_uv : float
         Quantization step of the device.
+    mains_hz : float
+        60 Hz in Taiwan.
+    height_shift_cm : float
+        Added to the mean height.
     """
 
     name: str
@@ -52,6 +56,8 @@ class Site:
     noise: float
     band_hz: tuple[float, float]
     step_uv: float
+    mains_hz: float = 60.0
+    height_shift_cm: float = 0.0
 
 
 SITES: dict[str, Site] = {
@@ -72,7 +78,7 @@ _BMI_SD = (3.3, 3.7)
 _REFERENCE_AGE = 58.0
 # SBP 129 (20) mmHg in Taiwanese over 40 (study-facts 6.7); its rise with age and BMI as in population surveys.
 _SBP = 124.0
-_SBP_PER_YEAR = 0.30
+_SBP_PER_YEAR = 0.45
 _SBP_PER_BMI = 0.9
 _SBP_HYPERTENSION = 11.0
 _SBP_SD = 14.0
@@ -122,7 +128,7 @@ def draw_people(z: Latents, site: Site) -> pd.DataFrame:
 
     age = np.clip(by_sex(site.age_years) + by_sex(site.age_sd) * z["age"], 20.0, 92.0)
     older = age - _REFERENCE_AGE
-    height = by_sex(_HEIGHT_CM) + _HEIGHT_PER_YEAR * older + by_sex(_HEIGHT_SD) * z["height"]
+    height = by_sex(_HEIGHT_CM) + site.height_shift_cm + _HEIGHT_PER_YEAR * older + by_sex(_HEIGHT_SD) * z["height"]
     height = np.clip(height, 135.0, 205.0)
     # log-normal with the stated mean and SD
     spread = np.sqrt(np.log1p((by_sex(_BMI_SD) / by_sex(_BMI)) ** 2))

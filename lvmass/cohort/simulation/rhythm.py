@@ -5,7 +5,6 @@ from numpy.typing import NDArray
 
 from lvmass.cohort.simulation.conduction import Conduction
 from lvmass.cohort.simulation.dipole import BEAT_SAMPLES, R_SAMPLE, RATE_HZ
-from lvmass.cohort.simulation.latent import Latents
 
 DURATION_S = 10.0
 N_SAMPLES = int(DURATION_S * RATE_HZ)
@@ -13,12 +12,23 @@ _MAX_BEATS = 32
 
 
 def beat_times(
-    conduction: Conduction, z: Latents, person: int, generator: np.random.Generator
+    conduction: Conduction, breathing: NDArray[np.float64], person: int, generator: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
     """R times of one person's recording.
 
     Sinus rhythm with respiratory arrhythmia and slow drift; irregular in atrial fibrillation; an ectopic
     beat comes early and, from the ventricle, with a compensatory pause.
+
+    Parameters
+    ----------
+    conduction : Conduction
+        Of some people.
+    breathing : ndarray, shape (2,)
+        Log rate of breathing and log size of its arrhythmia, standardized.
+    person : int
+        Which of them.
+    generator : numpy.random.Generator
+        The recording's own.
 
     Returns
     -------
@@ -32,8 +42,8 @@ def beat_times(
     rr = conduction.rr_ms[person] / 1000.0
     random = generator.standard_normal(_MAX_BEATS)
     start, where = generator.random(2)
-    breathing_hz = 0.24 * np.exp(0.15 * z["respiration"][person, 0])
-    hrv = 0.028 * np.exp(0.5 * z["hrv"][person])
+    breathing_hz = 0.24 * np.exp(0.15 * breathing[0])
+    hrv = 0.028 * np.exp(0.5 * breathing[1])
     rough = np.arange(_MAX_BEATS) * rr
     if conduction.af[person]:
         steps = rr * np.exp(0.20 * random)

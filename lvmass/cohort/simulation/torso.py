@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lvmass.cohort.simulation.dipole import N_SOURCES, QRS, ST, Heart, P, T, pulses
+from lvmass.cohort.simulation.dipole import QRS, ST, Heart, P, T, pulses
 from lvmass.cohort.simulation.latent import N_STATIONS, Latents
+from lvmass.cohort.simulation.normal_heart import NORMAL, NormalHeart
 
 Floats = NDArray[np.float64]
 
@@ -22,36 +23,19 @@ DOWER: Floats = np.array(
         [0.831, 0.076, 0.230],
     ]
 )
-# Fitted with the heart vector (see dipole.py): mean difference of people's lead vectors from Dower's, their SD
-# by lead, and what T adds to no dipole.
-_OFFSET = np.array(
-    [
-        [-0.1, 0.28, -0.02],
-        [0.23, -0.31, 0.16],
-        [0.51, -0.14, 0.31],
-        [0.45, -0.04, 0.17],
-        [0.16, 0.23, 0.55],
-        [0.06, 0.1, 0.28],
-        [-0.02, 0.1, 0.05],
-        [-0.07, 0.12, -0.12],
-    ]
-)
-_FIELD_SD = np.array([0.14, 0.04, 0.17, 0.21, 0.29, 0.17, 0.09, 0.08])
-_FIELD_RHO = 0.51  # neighbouring electrodes see the heart from nearly the same place
-_T_RESIDUE = np.array([0.08, -0.02, -0.04, 0.19, 0.04, -0.08, -0.08, 0.0])
-_T_RESIDUE_SD = 0.02
-_P_RESIDUE = np.array([0.36, 0.28, 0.08, 0.31, -0.05, -0.16, -0.12, 0.0])
-_LATE_RESIDUE = 1.25  # of the residue in the last third of the QRS
-_T_SHARE = 0.7  # of a person's difference from Dower's field also holds for repolarization
-# ----
-_BMI_ATTENUATION = 0.028  # per kg/m2: obese against lean -15 to -20 % (study-facts 6.4, 6.8)
-_LIMB_ATTENUATION = 0.006
-_RESIDUE = 0.031  # what a best dipole leaves of the QRS in the normal ECGs of PTB-XL
-_SIDE_SD = 0.20  # electrode placement in units of the spacing between neighbours; day-to-day CV of R in V5 20 % (6.5)
-_HEIGHT_SD = 0.10
+_CHEST = slice(2, 8)
+_T_SHARE = 0.7  # of a person's difference from Dower's field also holds for repolarization, which has other sources
+# Per kg/m2, limb and (men, women) chest leads: obese against lean -15 to -20 % in V1-V6 (study-facts 6.4, 6.8).
+_LIMB_ATTENUATION, _CHEST_ATTENUATION = 0.006, (0.029, 0.033)
+_CHEST_SD = 0.06
+# Electrode placement and posture from day to day, for all of V1-V6 together and for each: along the row, in
+# spacings between neighbours; up or down; nearer or farther, in log size. Gives the day-to-day CV of R in V5 of 20 %
+# (study-facts 6.5).
+_SIDE_SD, _UP_SD, _NEAR_SD = (0.15, 0.20), (0.08, 0.08), (0.10, 0.13)
+_QRS_TAPER = np.array([0.2, 0.6, 1.0, 1.0, 1.0, 1.0, 0.6])
 
 
-def lead_field(people: pd.DataFrame, z: Latents) -> tuple[Floats, Floats]:
+def lead_field(people: pd.DataFrame, z: Latents, normal: NormalHeart = NORMAL) -> tuple[Floats, Floats]:
     """Lead vectors of I, II and V1-V6 for each person.
 
     Dower's vectors, changed by the person's anatomy, moved along the row V1-V6 and up or down by
@@ -60,9 +44,11 @@ def lead_field(people: pd.DataFrame, z: Latents) -> tuple[Floats, Floats]:
     Parameters
     ----------
     people : DataFrame
-        n people with ``bmi_kg_m2``.
+        n people with ``sex, bmi_kg_m2``.
     z : Latents
         Their latents.
+    normal : NormalHeart
+        Fitted constants.
 
     Returns
     -------
@@ -72,23 +58,29 @@ def lead_field(people: pd.DataFrame, z: Latents) -> tuple[Floats, Floats]:
     n = len(people)
     anatomy = z["lead_field"].reshape(n, 8, 3).copy()
     for k in range(3, 8):
-        anatomy[:, k] = _FIELD_RHO * anatomy[:, k - 1] + np.sqrt(1 - _FIELD_RHO**2) * anatomy[:, k]
-    anatomy *= _FIELD_SD[:, None]
-    placement = np.zeros((n, 8, 3))
-    sideways = _SIDE_SD * (0.6 * z["placement"][:, :1] + 0.8 * z["placement"][:, 1:7])
-    placement[:, 2:] = sideways[:, :, None] * np.gradient(DOWER[2:], axis=0)
-    # an electrode placed higher sees the heart more from above
-    placement[:, 2:, 1] += _HEIGHT_SD * z["placement"][:, 7:13]
-    heavier = people["bmi_kg_m2"].to_numpy()[:, None, None] - 24.5
-    weaker = np.where(np.arange(8) < 2, _LIMB_ATTENUATION, _BMI_ATTENUATION)[:, None] * heavier
-    chest = np.where(np.arange(8) < 2, 0.0, 0.06)[:, None] * z["chest"][:, None, None]
-    size = np.exp(chest - weaker)
-    mean = DOWER + _OFFSET
-    return (mean + anatomy + placement) * size, (DOWER + _T_SHARE * (_OFFSET + anatomy) + placement) * size
+        anatomy[:, k] = normal.lead_rho * anatomy[:, k - 1] + np.sqrt(1.0 - normal.lead_rho**2) * anatomy[:, k]
+    anatomy *= normal.lead_sd[:, None]
+    anatomy[:, _CHEST] += normal.lead_offset
+    # the first latent of each kind moves all electrodes, the other six one each
+    side, up, near = (
+        both[0] * latent[:, :1] + both[1] * latent[:, 1:]
+        for both, latent in zip((_SIDE_SD, _UP_SD, _NEAR_SD), np.split(z["placement"], 3, axis=1), strict=True)
+    )
+    side = side + normal.shift_sd[0] * z["shift"][:, :1]
+    up = up + normal.shift_sd[1] * z["shift"][:, 1:]
+    moved = np.zeros((n, 8, 3))
+    moved[:, _CHEST] = side[:, :, None] * np.gradient(DOWER[_CHEST], axis=0)
+    moved[:, _CHEST, 1] += up  # an electrode placed higher sees the heart more from above
+    heavier = people["bmi_kg_m2"].to_numpy()[:, None] - 24.5
+    log_size = np.repeat(-_LIMB_ATTENUATION * heavier, 8, axis=1)
+    attenuation = np.where(people[["sex"]] == "male", *_CHEST_ATTENUATION)
+    log_size[:, _CHEST] = -attenuation * heavier + _CHEST_SD * z["chest"][:, None] + near
+    size = np.exp(log_size)[:, :, None]
+    return (DOWER + anatomy + moved) * size, (DOWER + _T_SHARE * anatomy + moved) * size
 
 
-def beat_templates(heart: Heart, fields: tuple[Floats, Floats], z: Latents) -> NDArray[np.float32]:
-    """One normal beat in eight leads.
+def lead_amplitudes(heart: Heart, fields: tuple[Floats, Floats], z: Latents, normal: NormalHeart = NORMAL) -> Floats:
+    """Amplitude of every force in every lead: all that a noise-free ECG holds, beside timing.
 
     Parameters
     ----------
@@ -98,28 +90,32 @@ def beat_templates(heart: Heart, fields: tuple[Floats, Floats], z: Latents) -> N
         From :func:`lead_field`.
     z : Latents
         For the part that no dipole explains.
+    normal : NormalHeart
+        Fitted constants.
 
     Returns
     -------
-    ndarray of float32, shape (n, 8, BEAT_SAMPLES)
-        Millivolt on the grid ``BEAT_MS``.
+    ndarray of float64, shape (n, 8, N_SOURCES)
+        Millivolt.
     """
-    amplitude = np.empty((len(fields[0]), 8, N_SOURCES))
-    amplitude[:] = np.einsum("nls,nfs->nlf", fields[0], heart.forces)
-    amplitude[:, :, ST : T + 1] = np.einsum("nls,nfs->nlf", fields[1], heart.forces[:, ST : T + 1])
+    amplitude = np.einsum("nls,nfs->nlf", fields[0], heart.forces)
+    repolarization = slice(ST, T + 1)
+    amplitude[:, :, repolarization] = np.einsum("nls,nfs->nlf", fields[1], heart.forces[:, repolarization])
     residue = z["residue"].reshape(-1, 8, N_STATIONS + 3)
     strength = np.linalg.norm(heart.forces, axis=2)
+    taper = _QRS_TAPER * np.where(np.arange(N_STATIONS) < 5, 1.0, normal.late_residue)
     largest = strength[:, QRS].max(1)[:, None, None]
-    amplitude[:, :, QRS] += (
-        _RESIDUE
-        * largest
-        * residue[:, :, :N_STATIONS]
-        * np.array([0.2, 0.6, 1, 1, 1, _LATE_RESIDUE, 0.6 * _LATE_RESIDUE])
-    )
-    t_size = strength[:, T, None]
-    amplitude[:, :, T] += t_size * (_T_RESIDUE / 0.45 + _T_RESIDUE_SD / 0.45 * residue[:, :, N_STATIONS])
-    amplitude[:, :, P:] += strength[:, None, P:] * (_P_RESIDUE[:, None] + 0.08 * residue[:, :, N_STATIONS + 1 :])
-    return amplitude.astype(np.float32) @ pulses(heart)
+    amplitude[:, :, QRS] += normal.residue * largest * residue[:, :, :N_STATIONS] * taper
+    own = normal.t_residue + normal.t_residue_sd * residue[:, :, N_STATIONS]
+    amplitude[:, :, T] += strength[:, T, None] * own
+    own = normal.p_residue[:, None] + 0.08 * residue[:, :, N_STATIONS + 1 :]
+    amplitude[:, :, P:] += strength[:, None, P:] * own
+    return amplitude
+
+
+def beat_templates(heart: Heart, amplitudes: Floats, normal: NormalHeart = NORMAL) -> NDArray[np.float32]:
+    """One normal beat in I, II, V1-V6, shape (n, 8, BEAT_SAMPLES), millivolt on the grid ``BEAT_MS``."""
+    return amplitudes.astype(np.float32) @ pulses(heart, normal)
 
 
 def twelve_leads(eight: NDArray[np.float32]) -> NDArray[np.float32]:

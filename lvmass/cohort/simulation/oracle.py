@@ -1,0 +1,132 @@
+"""The oracle: how well LVM could be estimated from these ECGs at best.
+
+It does not read ECGs but the noise-free drivers that mass moves in them, beside demographics. What remains is
+the part of LVM that the simulator keeps out of the ECG, and the error of the label.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import KFold
+
+from lvmass.cohort.simulation.card import LVH_G_M2
+from lvmass.cohort.simulation.couplings import Couplings, draw_drivers
+from lvmass.cohort.simulation.latent import draw_latents
+from lvmass.cohort.simulation.people import draw_people, site_of
+from lvmass.cohort.simulation.ventricle import draw_ventricle
+
+_BLOCK = 4096
+_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """Best attainable performance; standard errors are over people (MAE) and over folds (AUC, R²).
+
+    Parameters
+    ----------
+    n : int
+        People.
+    mae_g, mae_se_g : float
+        Mean absolute error with the ECG's drivers.
+    demographics_mae_g : float
+        The same without an ECG.
+    auc, auc_se : float
+        For LVH by the primary cut-offs.
+    partial_r2, partial_r2_se : float
+        Share that the drivers explain of the variance that demographics leave.
+    """
+
+    n: int
+    mae_g: float
+    mae_se_g: float
+    demographics_mae_g: float
+    auc: float
+    auc_se: float
+    partial_r2: float
+    partial_r2_se: float
+
+
+def oracle(
+    n: int = 100_000, *, like: str = "tw-cvai", seed: int = 1_000_003, couplings: Couplings | None = None
+) -> Oracle:
+    """Estimate the best attainable MAE and AUC of a simulated cohort, cross-fitted.
+
+    Parameters
+    ----------
+    n : int
+        People.
+    like : {"tw-cvai", "ntuh"}
+        Site.
+    seed : int
+        Of these people; not that of a cohort that is studied.
+    couplings : Couplings, optional
+        Open paths from mass to the ECG.
+
+    Returns
+    -------
+    Oracle
+
+    Examples
+    --------
+    >>> best = oracle(4000)
+    >>> best.mae_g < best.demographics_mae_g
+    True
+    """
+    demographics, drivers, lvm_g, index = _drawn(n, like, seed, couplings or Couplings())
+    both = np.concatenate([demographics, drivers], axis=1)
+    without, with_ecg, aucs, gains = np.empty(n), np.empty(n), [], []
+    for train, test in KFold(_FOLDS, shuffle=True, random_state=0).split(both):
+        without[test] = _estimate(demographics[train], lvm_g[train], demographics[test])
+        with_ecg[test] = _estimate(both[train], lvm_g[train], both[test])
+        lvh = index[test] * lvm_g[test] > 1.0
+        aucs.append(roc_auc_score(lvh, index[test] * with_ecg[test]))
+        gains.append(1.0 - np.mean((lvm_g - with_ecg)[test] ** 2) / np.mean((lvm_g - without)[test] ** 2))
+    error = np.abs(lvm_g - with_ecg)
+
+    def standard_error(values: NDArray[np.float64] | list[float]) -> float:
+        return float(np.std(values, ddof=1) / np.sqrt(len(values)))
+
+    return Oracle(
+        n=n,
+        mae_g=float(error.mean()),
+        mae_se_g=standard_error(error),
+        demographics_mae_g=float(np.abs(lvm_g - without).mean()),
+        auc=float(np.mean(aucs)),
+        auc_se=standard_error(aucs),
+        partial_r2=float(np.mean(gains)),
+        partial_r2_se=standard_error(gains),
+    )
+
+
+def _drawn(n: int, like: str, seed: int, couplings: Couplings) -> tuple[NDArray[np.float64], ...]:
+    """Demographics, drivers, labels, and one over (body surface times cut-off), of n people, in blocks."""
+    site, parts = site_of(like), []
+    for start in range(0, n, _BLOCK):
+        z = draw_latents(seed, like, start, min(start + _BLOCK, n))
+        people = draw_people(z, site)
+        ventricle = draw_ventricle(people, z)
+        on = draw_drivers(people, ventricle, z, couplings)
+        male = (people["sex"] == "male").to_numpy(float)
+        body = people[["age_years", "height_cm", "weight_kg", "bsa_m2"]].to_numpy()
+        ecg = [on.strength, on.growth, on.duration, on.leftward, on.away, on.atrium, on.strain.astype(float)]
+        cutoff = people["sex"].map(LVH_G_M2).to_numpy()
+        index = 1.0 / (people["bsa_m2"].to_numpy() * cutoff)
+        parts.append((np.column_stack([male, body]), np.column_stack(ecg), ventricle.label_g, index))
+    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+
+
+def _estimate(x: NDArray[np.float64], lvm_g: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Linear on log mass, which is how the ventricle is made, then boosted trees on what is left, in grams."""
+    linear = LinearRegression().fit(x, np.log(lvm_g))
+    first, start = np.exp(linear.predict(x)), np.exp(linear.predict(new))
+    trees = HistGradientBoostingRegressor(
+        loss="absolute_error", max_iter=100, learning_rate=0.05, max_leaf_nodes=8, random_state=0
+    )
+    return np.asarray(
+        start + trees.fit(np.column_stack([x, first]), lvm_g - first).predict(np.column_stack([new, start]))
+    )
