@@ -1,0 +1,88 @@
+"""Tune every network with the same budget, on a simulated cohort that no chapter uses.
+
+    python benchmarks/accuracy_tuning.py [--draws 8] [--n 1459] [--gpu] [--networks elvmass-net fcn ...]
+
+Each network is trained with as many settings, drawn at random from the same ranges (learning rate, epochs, batch size,
+weight decay, and the sizes of its own that `SIZES` lists). The setting with the lowest out-of-fold MAE goes into the
+study files. Recordings are read at 100 Hz.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lvmass.config import CohortConfig, FoldsConfig, ModelConfig, SaliencyConfig, StudyConfig
+from lvmass.evaluation import pooled_errors
+from lvmass.study import Study
+from lvmass.training import FitConfig, MachineConfig
+
+SIZES: dict[str, dict[str, list[Any]]] = {
+    "elvmass-net": {
+        "channels": [16, 24, 32], "levels": [5], "stem_stride": [4], "dropout": [0.1, 0.3, 0.5], "code_size": [8, 16]
+    },
+    "lvm-ai": {"kernel": [15], "block_filters": [(32, 24, 16), (16, 12, 8)]},
+    "fcn": {"conv_dropout": [0.1, 0.25, 0.4], "head_dropout": [0.3, 0.6]},
+    "cnn-lstm": {"filters": [(16, 32, 32), (32, 64, 64)], "hidden": [32, 64], "dropout": [0.1, 0.3, 0.5]},
+    "resnet": {"stem_filters": [16, 32], "filters": [(24, 32, 48, 64), (48, 64, 96, 128)], "dropout": [0.1, 0.3, 0.5]},
+}  # fmt: skip
+
+
+def draw(network: str, generator: np.random.Generator) -> ModelConfig:
+    """Draw one setting."""
+    epochs = int(generator.choice([15, 25, 40]))
+    fit = FitConfig(
+        epochs=epochs,
+        patience=max(8, epochs // 2),
+        batch_size=int(generator.choice([32, 64])),
+        learning_rate=round(float(np.exp(generator.uniform(np.log(4e-4), np.log(6e-3)))), 5),
+        weight_decay=float(generator.choice([1e-3, 1e-2, 1e-1])),
+        loss="huber" if generator.random() < 0.5 else "log-cosh",
+    )
+    arguments = {name: values[generator.integers(len(values))] for name, values in SIZES[network].items()}
+    return ModelConfig(estimator=network, arguments=arguments, fit=fit)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--draws", type=int, default=8)
+    parser.add_argument("--n", type=int, default=1459)
+    parser.add_argument("--folds", type=int, default=4)
+    parser.add_argument("--gpu", action="store_true")
+    parser.add_argument("--processes", type=int, default=12)
+    parser.add_argument("--networks", nargs="+", default=list(SIZES), choices=list(SIZES))
+    arguments = parser.parse_args()
+    generator = np.random.default_rng(77)
+    drawn = {f"{name} {k}": draw(name, generator) for name in SIZES for k in range(arguments.draws)}
+    models = {name: model for name, model in drawn.items() if model.estimator in arguments.networks}
+    models["demographics"] = ModelConfig(estimator="ridge", covariates=("demographics",))
+    with tempfile.TemporaryDirectory() as folder:
+        config = StudyConfig(
+            name="tuning",
+            development=CohortConfig(label="tuning cohort", simulate="tw-cvai", n=arguments.n, seed=77),
+            folds=FoldsConfig(n=arguments.folds),
+            models=models,
+            machine=MachineConfig(accelerator="gpu" if arguments.gpu else "cpu"),
+            workers=arguments.processes if arguments.gpu else 0,
+            saliency=SaliencyConfig(model=next(iter(models))),
+            cache_dir=folder,
+        )
+        study = Study(config, Path(folder) / "tuning.toml")
+        errors = pooled_errors(study.predictions(), n_resamples=200).query("metric == 'mae_g' and sex == 'all'")
+        mae_g = errors.set_index("model")["estimate"].sort_values()
+    for name, value in mae_g.items():
+        model = models[str(name)]
+        fit = model.fit.model_dump(include={"epochs", "batch_size", "learning_rate", "weight_decay", "loss"})
+        print(f"{value:7.2f} g  {name:15}{fit if model.is_network else ''} {model.arguments or ''}")
+    report = {"benchmark": "accuracy_tuning", "n": arguments.n, "draws": arguments.draws}
+    print(json.dumps(report | {"mae_g": {str(name): round(float(value), 3) for name, value in mae_g.items()}}))
+
+
+if __name__ == "__main__":
+    main()
