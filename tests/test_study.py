@@ -11,6 +11,7 @@ from lvmass import floors
 from lvmass.cohort.preprocessing import Beats
 from lvmass.errors import DataError
 from lvmass.evaluation.tables import check_predictions
+from lvmass.final_model import save_final_model
 from lvmass.folds import assign_folds
 from lvmass.model import load_model
 from lvmass.stages import fit_stage, open_cohort
@@ -192,7 +193,7 @@ def test_another_number_recomputes_only_what_uses_it(tiny_study: Study, tmp_path
 
 
 def test_saved_model_predicts_with_intervals(tiny_study: Study, tmp_path: Path) -> None:
-    tiny_study.save_model(tmp_path / "model")
+    save_final_model(tiny_study, tmp_path / "model")
     model, card = load_model(tmp_path / "model")
     beats = tiny_study.beats()
     assert card["trained_on_simulated_data"] is True
@@ -204,7 +205,7 @@ def test_saved_model_predicts_with_intervals(tiny_study: Study, tmp_path: Path) 
 
 def test_floor_cannot_be_saved(tiny_study: Study, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no network on beats called 'demographics'"):
-        tiny_study.save_model(tmp_path, model="demographics")
+        save_final_model(tiny_study, tmp_path, model="demographics")
 
 
 def test_unknown_cohort(tiny_study: Study) -> None:
