@@ -20,7 +20,12 @@ from IPython.display import display
 from lvmass import Study
 from lvmass.config import default_study_file
 from lvmass.evaluation import lvh_score, paired_sample_size
-from lvmass.figures.evaluation import SEX_WORDS, gap_ladder, steps_by
+from lvmass.figures.evaluation import (
+    SEX_WORDS,
+    gap_ladder,
+    roc_beside_criteria,
+    steps_by,
+)
 from lvmass.figures.results import roc_curves
 from lvmass.figures.style import SEX_COLOURS
 from lvmass.pages import (
@@ -274,6 +279,46 @@ table(
 )
 
 # %% [markdown]
+# ## Beside the classical criteria
+#
+# A criterion says yes or no, at a specificity of its own (dots). For a fair comparison the estimate, as index over cut-off, is read at that same specificity; McNemar's test compares who of the people with LVH is found.
+
+
+# %% tags=["hide-input"]
+def of(name, **where):
+    return pick(results[name], cohort="development", sex="all", **where)
+
+
+titles = {
+    "sokolow_lyon_voltage_mv": "Sokolow-Lyon voltage",
+    "cornell_voltage_mv": "Cornell voltage",
+    "cornell_product_mv_ms": "Cornell product",
+    "peguero_lo_presti_mv": "Peguero-Lo Presti",
+}
+fit = {"model": "elvmass-net", "training": "pooled"}
+criteria = {
+    title: (
+        of("criteria_roc", criterion=name),
+        of("criteria_points", criterion=name).iloc[0],
+    )
+    for name, title in titles.items()
+}
+ours = of("roc", score="indexed", **fit)
+display(roc_beside_criteria(ours, criteria, "LVH in everyone, development"))
+matched = of("criteria_at_equal_specificity", **fit)
+matched = matched[matched["criterion"].isin(list(titles))]
+shown = pd.DataFrame(
+    {
+        "criterion": matched["criterion"].map(titles),
+        "specificity (%)": 100 * matched["specificity"],
+        "sensitivity (%)": 100 * matched["criterion_sensitivity"],
+        "eLVMass-Net there (%)": 100 * matched["model_sensitivity"],
+        "p (Holm)": matched["p_holm"].map(p_value),
+    }
+)
+table(shown, "Sensitivity for LVH at each criterion's own specificity.", digits=0)
+
+# %% [markdown]
 # ## Every model
 
 # %% tags=["hide-input"]
@@ -308,4 +353,4 @@ table(
 # ## On your cohort
 #
 # This chapter needs `elvmass-net` with `training = ["pooled", "sex-specific"]`. The cut-offs are `[lvh]` in the study file. Every model that is trained both ways is taken apart; `[gap] twins` is for simulated cohorts only.
-# Every number of this page is in `results/` beside the study file: `gap`, `pair_kinds`, `training_comparison`, `c_statistics`.
+# Every number of this page is in `results/` beside the study file: `gap`, `pair_kinds`, `training_comparison`, `c_statistics`, `criteria_at_equal_specificity`.

@@ -124,6 +124,25 @@ def bland_altman(groups: Mapping[str, tuple[pd.DataFrame, pd.Series]]) -> Pictur
     return Picture(figure, f"Bland-Altman plots with 95 % intervals of bias and limits. {'; '.join(said)}.")
 
 
+def roc_beside_criteria(
+    ours: pd.DataFrame, criteria: Mapping[str, tuple[pd.DataFrame, pd.Series]], title: str
+) -> Picture:
+    """Draw the model's ROC curve beside those of classical criteria, with their yes/no cut-off as a point.
+
+    ``ours``: rows of ``roc``; each criterion's name with rows of ``criteria_roc`` and its row of ``criteria_points``.
+    """
+    figure, axes = new_figure(width=5.6, height=5.0)
+    for (label, (rows, point)), colour in zip(criteria.items(), MODEL_COLOURS[1:], strict=False):
+        axes.plot(*_numbers(rows, "false_positive_rate", "sensitivity"), color=colour, lw=1.2, label=label)
+        if pd.notna(point["sensitivity"]):
+            axes.plot(1 - point["specificity"], point["sensitivity"], "o", color=colour, ms=7, mec="white")
+    axes.plot(*_numbers(ours, "false_positive_rate", "sensitivity"), color=OURS, lw=2.5, label="estimated mass index")
+    axes.axline((0, 0), slope=1, color="#999999", lw=0.8, ls="--")
+    axes.set(xlabel="1 - specificity", ylabel="sensitivity", title=title, xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+    axes.legend(loc="lower right", fontsize=8)
+    return Picture(figure, f"{title}: ROC curves of the estimated mass index and of {', '.join(criteria)}.")
+
+
 def calibration_curves(groups: Mapping[str, pd.DataFrame], title: str) -> Picture:
     """Draw observed against estimated probability of LVH; each label with rows of ``calibration_curve``."""
     figure, axes = new_figure(width=5.2, height=4.8)
