@@ -20,7 +20,12 @@ from IPython.display import display
 from lvmass import Study
 from lvmass.config import default_study_file
 from lvmass.evaluation import lvh_score, paired_sample_size
-from lvmass.figures.evaluation import SEX_WORDS, gap_ladder, steps_by
+from lvmass.figures.evaluation import (
+    SEX_WORDS,
+    gap_ladder,
+    roc_beside_criteria,
+    steps_by,
+)
 from lvmass.figures.results import roc_curves
 from lvmass.figures.style import SEX_COLOURS
 from lvmass.pages import (
@@ -41,30 +46,36 @@ banner(study)
 
 # %%
 results = study.results()
-every_gap = results["gap"]
-gap = pick(every_gap, cohort="development", model="elvmass-net", cutoffs="study file")
+every_gap = pick(results["gap"], model="elvmass-net")
+gap = pick(every_gap, cohort="development", cutoffs="study file")
 mean = pick(gap, sex="mean").set_index("quantity")
+known = (pick(gap, sex="mean", quantity="gap")["note"] == "").all()
 
 # %% tags=["hide-input"]
 gap_text, mechanical, training = (
     with_interval(mean.loc[name], digits=3)
     for name in ("gap", "mechanical", "training")
 )
+ends = [
+    with_interval(mean.loc[name], digits=2)
+    for name in ("pooled in everyone", "pooled", "sex-specific")
+]
 share = with_interval(mean.loc["mechanical share"], digits=0, unit=" %")
+percent = pick(gap, sex="mean", quantity="mechanical share").iloc[0]["estimate"]
+more = " (more than all, because the training part points the other way)"
+more = more if pd.notna(percent) and percent > 100 else ""
 trained = verdict(
     mean.loc["training"],
-    "Training on one sex helped",
-    "Training on one sex did harm",
-    "Training on one sex made no difference that could be told from zero",
+    "it helped",
+    "it did harm",
+    "no difference that can be told from zero",
 )
-percent = pick(gap, sex="mean", quantity="mechanical share").iloc[0]["estimate"]
-more = " That is more than all of it: training on one sex took something away."
-more = more if pd.notna(percent) and percent > 100 else ""
 say(
-    f"**Answer.** From one model judged in women and men mixed to models of one sex judged in it, the c-statistic of eLVMass-Net changes here by {gap_text}, the mean of both sexes with its 95 % interval. "
-    f"The **mechanical part is {mechanical}**: it appears when the *same* model is judged within each sex, without any training. "
-    f"Its share of the gap: **{share}**.{more} "
-    f"What training on one sex adds is {training}. {trained}."
+    f"**Answer.** One model for all has a c-statistic of {ends[0]} in everyone; models of one sex have {ends[2]} in their sex (mean of women and men, 95 % intervals). The gap is {gap_text}. "
+    f"**Its mechanical part is {mechanical}, as a share of the gap {share}**{more}: the *same* model for all, judged within each sex, has {ends[1]}, without any training. "
+    f"What training on one sex adds, on the same people, is {training}: {trained}."
+    if known
+    else "**Answer.** None: there are too few people with LVH, or without, in one of the sexes."
 )
 
 # %% tags=["hide-input"]
@@ -109,8 +120,16 @@ measured = {
 }
 index_text = with_interval(mean.loc["pooled in everyone, indexed"], digits=2)
 say(
-    f"No model escapes: even the *measured* mass, in grams, has a c-statistic of only {measured['measured mass in everyone']} in everyone, and {measured['measured mass']} within the sexes. "
+    verdict(
+        mean.loc["mechanical, measured mass"],
+        "No model escapes, for not even the *measured* mass does",
+        "The *measured* mass goes the other way here",
+        "For the *measured* mass, the two are not told apart here",
+    )
+    + f": in grams it has a c-statistic of {measured['measured mass in everyone']} in everyone and {measured['measured mass']} within the sexes. "
     f"Dividing the estimated grams by body surface and by the cut-off of the sex, which needs no training either, gives {index_text} in everyone."
+    if known
+    else "There are too few people to say what the measured mass would have."
 )
 
 # %% [markdown]
@@ -171,7 +190,7 @@ for training_name, sex in lines.values():
     name = "pooled, everyone" if sex == "all" else f"sex-specific, {SEX_WORDS[sex]}"
     if people["lvh"].nunique() == 2:
         curves[name] = people["lvh"], lvh_score(people, "grams"), SEX_COLOURS[sex]
-roc_curves(curves, "LVH by estimated grams, as published")
+roc_curves(curves, "LVH by estimated grams, as published") if curves else None
 
 # %% [markdown]
 # ## Training taken apart: fewer people, and one sex only
@@ -181,19 +200,19 @@ roc_curves(curves, "LVH by estimated grams, as published")
 #
 # Whether one sex only can pay depends on whether the ECG follows mass *otherwise* in women and men.
 # The simulator has a switch for that: its *twins* are the same people with the switch off.
-# They are given to a linear model on demographics, ECG parameters and criteria, which trains in seconds.
+# They are given to a regression on demographics, ECG parameters and criteria, which trains in seconds. It has a term for each product of sex with a measurement, so that it, too, can learn from both sexes what differs between them.
 
 
 # %% tags=["hide-input"]
 def steps_of(model, cohort):
-    return pick(every_gap, model=model, cohort=cohort, sex="mean", cutoffs="study file")
+    rows = pick(results["gap"], model=model, cohort=cohort, sex="mean")
+    return pick(rows, cutoffs="study file")
 
 
-cohorts = list(dict.fromkeys(every_gap["cohort"]))
+fits = results["gap"][["model", "cohort"]].drop_duplicates()
 groups = {
     f"{model},\n{cohort}": steps_of(model, cohort)
-    for model in dict.fromkeys(every_gap["model"])
-    for cohort in cohorts
+    for model, cohort in fits.itertuples(index=False)
     if len(steps_of(model, cohort))
 }
 display(steps_by(groups, ["mechanical", "fewer people", "one sex only"], "Three steps"))
@@ -219,12 +238,12 @@ table(
 
 # %% tags=["hide-input"]
 switch = [
-    pick(rows, quantity="training").iloc[0]
+    pick(rows, quantity="one sex only").iloc[0]
     for name, rows in groups.items()
     if " minus " in name
 ]
 sentences = [
-    f"The switch changes what training on one sex adds by {with_interval(row, digits=3)}: "
+    f"The switch changes what learning from one sex only adds by {with_interval(row, digits=3)}: "
     + verdict(
         row,
         "it pays where the ECG follows mass otherwise in women and men.",
@@ -233,10 +252,10 @@ sentences = [
     )
     for row in switch
 ]
-n_needed = paired_sample_size(0.77, 0.75, 0.2, correlation=0.8)
+plan = {"auc_a": 0.77, "auc_b": 0.75, "prevalence": 0.2, "correlation": 0.8}
 say(
     " ".join(sentences)
-    + f" To find a true gain from 0.75 to 0.77 with a power of 80 %, the paired test needs about {n_needed:,} people of one sex if a fifth have LVH and the two c-statistics correlate with 0.8."
+    + f" To find a true gain from {plan['auc_b']} to {plan['auc_a']} with a power of 80 %, the paired test needs about {paired_sample_size(**plan):,} people of one sex if {plan['prevalence']:.0%} have LVH and the two c-statistics correlate with {plan['correlation']}."
 )
 
 # %% [markdown]
@@ -245,7 +264,7 @@ say(
 # Hypertrophy is a convention; cut-offs of one modality and population move both prevalence and the mechanical part.
 
 # %% tags=["hide-input"]
-own = pick(every_gap, cohort="development", model="elvmass-net", sex="mean")
+own = pick(every_gap, cohort="development", sex="mean")
 by_cutoff = {
     f"{row['cutoffs']}\n({row['female_g_m2']:.0f} / {row['male_g_m2']:.0f} g/m²)": pick(
         own, cutoffs=row["cutoffs"]
@@ -258,6 +277,46 @@ table(
     "eLVMass-Net, steps by cut-off, mean of women and men (95 %).",
     digits=3,
 )
+
+# %% [markdown]
+# ## Beside the classical criteria
+#
+# A criterion says yes or no, at a specificity of its own (dots). For a fair comparison the estimate, as index over cut-off, is read at that same specificity; McNemar's test compares who of the people with LVH is found.
+
+
+# %% tags=["hide-input"]
+def of(name, **where):
+    return pick(results[name], cohort="development", sex="all", **where)
+
+
+titles = {
+    "sokolow_lyon_voltage_mv": "Sokolow-Lyon voltage",
+    "cornell_voltage_mv": "Cornell voltage",
+    "cornell_product_mv_ms": "Cornell product",
+    "peguero_lo_presti_mv": "Peguero-Lo Presti",
+}
+fit = {"model": "elvmass-net", "training": "pooled"}
+criteria = {
+    title: (
+        of("criteria_roc", criterion=name),
+        of("criteria_points", criterion=name).iloc[0],
+    )
+    for name, title in titles.items()
+}
+ours = of("roc", score="indexed", **fit)
+display(roc_beside_criteria(ours, criteria, "LVH in everyone, development"))
+matched = of("criteria_at_equal_specificity", **fit)
+matched = matched[matched["criterion"].isin(list(titles))]
+shown = pd.DataFrame(
+    {
+        "criterion": matched["criterion"].map(titles),
+        "specificity (%)": 100 * matched["specificity"],
+        "sensitivity (%)": 100 * matched["criterion_sensitivity"],
+        "eLVMass-Net there (%)": 100 * matched["model_sensitivity"],
+        "p (Holm)": matched["p_holm"].map(p_value),
+    }
+)
+table(shown, "Sensitivity for LVH at each criterion's own specificity.", digits=0)
 
 # %% [markdown]
 # ## Every model
@@ -293,5 +352,5 @@ table(
 #
 # ## On your cohort
 #
-# The cut-offs are `[lvh]` in the study file. Models with `training = ["pooled", "sex-specific"]` are taken apart as here; `[gap] twins` is for simulated cohorts only.
-# Every number of this page is in `results/` beside the study file: `gap`, `pair_kinds`, `training_comparison`, `c_statistics`.
+# This chapter needs `elvmass-net` with `training = ["pooled", "sex-specific"]`. The cut-offs are `[lvh]` in the study file. Every model that is trained both ways is taken apart; `[gap] twins` is for simulated cohorts only.
+# Every number of this page is in `results/` beside the study file: `gap`, `pair_kinds`, `training_comparison`, `c_statistics`, `criteria_at_equal_specificity`.

@@ -23,6 +23,8 @@ from lvmass import Study
 from lvmass.config import default_study_file
 from lvmass.evaluation import recalibrate
 from lvmass.figures.evaluation import (
+    SEX_WORDS,
+    VARIABLE_WORDS,
     bland_altman,
     calibration_curves,
     decision_curves,
@@ -224,7 +226,11 @@ by_subgroup("bias_g", "mean error (g), estimated minus measured", 0.0)
 # %% tags=["hide-input"]
 interactions = pick(results["subgroup_interactions"], cohort=where, sex="all", **fit)
 found = interactions[(interactions["p_holm"] < 0.05).fillna(False)]
-listed = ", ".join(f"{row['variable']} ({row['metric']})" for _, row in found.iterrows())  # fmt: skip
+metrics = {"mae_g": "absolute error", "mape_percent": "absolute error in %"}
+listed = ", ".join(
+    f"{VARIABLE_WORDS[row['variable']]} ({metrics.get(row['metric'], 'mean error')})"
+    for _, row in found.iterrows()
+)
 say(
     f"Differences between groups after Holm's correction: {listed or 'none that this number of people shows'}."
 )
@@ -243,7 +249,9 @@ shown = [
         "coverage (95 %)": with_interval(row, "coverage", 3),
         "mean width (g)": row["mean_width_g"],
     }
-    for _, row in pick(coverage, variable="sex").iterrows()
+    for _, row in pick(coverage, variable="sex")
+    .sort_values(["cohort", "group"])
+    .iterrows()
 ]
 display(table(pd.DataFrame(shown), "Coverage of 90 % intervals.", digits=0))
 rows = pick(coverage, cohort=where)
@@ -259,7 +267,10 @@ forest(
 
 # %% tags=["hide-input"]
 low = rows[(rows["ci_high"] < 0.9).fillna(False)]
-names = [f"{r['variable']} {r['group']}, {r['sex'].replace('all', 'everyone')}" for _, r in low.iterrows()]  # fmt: skip
+names = [
+    f"{VARIABLE_WORDS[row['variable']]} {row['group']}, {SEX_WORDS[row['sex']]}"
+    for _, row in low.iterrows()
+]
 say(
     f"Coverage below 90 % beyond chance: {'; '.join(names) or 'in no group of this size'}. These are many looks at once, without correction."
 )

@@ -57,7 +57,9 @@ def run(
     study = Study.from_toml(study_file, scheduler)
     study.run()
     if save_model is not None:
-        study.save_model(save_model)
+        from lvmass.final_model import save_final_model
+
+        save_final_model(study, save_model)
         print(f"model saved in {save_model}")
     print(_summary(study))
 

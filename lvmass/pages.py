@@ -146,8 +146,7 @@ def with_interval(
     """
     if pd.isna(row[value]):
         return str(row["note"])
-    text = f"{row[value]:.{digits}f}{unit}"
-    low, high = (row[limit] for limit in limits)
-    if pd.isna(low):
+    text = f"{row[value]:z.{digits}f}{unit}"
+    if pd.isna(row[limits[0]]):
         return f"{text} ({row['note']})"
-    return f"{text} ({low:.{digits}f} to {high:.{digits}f})"
+    return f"{text} ({row[limits[0]]:z.{digits}f} to {row[limits[1]]:z.{digits}f})"

@@ -18,12 +18,9 @@ from lvmass import __version__
 from lvmass.cohort.manifest import Cohort, content_key
 from lvmass.cohort.preprocessing import Beats
 from lvmass.config import SEXES, CohortConfig, Sex, StudyConfig, Training, read_study_file
-from lvmass.ecg.recording import LEADS
-from lvmass.errors import DataError
-from lvmass.evaluation.intervals import interval_half_widths
 from lvmass.evaluation.results import write_results
 from lvmass.folds import assign_folds
-from lvmass.model import FittedModel, save_model
+from lvmass.model import FittedModel
 from lvmass.result_stages import (
     GapSettings,
     LineSettings,
@@ -48,7 +45,6 @@ from lvmass.stages import (
 )
 from lvmass.store import Store
 
-INTERVAL_LEVEL = 0.9
 REFERENCE = "elvmass-net"
 """Model that the others are compared with, if the study has it; else its last one."""
 
@@ -205,46 +201,11 @@ class Study:
         if any(model.is_network for model in self.config.models.values()):
             self.saliency()
 
-    def save_model(self, folder: str | Path, model: str = "elvmass-net") -> None:
-        """Train a pooled model on the whole development cohort and save it for ``lvmass predict``.
-
-        The half-width of its intervals comes from the out-of-fold errors of each sex, see
-        ``lvmass.evaluation.intervals``; it is a little wide, because the fold models saw fewer people.
-
-        Parameters
-        ----------
-        folder : path
-            Written to.
-        model : str
-            A network of the study that reads beats.
-        """
-        options = self.config.models.get(model)
-        if options is None or not options.is_network or options.reads_signal:
-            raise DataError(f"Study '{self.config.name}' has no network on beats called '{model}'; name one to save.")
+    def final_fit(self, model: str) -> Fit:
+        """Fit a network on the whole development cohort, pooled; nobody is left to test it on."""
         settings = self._fit_settings(model, "pooled")[0].model_copy(update={"fold": None})
-        (fit,) = self.store.all(fit_stage, [settings], f"final fit, {model}")
-        table = self.predictions().query("model == @model and training == 'pooled'")
-        half_width_g = interval_half_widths(table, INTERVAL_LEVEL)
-        if set(half_width_g) != set(SEXES):
-            raise DataError(f"Study '{self.config.name}' has too few people of a sex to give intervals; add people.")
-        beat, lvh = settings.beats.beat, self.config.lvh
-        card = {
-            "input": "synchronized beat, mV",
-            "leads": LEADS,
-            "beat": BeatsSettings.model_validate(settings.beats).model_dump(mode="json")["beat"],
-            "sampling_rate_hz": beat.sampling_rate_hz,
-            "interval_level": INTERVAL_LEVEL,
-            "interval_half_width_g": half_width_g,
-            "lvh_cutoff_g_m2": lvh.cutoffs_g_m2,
-            "lvh_cutoff_source": lvh.source,
-            "trained_on_simulated_data": self.config.development.simulate is not None,
-            "training_people": len(self.beats().people),
-            "out_of_fold_mae_g": float((table["lvm_g"] - table["predicted_lvm_g"]).abs().mean()),
-            "study": self.config.name,
-            "study_fingerprint": self.fingerprint,
-            "package_version": __version__,
-        }
-        save_model(fit.predictor, folder, card)
+        fit: Fit = self.store.all(fit_stage, [settings], f"final fit, {model}")[0]
+        return fit
 
     # --- helpers ---
 

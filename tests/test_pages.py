@@ -1,7 +1,8 @@
 import numpy as np
 import pandas as pd
+import pytest
 
-from lvmass.pages import banner, beside, error_table, table, with_interval
+from lvmass.pages import banner, beside, error_table, p_value, table, verdict, with_interval
 from lvmass.study import Study
 
 
@@ -35,6 +36,25 @@ def test_published_stands_beside_ours_with_its_source() -> None:
 def test_interval_or_the_reason_why_there_is_none() -> None:
     assert with_interval({"estimate": None, "note": "too few people"}) == "too few people"
     assert with_interval({"estimate": 1.0, "ci_low": None, "note": "few"}, digits=0) == "1 (few)"
+    row = {"bias_g": -0.04, "bias_ci_low_g": -1.0, "bias_ci_high_g": 1.0, "note": ""}
+    assert with_interval(row, "bias_g", limits=("bias_ci_low_g", "bias_ci_high_g")) == "0.0 (-1.0 to 1.0)"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.1, 0.2, "above"),
+        (-0.2, -0.1, "below"),
+        (-0.1, 0.1, "around"),
+        (None, None, "there are too few people to say"),
+    ],
+)
+def test_words_follow_the_interval(low: float | None, high: float | None, words: str) -> None:
+    assert verdict({"ci_low": low, "ci_high": high}, "above", "below", "around") == words
+
+
+def test_p_values() -> None:
+    assert [p_value(p) for p in (0.0004, 0.0496, 1.0, pd.NA)] == ["< 0.001", "0.050", "1.000", "–"]
 
 
 def test_error_table_has_a_row_a_line(tiny_study: Study) -> None:
@@ -42,4 +62,4 @@ def test_error_table_has_a_row_a_line(tiny_study: Study) -> None:
 
     predictions = tiny_study.predictions()
     found = error_table(fold_errors(predictions), pooled_errors(predictions, n_resamples=200))
-    assert found[["model", "training"]].drop_duplicates().shape[0] == len(found) == 7
+    assert found[["model", "training"]].drop_duplicates().shape[0] == len(found) == 9

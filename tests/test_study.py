@@ -14,6 +14,7 @@ from lvmass import floors, stages
 from lvmass.cohort.preprocessing import Beats
 from lvmass.errors import DataError
 from lvmass.evaluation.tables import check_predictions
+from lvmass.final_model import save_final_model
 from lvmass.floors import fit_floor
 from lvmass.folds import assign_folds
 from lvmass.model import load_model
@@ -196,7 +197,7 @@ def test_another_number_recomputes_only_what_uses_it(tiny_study: Study, tmp_path
 
 
 def test_saved_model_predicts_with_intervals(tiny_study: Study, tmp_path: Path) -> None:
-    tiny_study.save_model(tmp_path / "model")
+    save_final_model(tiny_study, tmp_path / "model")
     model, card = load_model(tmp_path / "model")
     beats = tiny_study.beats()
     assert card["trained_on_simulated_data"] is True
@@ -208,7 +209,7 @@ def test_saved_model_predicts_with_intervals(tiny_study: Study, tmp_path: Path) 
 
 def test_floor_cannot_be_saved(tiny_study: Study, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no network on beats called 'demographics'"):
-        tiny_study.save_model(tmp_path, model="demographics")
+        save_final_model(tiny_study, tmp_path, model="demographics")
 
 
 def test_unknown_cohort(tiny_study: Study) -> None:

@@ -29,6 +29,9 @@ STEPS = {
 }
 """Differences of c-statistics, from the first to the second; those not "in everyone" are within one sex."""
 
+CURVES = tuple(dict.fromkeys(name for ends in STEPS.values() for name in ends))
+"""C-statistics that the steps lie between."""
+
 _COLUMNS = ("cohort", "model", "sex", "quantity", "unit", "estimate", "ci_low", "ci_high", "p_value", "n_lvh")
 
 
@@ -159,10 +162,13 @@ def gap_steps(
         found = _curves(table, as_few, cutoffs_g_m2)
         for sex, curves in found.items():
             keys = {"cohort": str(cohort), "model": str(model), "sex": sex, "note": ""}
-            rows += [keys | {"quantity": name} | _row(curve, level, difference=False) for name, curve in curves.items()]
             steps = _steps(curves)
-            for name in STEPS:
-                row = _row(steps[name], level, difference=True) if name in steps else {"note": "too few people"}
+            for name in (*CURVES, *STEPS):
+                if name in curves or name in steps:
+                    row = _row(curves[name] if name in curves else steps[name], level, difference=name in steps)
+                else:
+                    untried = as_few.empty and "pooled on as few" in (name, *STEPS.get(name, ()))
+                    row = {"note": "not computed" if untried else "too few people"}
                 rows.append(keys | {"quantity": name} | row)
             share: dict[str, Any] = {"note": "too few people"}
             try:

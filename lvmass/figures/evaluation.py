@@ -36,14 +36,14 @@ def gap_ladder(gap: pd.DataFrame, published: Mapping[str, Published], title: str
     ``gap``: rows of the table ``gap`` of one cohort, model and set of cut-offs. ``published``: "everyone", "female"
     and "male".
     """
-    figure, axes = new_figure(1, 2, width=11.0, height=4.4, sharex=True)
+    figure, axes = new_figure(1, 2, width=9.6, height=4.6, sharex=True)
     ends = _numbers(gap[gap["quantity"].isin(RUNGS) & (gap["sex"] != "mean")], "ci_low", "ci_high")
     right = max([np.nanmax(ends[1], initial=0.5), *(fact.value + (fact.sd or 0.0) for fact in published.values())])
     left = min([np.nanmin(ends[0], initial=0.7), *(fact.value - (fact.sd or 0.0) for fact in published.values())])
     ticks = [tick for tick in np.arange(0, 1.05, 0.1) if left <= tick <= right + 0.02]  # the room beyond is for words
     for panel, sex in zip(axes, ("female", "male"), strict=True):
         who, rows = SEX_WORDS[sex], gap[gap["sex"] == sex].set_index("quantity")
-        names = [name for name in RUNGS if name in rows.index]
+        names = [name for name in RUNGS if rows["note"].get(name) == ""]
         y = np.arange(len(names))[::-1]
         value, low, high = _numbers(rows.loc[names], "estimate", "ci_low", "ci_high")
         panel.hlines(y, low, high, color=SEX_COLOURS[sex], lw=2)
@@ -51,15 +51,15 @@ def gap_ladder(gap: pd.DataFrame, published: Mapping[str, Published], title: str
         for k, step in enumerate(("mechanical", "fewer people", "one sex only") if len(names) == len(RUNGS) else ()):
             panel.annotate("", (value[k + 1], y[k] - 0.88), (value[k], y[k] - 0.12), arrowprops={"arrowstyle": "->"})
             row = rows.loc[step]
-            text = f"{step}\n{row['estimate']:+.2f} ({row['ci_low']:+.2f} to {row['ci_high']:+.2f})"
-            panel.text(right + 0.02, y[k] - 0.5, text, va="center", fontsize=8, color=STEP_COLOURS[step])
+            text = f"{step}\n{row['estimate']:+.3f} ({row['ci_low']:+.3f} to {row['ci_high']:+.3f})"
+            panel.text(right + 0.02, y[k] - 0.5, text, va="center", fontsize=9, color=STEP_COLOURS[step])
         look: dict[str, Any] = {"fmt": "D", "color": PUBLISHED, "ms": 5, "capsize": 2}
         for name, key in (("pooled in everyone", "everyone"), ("sex-specific", sex)):
             place = len(RUNGS) - 1 - list(RUNGS).index(name) - 0.2
             label = "published, patients, ± SD over folds" if (key, sex) == ("male", "male") else None
             panel.errorbar(published[key].value, place, xerr=published[key].sd, label=label, **look)
         panel.set(yticks=y, yticklabels=[RUNGS[name].format(who) for name in names], title=who)
-        panel.set(ylim=(-0.6, len(RUNGS) - 0.5), xlim=(left - 0.02, right + 0.75 * (right - left)))
+        panel.set(ylim=(-0.6, len(RUNGS) - 0.5), xlim=(left - 0.02, right + 0.95 * (right - left)))
         panel.set(xlabel="c-statistic for LVH, by estimated grams", xticks=ticks)
     figure.legend(loc="outside lower center", ncols=3)
     figure.suptitle(title, weight="bold", fontsize=10)
@@ -94,7 +94,8 @@ def steps_by(groups: Mapping[str, pd.DataFrame], steps: Sequence[str], title: st
     axes.axvline(0, color="#222222", lw=0.8, ls="--")
     axes.set(yticks=y, yticklabels=groups, ylim=(-0.6, len(groups) - 0.4), title=title)
     axes.set_xlabel("change of the c-statistic, mean of women and men, with 95 % interval")
-    figure.legend(loc="outside lower center", ncols=len(steps))
+    if axes.get_legend_handles_labels()[0]:
+        figure.legend(loc="outside lower center", ncols=len(steps))
     named = "; ".join(name.replace("\n", " ") for name in groups)
     return Picture(figure, f"{title}: {', '.join(STEP_WORDS[step] for step in steps)}, for {named}.")
 
@@ -121,6 +122,25 @@ def bland_altman(groups: Mapping[str, tuple[pd.DataFrame, pd.Series]]) -> Pictur
     np.atleast_1d(axes)[0].set_ylabel("estimated minus measured (g)")
     np.atleast_1d(axes)[0].legend(loc="lower left", fontsize=8)
     return Picture(figure, f"Bland-Altman plots with 95 % intervals of bias and limits. {'; '.join(said)}.")
+
+
+def roc_beside_criteria(
+    ours: pd.DataFrame, criteria: Mapping[str, tuple[pd.DataFrame, pd.Series]], title: str
+) -> Picture:
+    """Draw the model's ROC curve beside those of classical criteria, with their yes/no cut-off as a point.
+
+    ``ours``: rows of ``roc``; each criterion's name with rows of ``criteria_roc`` and its row of ``criteria_points``.
+    """
+    figure, axes = new_figure(width=5.6, height=5.0)
+    for (label, (rows, point)), colour in zip(criteria.items(), MODEL_COLOURS[1:], strict=False):
+        axes.plot(*_numbers(rows, "false_positive_rate", "sensitivity"), color=colour, lw=1.2, label=label)
+        if pd.notna(point["sensitivity"]):
+            axes.plot(1 - point["specificity"], point["sensitivity"], "o", color=colour, ms=7, mec="white")
+    axes.plot(*_numbers(ours, "false_positive_rate", "sensitivity"), color=OURS, lw=2.5, label="estimated mass index")
+    axes.axline((0, 0), slope=1, color="#999999", lw=0.8, ls="--")
+    axes.set(xlabel="1 - specificity", ylabel="sensitivity", title=title, xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+    axes.legend(loc="lower right", fontsize=8)
+    return Picture(figure, f"{title}: ROC curves of the estimated mass index and of {', '.join(criteria)}.")
 
 
 def calibration_curves(groups: Mapping[str, pd.DataFrame], title: str) -> Picture:
@@ -177,7 +197,7 @@ def forest(
     labels, places, y = [], [], 0.0
     figure, axes = new_figure(width=9.0, height=0.34 * len(groups) + 0.42 * groups["variable"].nunique() + 1.4)
     for variable, levels in groups.groupby("variable", sort=False):
-        axes.text(0.0, y, f" {_VARIABLES.get(str(variable), variable)}", transform=axes.get_yaxis_transform(),
+        axes.text(0.0, y, f" {VARIABLE_WORDS.get(str(variable), variable)}", transform=axes.get_yaxis_transform(),
                   weight="bold", fontsize=9, va="center")  # fmt: skip
         axes.text(1.0, y, tests.get(str(variable), ""), transform=axes.get_yaxis_transform(), fontsize=8, ha="right",
                   va="center")  # fmt: skip
@@ -195,7 +215,7 @@ def forest(
                     axes.text(0.0, y + shift, text, transform=axes.get_yaxis_transform(), fontsize=6.5,
                               color="#777777", va="center")  # fmt: skip
             n = int(own.loc[own["sex"] == "all", "n_subjects"].sum())
-            labels.append(f"{_GROUPS.get(group, group)} (n = {n})")
+            labels.append(f"{GROUP_WORDS.get(group, group)} (n = {n})")
             places.append(y)
             y -= 1.0
     axes.axvline(reference, color="#222222", lw=0.8, ls="--", zorder=0)
@@ -203,7 +223,7 @@ def forest(
         axes.plot([], [], "o-", color=SEX_COLOURS[sex], label=SEX_WORDS[sex])
     figure.legend(loc="outside lower center", ncols=3)
     axes.set(yticks=places, yticklabels=labels, ylim=(y + 0.3, 0.7), xlabel=axis_label, title=title)
-    said = ", ".join(f"{_VARIABLES.get(v, v)}: {text}" for v, text in tests.items())
+    said = ", ".join(f"{VARIABLE_WORDS.get(v, v)}: {text}" for v, text in tests.items())
     return Picture(figure, f"{title}: {axis_label} by subgroup and sex with 95 % intervals. {said}")
 
 
@@ -213,11 +233,11 @@ def _in_order(group: str) -> tuple[int, float, str]:
     return ((group[0] == "≥") - (group[0] == "<"), float(number[0]) if number else 0.0, group)
 
 
-_VARIABLES = {
+VARIABLE_WORDS = {
     "sex": "sex",
     "age_years": "age (years)",
     "bmi_kg_m2": "body-mass index (kg/m²)",
     "qrs_duration_ms": "QRS duration (ms)",
     "atrial_fibrillation": "atrial fibrillation, or its sign in the ECG",
 }
-_GROUPS = {"female": "women", "male": "men"}
+GROUP_WORDS = {"female": "women", "male": "men"}

@@ -107,7 +107,7 @@ def test_twins_are_paired_person_by_person() -> None:
     assert_allclose(difference["estimate"], alone[0]["estimate"] - alone[1]["estimate"], atol=1e-12)
     width = [row["ci_high"] - row["ci_low"] for row in (difference, *alone)]
     assert width[0] < 0.5 * width[1]
-    assert find(table, cohort="twins", sex="mean", quantity="fewer people")["note"] == "too few people"
+    assert find(table, cohort="twins", sex="mean", quantity="fewer people")["note"] == "not computed"
     exact = gap_steps(pd.concat([NET, NET.assign(cohort="twins")]), AS_FEW)
     row = find(exact, cohort="dev minus twins", sex="mean", quantity="gap")
     assert_allclose([row["estimate"], row["p_value"]], [0, 1], atol=1e-12)

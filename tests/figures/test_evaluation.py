@@ -22,7 +22,9 @@ FACTS = {"everyone": PUBLISHED["auc_pooled"], "female": PUBLISHED["auc_female"],
 def tables() -> dict[str, pd.DataFrame]:
     # one person in ten is 40 years old: 15 people, too small a group
     subjects = PEOPLE.assign(age_years=[40.0 if i % 10 == 0 else 50.0 + i % 40 for i in range(len(PEOPLE))])
-    return evaluate(TABLE, "net", subjects=subjects, n_resamples=99)
+    value = TABLE.query(FIT)["lvm_g"] / 60 + np.random.default_rng(1).normal(size=150)
+    criteria = TABLE.query(FIT)[["cohort", "subject_id"]].assign(criterion="c", value=value, positive=value > 2.5)
+    return evaluate(TABLE, "net", subjects=subjects, criteria=criteria, n_resamples=99)
 
 
 def drawn(picture: Picture) -> str:
@@ -67,6 +69,19 @@ def test_agreement_calibration_and_decisions(tables: dict[str, pd.DataFrame]) ->
     picture = figures.decision_curves(benefit, "net", "Decisions")
     assert "net benefit of net, body" in picture.alt
     assert "<svg" in figures.decision_curves(benefit[:0], "net", "No one").svg()
+
+
+def test_criteria_stand_beside_the_model_with_their_own_cutoff(tables: dict[str, pd.DataFrame]) -> None:
+    point = tables["criteria_points"].query("sex == 'all'").iloc[0]
+    curve = tables["criteria_roc"].query("sex == 'all'")
+    ours = tables["roc"].query(f"{FIT} and sex == 'all' and score == 'indexed'")
+    picture = figures.roc_beside_criteria(ours, {"Voltage": (curve, point)}, "ROC")
+    assert "Voltage" in picture.alt
+    lines = picture.figure.axes[0].lines
+    dot = next(np.ravel([line.get_xdata(), line.get_ydata()]) for line in lines if line.get_marker() == "o")
+    np.testing.assert_allclose(dot, [1 - point["specificity"], point["sensitivity"]])
+    nobody = pd.Series({"sensitivity": None, "specificity": None})
+    assert "<svg" in figures.roc_beside_criteria(ours[:0], {"Voltage": (curve[:0], nobody)}, "ROC").svg()
 
 
 def test_forest_orders_groups_and_shows_small_ones(tables: dict[str, pd.DataFrame]) -> None:
