@@ -18,6 +18,7 @@ from lvmass import __version__
 from lvmass.cohort.manifest import Cohort, content_key
 from lvmass.cohort.preprocessing import Beats
 from lvmass.config import SEXES, CohortConfig, Sex, StudyConfig, Training, read_study_file
+from lvmass.errors import DataError
 from lvmass.evaluation.results import write_results
 from lvmass.folds import assign_folds
 from lvmass.model import FittedModel
