@@ -78,7 +78,7 @@ def draw_conduction(
     rr = 60000.0 / np.clip(rate, 42.0, 135.0)
     intrinsic = np.clip(np.where(men, *_QRS_MS) + np.where(men, *_QRS_SD) * drivers.duration, 66.0, 126.0)
     qrs = intrinsic + 42.0 * lbbb + 34.0 * rbbb
-    qt = 392.0 * (rr / 1000.0) ** 0.4 + np.where(men, -4.0, 8.0) + 15.0 * z["qt"] + 0.6 * (qrs - 88.0)
+    qt = 379.0 * (rr / 1000.0) ** 0.4 + np.where(men, -4.0, 13.0) + 15.0 * z["qt"] + 0.6 * (qrs - 88.0)
     pr = np.where(men, *normal.pr_ms) + 4.0 * older + normal.pr_sd_ms * z["pr"]
     return Conduction(
         rr_ms=rr,

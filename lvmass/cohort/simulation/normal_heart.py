@@ -144,14 +144,14 @@ NORMAL = NormalHeart(
     t_per_decade=np.array([-0.091, 0.005]),
     t_time_ms=np.array([79.5, 46.5, 39.3]),
     t_tail=1.7,
-    st_mv=np.array([[0.045, 0.017, -0.068], [0.025, 0.016, -0.042]]),
+    st_mv=np.array([[0.045, 0.017, -0.095], [0.025, 0.016, -0.042]]),
     st_sd_mv=np.array([0.015, 0.011, 0.029]),
     st_per_decade=np.array([-0.122, -0.007]),
     u_mv=np.array([0.02, 0.015, -0.01]),
-    p_mv=np.array([[0.035, 0.052, 0.001], [0.07, 0.029, 0.052]]),
+    p_mv=np.array([[0.035, 0.04, -0.02], [0.06, 0.024, 0.025]]),
     p_sd_mv=np.array([0.004, 0.016, 0.01]),
     p_time_ms=np.array([40.3, 22.7]),
-    pr_ms=np.array([193.0, 182.0]),
+    pr_ms=np.array([173.0, 159.0]),
     pr_sd_ms=12.4,
     lead_offset=np.array(
         [

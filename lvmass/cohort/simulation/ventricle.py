@@ -50,7 +50,7 @@ _SMOKING, _DIABETES = 0.050, 0.023
 _PER_YEAR = (-0.0016, 0.0)
 _EXERCISE = 0.030
 _LATENT_SD = 0.115
-# One person in twenty-five has a ventricle far outside the normal (valve, cardiomyopathy): the tail of a clinical cohort.
+# One person in twenty-five has a ventricle far outside the normal (valve, cardiomyopathy): a clinical cohort's tail.
 _TAIL_SHARE, _TAIL_MEAN = 0.040, 0.22
 # CT label noise: between-scanner CV 3.1 %, 3-6 % altogether (6.5).
 LABEL_CV = 0.04
