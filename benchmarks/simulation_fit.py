@@ -2,15 +2,16 @@
 
     LVMASS_REAL_ECG=FOLDER python benchmarks/simulation_fit.py [--steps 6]
 
-Matches mean, SD and age slope of every feature below over the normal ECGs of folds 1-4, by damped Gauss-Newton steps from
-the present constants with a pull towards them, and prints the new table of ``normal_heart.py`` and the misfit before and
-after on folds 1-4 and on folds 5-7, which take no part. Features are taken from beats without noise: eight independent
-leads at fractions of the QRS, after its end, around the peaks of T and P, and its duration.
+Matches mean, SD and age slope of every feature below over the normal ECGs of folds 1-4, by damped Gauss-Newton steps
+from the present constants with a pull towards them. Prints the new table of ``normal_heart.py`` and the misfit before
+and after, on folds 1-4 and on folds 5-7, which take no part. Features come from beats without noise: eight independent
+leads at fractions of the QRS, after its end, and around the peaks of T and P, and the times of these.
 """
 
 import argparse
 import json
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -122,13 +123,14 @@ def packed(heart: NormalHeart) -> tuple[Floats, Floats]:
 
 def unpacked(values: Floats) -> NormalHeart:
     """Put the free numbers back into a heart."""
-    new, start = {}, 0
+    new: dict[str, Any] = {}
+    start = 0
     for name in FITTED:
         shape = np.shape(getattr(NORMAL, name))
         part = values[start : start + int(np.prod(shape))].reshape(shape)
-        new[name] = np.exp(part) if name in POSITIVE else part
+        part = np.exp(part) if name in POSITIVE else part
         start += part.size
-        new[name] = new[name] if shape else float(new[name])
+        new[name] = part if shape else float(part)
     return replace(NORMAL, **new)
 
 

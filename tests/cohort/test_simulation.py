@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -102,7 +103,8 @@ def test_the_ecg_tells_of_mass_only_through_the_couplings(couplings: Couplings, 
 )
 def test_a_switch_closes_its_own_path_and_no_other(switch: str, driver: str) -> None:
     site = SITES["tw-cvai"]
-    life, off = (simulate_people(4, site, 0, 3000, on) for on in (Couplings(), replace(Couplings(), **{switch: 0.0})))
+    closed: dict[str, Any] = {switch: 0.0}
+    life, off = (simulate_people(4, site, 0, 3000, on) for on in (Couplings(), Couplings(**closed)))
     mass = life.ventricle.excess
     assert np.array_equal(mass, off.ventricle.excess)
     assert abs(np.corrcoef(getattr(off.drivers, driver), mass)[0, 1]) < 0.05
