@@ -75,6 +75,7 @@ def ptbxl() -> pd.DataFrame:
             "weight_kg": table["weight"].astype(float),
             "normal": codes.map(lambda c: c.get("NORM", 0) > 0),
             "lvh": codes.map(lambda c: "LVH" in c or "VCLVH" in c),
+            "fold": table["strat_fold"],
             "path": [str(folder / "ptbxl" / f"{name}.hea") for name in table["filename_hr"]],
         }
     )

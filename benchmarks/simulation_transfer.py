@@ -7,6 +7,7 @@ median of the simulated people of that sex. Beside it every classical criterion,
 """
 
 import argparse
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,9 +56,11 @@ def main() -> None:
             "elvmass-net", NETWORK, FIT, names, training, validation, sampling_rate_hz=500.0, seed=k, threads=2
         )
         score += model.predict_g(waveforms, covariate_matrix(real, names)) / limit_g / given.networks
-    table, result = [], {"n": given.n, "networks": given.networks}
-    for sex, rows in {"all": slice(None), "men": real["sex"] == "male", "women": real["sex"] == "female"}.items():
-        group, estimate = real.loc[rows], pd.Series(score)[rows].to_numpy()
+    table: list[dict[str, Any]] = []
+    result: dict[str, Any] = {"n": given.n, "networks": given.networks}
+    male = (real["sex"] == "male").to_numpy()
+    for sex, rows in {"all": male | True, "men": male, "women": ~male}.items():
+        group, estimate = real[rows], score[rows]
         lvh = group["lvh"].to_numpy()
         auc, low, high = auc_interval(lvh, estimate)
         table.append({"sex": sex, "score": "eLVMass-Net", "auc": auc, "low": low, "high": high})

@@ -1,8 +1,21 @@
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from lvmass.cohort.schema import validate_subjects
+from lvmass.cohort.simulation.card import calibration_card, measured_features
 from lvmass.cohort.simulation.cohort import simulate_cohort
+from lvmass.cohort.simulation.couplings import Couplings
+from lvmass.cohort.simulation.oracle import oracle
+from lvmass.cohort.simulation.people import SITES
+from lvmass.cohort.simulation.person import simulate_people
+from lvmass.cohort.simulation.ventricle import LABEL_CV
 from lvmass.ecg.recording import LEADS
 from lvmass.errors import DataError
 
@@ -51,3 +64,94 @@ def test_the_table_passes_the_schema() -> None:
 def test_impossible_settings(bad: dict) -> None:
     with pytest.raises(DataError):
         simulate_cohort(**{"n": 5, "seed": 1, **bad})
+
+
+def measured(n: int, couplings: Couplings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Demographics, measured ECG features and log LVM of simulated people."""
+    cohort = simulate_cohort(n, seed=8, couplings=couplings)
+    features = measured_features(cohort, 0, n).astype(float).dropna()
+    people = cohort.subjects.loc[features.index]
+    male = (people["sex"] == "male").to_numpy(float)
+    body = people[["age_years", "height_cm", "weight_kg"]].to_numpy()
+    demographics = np.column_stack([male, body, male[:, None] * body])
+    return demographics, features.to_numpy(), np.log(people["lvm_g"].to_numpy())
+
+
+@pytest.mark.parametrize(("couplings", "least", "most"), [(Couplings(), 0.08, 0.35), (Couplings.none(), -0.05, 0.02)])
+def test_the_ecg_tells_of_mass_only_through_the_couplings(couplings: Couplings, least: float, most: float) -> None:
+    demographics, ecg, log_mass = measured(800, couplings)
+    model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(0, 4, 9)))
+
+    def unexplained(x: np.ndarray) -> float:
+        return float(np.mean((log_mass - cross_val_predict(model, x, log_mass, cv=5)) ** 2))
+
+    gain = 1 - unexplained(np.column_stack([demographics, ecg])) / unexplained(demographics)
+    assert least < gain < most
+
+
+@pytest.mark.parametrize(
+    ("switch", "driver"),
+    [
+        ("qrs_voltage", "strength"),
+        ("qrs_voltage", "growth"),
+        ("qrs_duration", "duration"),
+        ("axis", "leftward"),
+        ("st_t", "strain"),
+        ("st_t", "away"),
+        ("atrium", "atrium"),
+    ],
+)
+def test_a_switch_closes_its_own_path_and_no_other(switch: str, driver: str) -> None:
+    site = SITES["tw-cvai"]
+    closed: dict[str, Any] = {switch: 0.0}
+    life, off = (simulate_people(4, site, 0, 3000, on) for on in (Couplings(), Couplings(**closed)))
+    mass = life.ventricle.excess
+    assert np.array_equal(mass, off.ventricle.excess)
+    assert abs(np.corrcoef(getattr(off.drivers, driver), mass)[0, 1]) < 0.05
+    for name in ("strength", "growth", "duration", "leftward", "away", "atrium", "strain"):
+        same = np.array_equal(getattr(life.drivers, name), getattr(off.drivers, name))
+        paths = {"qrs_voltage": ("strength", "growth"), "st_t": ("away", "strain")}.get(switch, (driver,))
+        assert same == (name not in paths)
+
+
+def test_without_sex_interaction_repolarization_weighs_the_same() -> None:
+    people = simulate_people(4, SITES["tw-cvai"], 0, 3000, replace(Couplings(), sex_interaction=False))
+    usual = simulate_people(4, SITES["tw-cvai"], 0, 3000, Couplings())
+    assert np.array_equal(people.drivers.strength, usual.drivers.strength)
+    assert not np.array_equal(people.drivers.away, usual.drivers.away)
+
+
+def test_the_label_carries_the_noise_of_a_scanner() -> None:
+    ventricle = simulate_people(3, SITES["tw-cvai"], 0, 4000, Couplings()).ventricle
+    error = np.log(ventricle.label_g / ventricle.mass_g)
+    assert error.std() == pytest.approx(LABEL_CV, rel=0.05)
+    assert abs(error.mean()) < 0.003
+
+
+def test_the_external_site_differs_in_people_and_noise() -> None:
+    here, there = (simulate_cohort(3000, like=like, seed=1).subjects for like in ("tw-cvai", "ntuh"))
+    assert there["age_years"].mean() > here["age_years"].mean() + 3
+    assert there["hypertension"].mean() > here["hypertension"].mean() + 0.1
+    loud, silent = (simulate_cohort(4, like="ntuh", seed=1, noise=noise).recording(2) for noise in (1.0, 0.0))
+    assert np.abs(loud.signal_mv - silent.signal_mv).max() > 0.02
+
+
+def test_another_day_is_the_same_heart_seen_from_other_places() -> None:
+    first, second = (simulate_people(3, SITES["tw-cvai"], 0, 50, Couplings(), day=day) for day in (0, 1))
+    assert np.array_equal(first.heart.forces, second.heart.forces)
+    assert np.array_equal(first.amplitudes[:, :2], second.amplitudes[:, :2])  # limb leads
+    assert not np.allclose(first.amplitudes[:, 2:], second.amplitudes[:, 2:])
+
+
+def test_the_card_lists_every_target_by_sex() -> None:
+    card = calibration_card(150, seed=1)
+    assert set(card["sex"]) == {"all", "men", "women"}
+    assert (card["low"] < card["high"]).all()
+    assert (card["met"] == card["got"].between(card["low"], card["high"])).all()
+
+
+def test_the_oracle_is_no_better_than_demographics_without_couplings() -> None:
+    best, blind = oracle(6000), oracle(6000, couplings=Couplings.none())
+    assert best.mae_g < best.demographics_mae_g - 0.5
+    assert blind.mae_g == pytest.approx(blind.demographics_mae_g, abs=0.15)
+    assert blind.auc < best.auc

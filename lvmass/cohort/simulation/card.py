@@ -7,7 +7,6 @@ would measure it; nothing is read from the simulator's inside.
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
 from sklearn.linear_model import LinearRegression
 
 from lvmass.cohort.manifest import Cohort
@@ -179,7 +178,7 @@ def _day_to_day(sex: str, people: pd.DataFrame, other_day: pd.DataFrame) -> Row:
 def _r2(people: pd.DataFrame, names: list[str], with_sex: bool = True) -> float:
     """Share of the variance of LVM that a linear model with sex explains."""
     known = people[[*names, "lvm_g", "sex"]].dropna()
-    columns: list[NDArray[np.float64]] = [known[names].to_numpy()]
+    columns = [known[names].to_numpy(float)]
     if with_sex:
         male = (known["sex"] == "male").to_numpy(float)[:, None]
         columns += [male, male * columns[0]]

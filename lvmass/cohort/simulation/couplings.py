@@ -81,7 +81,7 @@ class Drivers:
 
 # Correlation with excess mass, chosen so that the calibration card holds (study-facts 6.3 and 6.8): r of QRS duration
 # 0.25-0.4 within sex, Sokolow-Lyon 0.2-0.3, Cornell product 0.3-0.4, and a partial r2 of the ECG of 0.10-0.20.
-_STRENGTH, _GROWTH, _DURATION, _LEFTWARD, _AWAY, _ATRIUM = 0.29, 0.39, 0.18, 0.05, 0.03, 0.10
+_STRENGTH, _GROWTH, _DURATION, _LEFTWARD, _AWAY, _ATRIUM = 0.30, 0.39, 0.20, 0.03, 0.03, 0.10
 # Correlation with log body surface: a larger person has a larger heart and a longer QRS (r of QRS duration with
 # body surface 0.40, study-facts 6.4), with couplings or without.
 _STRENGTH_BODY, _DURATION_BODY = 0.30, 0.62

@@ -32,12 +32,13 @@ _REFERENCE_AGE = 50.0
 # A strong left ventricle adds force to the left, backwards and a little upwards, most in the later middle of the QRS
 # (the direction in which hypertrophy moves the loop in every textbook); a stronger one in more than proportion.
 _GROWTH = np.array(
-    [[0, 0, 0], [0.05, 0, 0], [0.35, 0, 0.05], [0.85, 0.1, 0.4], [0.3, -0.05, 0.85], [0, -0.1, 0.35], [0, 0, 0]]
+    [[0, 0, 0], [0.05, 0, 0], [0.35, 0.05, 0.05], [1, 0.1, 0.4], [0.35, 0, 0.8], [0, -0.05, 0.35], [0, 0, 0]]
 )
 _GROWTH_TURN_SD = 0.30  # which wall is thick, and how the heart lies
-_GROWTH_MV, _GROWTH_TAIL_MV = 0.22, 0.42
+_GROWTH_MV, _GROWTH_TAIL_MV = 0.22, 0.46
 _AXIS_SD = 15.0  # degrees for one SD of the leftward driver
 _AXIS_BMI = -0.8  # degrees per kg/m2: a raised diaphragm
+_T_GROWTH = 0.10  # T grows with the wall until strain turns it
 _AWAY_MV, _AWAY_TAIL_MV = 0.06, 0.06  # T against the QRS
 _STRAIN_MV, _STRAIN_GROWTH_MV = 0.45, 0.10
 _ATRIUM_SD = 0.20
@@ -116,6 +117,7 @@ def draw_heart(
     strain = drivers.strain * (_STRAIN_MV + _STRAIN_GROWTH_MV * np.clip(drivers.growth, 0.0, 3.0))
     block = 0.45 * conduction.lbbb + 0.15 * conduction.rbbb
     size = normal.t_gain_sd * z["t_size"] + normal.t_with_qrs * normal.gain_sd * drivers.strength
+    size += _T_GROWTH * drivers.growth
     size = np.exp(size + np.where(men, *normal.t_per_decade) * older)[:, None]
     forces[:, T] = (normal.t_mv[woman] + normal.t_sd_mv * z["t_turn"]) * size
     forces[:, T] -= (against + strain + block)[:, None] * main

@@ -79,9 +79,9 @@ _REFERENCE_AGE = 58.0
 # SBP 129 (20) mmHg in Taiwanese over 40 (study-facts 6.7); its rise with age and BMI as in population surveys.
 _SBP = 124.0
 _SBP_PER_YEAR = 0.45
-_SBP_PER_BMI = 0.9
+_SBP_PER_BMI = 0.6
 _SBP_HYPERTENSION = 11.0
-_SBP_SD = 14.0
+_SBP_SD = 16.5
 _SMOKING = (0.35, 0.04)
 
 

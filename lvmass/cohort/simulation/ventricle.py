@@ -41,7 +41,7 @@ class Ventricle:
 # (study-facts 6.8). LVM ~ BSA^about 1 and height^1.7 (6.2).
 _MASS_G = (119.6, 88.6)
 _BSA_M2 = (1.80, 1.59)
-_BSA_POWER = 1.10
+_BSA_POWER = 1.0
 # +3.8 % per 10 mmHg (UK Biobank, 6.2).
 _SBP_SLOPE = 0.0038
 # Smoking +7.7 g, diabetes +3.5 g on about 150 g (MESA, 6.2).
@@ -49,8 +49,8 @@ _SMOKING, _DIABETES = 0.050, 0.023
 # Male mass falls with age at given body and pressure (Fuchs, MESA, 6.2).
 _PER_YEAR = (-0.0016, 0.0)
 _EXERCISE = 0.030
-_LATENT_SD = 0.115
-# One person in twenty-five has a ventricle far outside the normal (valve, cardiomyopathy): the tail of a clinical cohort.
+_LATENT_SD = (0.109, 0.122)
+# One person in twenty-five has a ventricle far outside the normal (valve, cardiomyopathy): a clinical cohort's tail.
 _TAIL_SHARE, _TAIL_MEAN = 0.040, 0.22
 # CT label noise: between-scanner CV 3.1 %, 3-6 % altogether (6.5).
 LABEL_CV = 0.04
@@ -86,7 +86,7 @@ def draw_ventricle(people: pd.DataFrame, z: Latents) -> Ventricle:
     )
     share = z.uniform("tail")
     tail = np.where(share < _TAIL_SHARE, -_TAIL_MEAN * np.log(np.maximum(share / _TAIL_SHARE, 1e-3)), 0.0)
-    excess = load + _LATENT_SD * z["mass"] + tail
+    excess = load + np.where(men, *_LATENT_SD) * z["mass"] + tail
     mass = np.exp(expected + excess)
     # Pressure thickens the wall, other loads widen the cavity: relative wall thickness 2h/D about 0.36 (0.06).
     relative_wall = 0.36 * np.exp(0.0025 * (people["sbp_mmhg"].to_numpy() - 128.0) + 0.14 * z["geometry"])
