@@ -3,7 +3,7 @@
     python benchmarks/accuracy_tuning.py [--draws 8] [--n 1459] [--gpu] [--networks elvmass-net fcn ...]
 
 Each network is trained with as many settings, drawn at random from the same ranges (learning rate, epochs, batch size,
-weight decay, and the sizes of its own that `SIZES` lists). The setting with the lowest out-of-fold MAE goes into the
+weight decay, which epoch is kept, and the sizes of its own that `SIZES` lists). The setting with the lowest out-of-fold MAE goes into the
 study files. Recordings are read at 100 Hz.
 """
 
@@ -25,7 +25,7 @@ from lvmass.training import FitConfig, MachineConfig
 
 SIZES: dict[str, dict[str, list[Any]]] = {
     "elvmass-net": {
-        "channels": [16, 24, 32], "levels": [5], "stem_stride": [4], "dropout": [0.1, 0.3, 0.5], "code_size": [8, 16]
+        "channels": [16, 24], "levels": [5], "stem_stride": [4], "dropout": [0.1, 0.3], "time_bins": [8, 20]
     },
     "lvm-ai": {"kernel": [15], "block_filters": [(32, 24, 16), (16, 12, 8)]},
     "fcn": {"conv_dropout": [0.1, 0.25, 0.4], "head_dropout": [0.3, 0.6]},
@@ -44,6 +44,7 @@ def draw(network: str, generator: np.random.Generator) -> ModelConfig:
         learning_rate=round(float(np.exp(generator.uniform(np.log(4e-4), np.log(6e-3)))), 5),
         weight_decay=float(generator.choice([1e-3, 1e-2, 1e-1])),
         loss="huber" if generator.random() < 0.5 else "log-cosh",
+        keep="last" if generator.random() < 0.5 else "best",
     )
     arguments = {name: values[generator.integers(len(values))] for name, values in SIZES[network].items()}
     return ModelConfig(estimator=network, arguments=arguments, fit=fit)
@@ -78,7 +79,7 @@ def main() -> None:
         mae_g = errors.set_index("model")["estimate"].sort_values()
     for name, value in mae_g.items():
         model = models[str(name)]
-        fit = model.fit.model_dump(include={"epochs", "batch_size", "learning_rate", "weight_decay", "loss"})
+        fit = model.fit.model_dump(include={"epochs", "batch_size", "learning_rate", "weight_decay", "loss", "keep"})
         print(f"{value:7.2f} g  {name:15}{fit if model.is_network else ''} {model.arguments or ''}")
     report = {"benchmark": "accuracy_tuning", "n": arguments.n, "draws": arguments.draws}
     print(json.dumps(report | {"mae_g": {str(name): round(float(value), 3) for name, value in mae_g.items()}}))

@@ -46,7 +46,7 @@ def both(training: Part, validation: Part) -> Part:
 
 @pytest.fixture(scope="module")
 def fitted() -> FittedModel:
-    return fit(FitConfig(epochs=15, learning_rate=5e-3))
+    return fit(FitConfig(epochs=15, learning_rate=5e-3, keep="best"))
 
 
 def test_learns_what_the_waveform_holds(fitted: FittedModel) -> None:
@@ -62,6 +62,14 @@ def test_keeps_the_best_epoch(fitted: FittedModel) -> None:
     assert np.abs(fitted.predict_g(beats, covariates) - mass).mean() == pytest.approx(best, rel=1e-3)
 
 
+def test_keeps_the_last_epoch_by_default() -> None:
+    beats, covariates, mass = toy(64, 2)
+    model = fit(FitConfig(epochs=3, patience=1))
+    last = model.history[-1]["validation_mae_g"]
+    assert len(model.history) == 3
+    assert np.abs(model.predict_g(beats, covariates) - mass).mean() == pytest.approx(last, rel=1e-3)
+
+
 def test_same_seed_same_model_other_seed_another() -> None:
     config = FitConfig(epochs=2)
     beats, covariates, _ = toy(20, 4)
@@ -71,7 +79,7 @@ def test_same_seed_same_model_other_seed_another() -> None:
 
 
 def test_stops_early() -> None:
-    assert len(fit(FitConfig(epochs=60, patience=1, learning_rate=1e-6)).history) < 60
+    assert len(fit(FitConfig(epochs=60, patience=1, learning_rate=1e-6, keep="best")).history) < 60
 
 
 def test_scaling_comes_from_training_people_only(fitted: FittedModel) -> None:
