@@ -3,8 +3,8 @@
     python benchmarks/accuracy_tuning.py [--draws 8] [--n 1459] [--gpu] [--networks elvmass-net fcn ...]
 
 Each network is trained with as many settings, drawn at random from the same ranges (learning rate, epochs, batch size,
-weight decay, which epoch is kept, and the sizes of its own that `SIZES` lists). The setting with the lowest out-of-fold MAE goes into the
-study files. Recordings are read at 100 Hz.
+weight decay, which epoch is kept, and the sizes of its own that `SIZES` lists). The setting with the lowest out-of-fold
+MAE goes into the study files. Recordings are read at 100 Hz.
 """
 
 import argparse
