@@ -1,6 +1,6 @@
 """Controls of the training: shuffled masses, the same seed twice, another number of threads.
 
-    python benchmarks/accuracy_controls.py [--n 800] [--epochs 25]
+    python benchmarks/accuracy_controls.py [--n 800]
 
 With masses shuffled among people nothing can be learnt: the c-statistic of LVH must be 0.5 +- 0.05 and the MAE no
 better than the sex median's. Twice the same seed must give the same estimates to 1e-5 g, and another number of threads
@@ -29,8 +29,6 @@ from lvmass.floors import fit_floor
 from lvmass.folds import assign_folds, inner_split
 from lvmass.training import FitConfig, MachineConfig, fit_network
 
-ARGUMENTS = {"channels": 24, "levels": 5, "stem_stride": 4}
-
 
 def out_of_fold(beats: Beats, config: FitConfig, threads: int, folds_run: int) -> tuple[NDArray, NDArray, NDArray]:
     """Rows of the first test folds, eLVMass-Net's estimates and the sex median's."""
@@ -42,7 +40,7 @@ def out_of_fold(beats: Beats, config: FitConfig, threads: int, folds_run: int) -
         training, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         inner, validation = inner_split(beats, training, config.validation_fraction, fold)
         model = fit_network(
-            "elvmass-net", ARGUMENTS, config, names, (beats.waveform_mv, covariates, lvm_g), inner, validation,
+            "elvmass-net", {}, config, names, (beats.waveform_mv, covariates, lvm_g), inner, validation,
             sampling_rate_hz=500, seed=fold, machine=MachineConfig(threads=threads),
         )  # fmt: skip
         floor = fit_floor("sex-median", covariates[training], lvm_g[training])
@@ -55,9 +53,8 @@ def out_of_fold(beats: Beats, config: FitConfig, threads: int, folds_run: int) -
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, default=800)
-    parser.add_argument("--epochs", type=int, default=25)
     arguments = parser.parse_args()
-    config = FitConfig(epochs=arguments.epochs, patience=10)
+    config = FitConfig()
     beats = preprocess(simulate_cohort(arguments.n, like="tw-cvai", seed=3), BeatConfig(), workers=2)
     report: dict[str, object] = {"benchmark": "accuracy_controls", "n": len(beats.people)}
 

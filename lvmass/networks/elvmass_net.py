@@ -51,6 +51,8 @@ class ElvmassNet(nn.Module):
     nearly linearly. Training starts the straight path at the ridge regression on the covariates and the head at zero,
     so that a network trained on a few hundred people spends its capacity on what the waveform adds.
 
+    The sizes come from ``benchmarks/accuracy_tuning.py``, on simulated people that no chapter uses.
+
     Examples
     --------
     >>> network = ElvmassNet(n_covariates=3, n_samples=400, channels=8)
@@ -64,12 +66,12 @@ class ElvmassNet(nn.Module):
         n_samples: int = 400,
         *,
         lead_groups: str = "limb-precordial",
-        channels: int = 32,
-        levels: int = 6,
+        channels: int = 16,
+        levels: int = 5,
         kernel: int = 5,
-        stem_stride: int = 2,
-        dropout: float = 0.3,
-        time_bins: int = 20,
+        stem_stride: int = 4,
+        dropout: float = 0.1,
+        time_bins: int = 8,
         code_size: int = 16,
         hidden: int = 32,
         dilated: bool = True,

@@ -71,5 +71,16 @@ def network_arguments(name: str) -> tuple[str, ...]:
     >>> "kernel" in network_arguments("lvm-ai")
     True
     """
+    return tuple(default_arguments(name))
+
+
+def default_arguments(name: str) -> dict[str, Any]:
+    """Arguments of a network with their defaults.
+
+    Examples
+    --------
+    >>> default_arguments("lvm-ai")["kernel"]
+    71
+    """
     parameters = inspect.signature(NETWORKS[name]).parameters.values()
-    return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
