@@ -92,10 +92,15 @@ def main() -> None:
     workers = config.workers or joblib.cpu_count()
     table = pd.concat(tables)
     errors = pooled_errors(table, n_resamples=config.bootstrap)
-    differences = compare_errors(predictions, arguments.reference, n_resamples=config.bootstrap)
+    # every line, sex-specific ones too, against the pooled reference
+    alone = predictions.groupby("model")["training"].transform("nunique") == 1
+    pooled = alone | (predictions["training"] == "pooled")
+    name = predictions["model"].where(pooled, predictions["model"] + " (sex-specific)")
+    lines = predictions.assign(model=name, training="pooled")
+    differences = compare_errors(lines, arguments.reference, n_resamples=config.bootstrap)
     mae = errors.query("metric == 'mae_g' and sex == 'all'")
     print(mae[["cohort", "model", "training", "estimate", "ci_low", "ci_high"]].round(2).to_string(index=False))
-    shown = ["model_b", "training", "difference_g", "ci_low", "ci_high", "p_holm"]
+    shown = ["model_b", "difference_g", "ci_low", "ci_high", "p_holm"]
     print(differences.query("sex == 'all'")[shown].round(4).to_string(index=False))
     print(f"{minutes:.1f} min with {workers} processes ({', '.join(f'{k} {v} s' for k, v in seconds.items())})")
     print(f"peak memory of all processes together: {memory.peak_gb:.2f} GB")

@@ -103,6 +103,32 @@ def oracle(
     )
 
 
+def oracle_estimates(n: int, *, like: str, seed: int, learn_from: int = 100_000) -> NDArray[np.float64]:
+    """Estimate LVM of a cohort's people from what their ECG carries, learnt from other people of the site.
+
+    Parameters
+    ----------
+    n, like, seed
+        The cohort, as `lvmass.cohort.simulate_cohort` takes it.
+    learn_from : int
+        People of another seed.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        In grams; a network's error on the same people may be held against theirs.
+
+    Examples
+    --------
+    >>> oracle_estimates(3, like="tw-cvai", seed=1, learn_from=2000).shape
+    (3,)
+    """
+    demographics, drivers, lvm_g, _ = _drawn(learn_from, like, seed + 1_000_003, Couplings())
+    own_demographics, own_drivers, _, _ = _drawn(n, like, seed, Couplings())
+    known = np.concatenate([demographics, drivers], axis=1)
+    return _estimate(known, lvm_g, np.concatenate([own_demographics, own_drivers], axis=1))
+
+
 def _drawn(n: int, like: str, seed: int, couplings: Couplings) -> tuple[NDArray[np.float64], ...]:
     """Demographics, drivers, labels, and one over (body surface times cut-off), of n people, in blocks."""
     site, parts = site_of(like), []
