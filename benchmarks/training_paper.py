@@ -95,8 +95,8 @@ def main() -> None:
     # every line, sex-specific ones too, against the pooled reference
     alone = predictions.groupby("model")["training"].transform("nunique") == 1
     pooled = alone | (predictions["training"] == "pooled")
-    name = predictions["model"].where(pooled, predictions["model"] + " (sex-specific)")
-    lines = predictions.assign(model=name, training="pooled")
+    line = predictions["model"].where(pooled, predictions["model"] + " (sex-specific)")
+    lines = predictions.assign(model=line, training="pooled")
     differences = compare_errors(lines, arguments.reference, n_resamples=config.bootstrap)
     mae = errors.query("metric == 'mae_g' and sex == 'all'")
     print(mae[["cohort", "model", "training", "estimate", "ci_low", "ci_high"]].round(2).to_string(index=False))

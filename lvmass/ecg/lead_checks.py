@@ -13,7 +13,7 @@ _BROKEN_SHARE, _MENDED_SHARE = 0.3, 0.1
 _FAR_FIELD_SHARE = 0.12
 _MIN_QRS_MV = 0.15
 _OPPOSITE = -0.5
-_ORDER_GAIN = 0.2
+_ORDER_GAIN, _SURE_ORDER_GAIN = 0.2, 0.5
 
 
 def limb_residuals(beat_mv: NDArray[np.floating]) -> dict[str, float]:
@@ -88,8 +88,8 @@ def reversed_limb_electrodes(beat_mv: NDArray[np.floating], qrs: slice, p_mv: ND
     """Name the limb electrodes that look exchanged.
 
     Right and left arm: lead I is upside down against V6, which looks the same way, and its P wave is not upright.
-    Right or left arm with the right leg: lead II (or III) lies between the two legs and shows next to nothing
-    (Rudiger, Hellermann & Mukherjee 2007, J Electrocardiol 40:346).
+    Right or left arm with the right leg: lead II (or III) lies between the two legs and shows next to nothing of any
+    wave (Rudiger, Hellermann & Mukherjee 2007, J Electrocardiol 40:346); a QRS axis across the lead leaves P and T.
 
     Parameters
     ----------
@@ -106,15 +106,17 @@ def reversed_limb_electrodes(beat_mv: NDArray[np.floating], qrs: slice, p_mv: ND
         ``"RA/LA"``, ``"RA/RL"``, ``"LA/RL"`` or None.
     """
     size = np.ptp(beat_mv[:3, qrs], axis=1)
+    p_and_t = np.ptp(np.delete(beat_mv[:3], np.arange(beat_mv.shape[1])[qrs], axis=1), axis=1)
     for lead, electrodes in ((_II, "RA/RL"), (_III, "LA/RL")):
-        if size.max() > _MIN_QRS_MV and size[lead] < _FAR_FIELD_SHARE * size.max():
+        flat = size[lead] < _FAR_FIELD_SHARE * size.max() and p_and_t[lead] < 2 * _FAR_FIELD_SHARE * p_and_t.max()
+        if size.max() > _MIN_QRS_MV and flat:
             return electrodes
     one, six = beat_mv[_I], beat_mv[_V6]
     alike = float(one @ six) / max(float(np.linalg.norm(one) * np.linalg.norm(six)), 1e-9)
     return "RA/LA" if alike < _OPPOSITE and not p_mv[_I] > 0 else None
 
 
-def exchanged_precordial_leads(beat_mv: NDArray[np.floating]) -> tuple[str, str] | None:
+def exchanged_precordial_leads(beat_mv: NDArray[np.floating]) -> tuple[str, str, bool] | None:
     """Name the two precordial leads whose exchange would make the sequence from V1 to V6 much smoother.
 
     Neighbouring electrodes see similar waves, so the beat's correlation from lead to lead sums up highest in the
@@ -127,8 +129,9 @@ def exchanged_precordial_leads(beat_mv: NDArray[np.floating]) -> tuple[str, str]
 
     Returns
     -------
-    tuple of str, or None
-        The two leads, or None if no exchange helps much.
+    tuple of (str, str, bool), or None
+        The two leads and whether the order is hopeless as it is, or None if no exchange helps much. One normal ECG in
+        some hundreds gains a little from an exchange.
     """
     waves = beat_mv[_V1:].astype(np.float64)
     waves = waves / np.maximum(np.linalg.norm(waves, axis=1, keepdims=True), 1e-9)
@@ -143,4 +146,4 @@ def exchanged_precordial_leads(beat_mv: NDArray[np.floating]) -> tuple[str, str]
         order[a], order[b] = b, a
         gains[a, b] = smoothness(order) - smoothness(list(range(6)))
     (a, b), gain = max(gains.items(), key=lambda item: item[1])
-    return (LEADS[_V1 + a], LEADS[_V1 + b]) if gain > _ORDER_GAIN else None
+    return (LEADS[_V1 + a], LEADS[_V1 + b], gain > _SURE_ORDER_GAIN) if gain > _ORDER_GAIN else None

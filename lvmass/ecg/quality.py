@@ -22,7 +22,7 @@ from lvmass.errors import DataError
 DISQUALIFYING: frozenset[str] = frozenset(
     (
         *("nan", "flat", "gap", "clipped", "duplicate", "excessive_drift", "excessive_muscle_noise", "no_qrs"),
-        *("too_noisy", "unit_too_large", "unit_too_small", "mislabelled", "limb_reversal", "precordial_order"),
+        *("too_noisy", "unit_too_large", "unit_too_small", "mislabelled", "limb_reversal", "precordial_exchange"),
     )
 )
 """Codes that make a recording unusable; the others are worth knowing."""
@@ -81,7 +81,7 @@ def check_quality(recording: Recording) -> Quality:
     leads), ``drift``, ``excessive_drift``, ``muscle_noise``, ``excessive_muscle_noise``, ``short``, ``file`` (the
     reader's notes). Beat: ``no_qrs``, ``too_noisy``, ``unit_too_large`` (µV read as mV), ``unit_too_small`` (the
     reverse), ``paced``, ``arrhythmia``. Leads: ``einthoven``, ``goldberger``, ``mislabelled``, ``limb_reversal``,
-    ``precordial_order``.
+    ``precordial_order`` (a variant, perhaps), ``precordial_exchange`` (surely wrong).
 
     Parameters
     ----------
@@ -215,8 +215,11 @@ def _placement_findings(beat: Beat, qrs: slice, p_mv: NDArray[np.floating]) -> l
         findings.append(Finding("II" if electrodes == "RA/RL" else "I", "limb_reversal", message))
     exchanged = exchanged_precordial_leads(beat.waveform_mv)
     if exchanged is not None:
-        message = f"Leads {exchanged[0]} and {exchanged[1]} look exchanged."
-        findings.append(Finding(exchanged[0], "precordial_order", message))
+        first, second, sure = exchanged
+        findings.append(Finding(first, "precordial_order", f"Leads {first} and {second} look exchanged."))
+        if sure:
+            message = f"V1 to V6 cannot be in order with {first} and {second} where they are; record again."
+            findings.append(Finding(first, "precordial_exchange", message))
     return findings
 
 

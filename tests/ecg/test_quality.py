@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lvmass.ecg.beats import synchronized_beat
 from lvmass.ecg.quality import DISQUALIFYING, check_quality
 from lvmass.ecg.reading import read_ecg
 from lvmass.ecg.recording import Recording
@@ -35,6 +36,24 @@ def test_what_the_reader_noted_is_passed_on() -> None:
     noted = replace(synthetic_recording(), notes=("The checksum does not fit.",))
     finding = check_quality(noted).findings[0]
     assert (finding.code, finding.message) == ("file", "The checksum does not fit.")
+
+
+def test_a_qrs_axis_across_a_lead_is_no_electrode_fault() -> None:
+    signal_mv = synthetic_recording(noise_mv=0.002).signal_mv.copy()
+    one = signal_mv[0].copy()
+    # lead II keeps P and T of lead I, but next to nothing of its QRS complex
+    recording = Recording(np.tile(one, (12, 1)), 500.0)
+    beat = synchronized_beat(recording)
+    for r in beat.r_peaks:
+        signal_mv[1, max(r - 40, 0) : r + 40] = 0.02 * one[max(r - 40, 0) : r + 40]
+    outside = np.ones(one.size, bool)
+    for r in beat.r_peaks:
+        outside[max(r - 40, 0) : r + 40] = False
+    signal_mv[1, outside] = one[outside]
+    signal_mv[2] = signal_mv[1] - one
+    signal_mv[3], signal_mv[4], signal_mv[5] = -(one + signal_mv[1]) / 2, one - signal_mv[1] / 2, signal_mv[1] - one / 2
+    codes = {finding.code for finding in check_quality(Recording(signal_mv, 500.0)).findings}
+    assert "limb_reversal" not in codes
 
 
 def test_right_leg_electrode_exchanged_flattens_a_lead() -> None:
