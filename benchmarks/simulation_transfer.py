@@ -23,7 +23,7 @@ from lvmass.evaluation.delong import auc_interval
 from lvmass.training import FitConfig, MachineConfig, fit_network
 
 NETWORK = {"channels": 16, "levels": 5, "stem_stride": 4, "time_bins": 8, "dropout": 0.3}
-FIT = FitConfig(epochs=25, learning_rate=3.5e-3, weight_decay=1e-3, covariate_dropout=0.05)
+FIT = FitConfig(epochs=15, batch_size=64, learning_rate=3.5e-3, weight_decay=1e-3, covariate_dropout=0.05)
 CRITERIA = [
     *("sokolow_lyon_voltage_mv", "sokolow_lyon_product_mv_ms", "cornell_voltage_mv", "cornell_product_mv_ms"),
     *("peguero_lo_presti_mv", "gubner_ungerleider_mv", "r_avl_mv", "strain_leads", "romhilt_estes_points"),

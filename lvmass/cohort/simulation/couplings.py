@@ -79,13 +79,15 @@ class Drivers:
     strain: NDArray[np.bool_]
 
 
-# Correlation with excess mass, chosen so that the calibration card holds (study-facts 6.3 and 6.8): r of QRS duration
-# 0.25-0.4 within sex, Sokolow-Lyon 0.2-0.3, Cornell product 0.3-0.4, and a partial r2 of the ECG of 0.10-0.20.
+# Correlation with excess mass, set against the calibration card (study-facts 6.3 and 6.8; benchmarks/simulation_card.py
+# says what is met): r of QRS duration 0.25-0.4 within sex, Sokolow-Lyon 0.2-0.3, Cornell product 0.3-0.4, and a partial
+# r2 of 0.10-0.20 of the measured ECG, which keeps voltages and duration this weak.
 _STRENGTH, _GROWTH, _DURATION, _LEFTWARD, _AWAY, _ATRIUM = 0.255, 0.355, 0.21, 0.03, 0.03, 0.10
-# Factor on the voltage paths in men and women; both see about the same r of Sokolow-Lyon (study-facts 6.3).
+# Factor on the voltage paths in men and women: gives both about the same r of Sokolow-Lyon (0.2-0.3 in each, 6.8).
 _VOLTAGE_SEX = 1.0, 1.1
 # Correlation with log body surface: a larger person has a larger heart and a longer QRS (r of QRS duration with
-# body surface 0.40, study-facts 6.4), with couplings or without.
+# body surface 0.40, study-facts 6.4), with couplings or without. The size of the forces is set with the chest's
+# attenuation in torso.py: obese against lean -15 to -20 % in all.
 _STRENGTH_BODY, _DURATION_BODY = 0.42, 0.62
 # Log odds of strain: intercept, per SD of excess mass, with hypertension. 2-5 % in all, steep in mass (6.4, 6.8).
 _STRAIN, _STRAIN_MASS, _STRAIN_HYPERTENSION = -4.1, 1.05, 0.8

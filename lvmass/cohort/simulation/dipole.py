@@ -29,15 +29,17 @@ _R_FRACTION = 0.48  # of the QRS lies before the R peak
 _CENTRES = (np.arange(N_STATIONS) + 0.5) / N_STATIONS
 _NEIGHBOUR_RHO = 0.2  # neighbouring stations vary together
 _REFERENCE_AGE = 50.0
-# A strong left ventricle adds force to the left, backwards and a little upwards, most in the later middle of the QRS
-# (the direction in which hypertrophy moves the loop in every textbook); a stronger one in more than proportion.
+# A strong left ventricle adds force to the left and backwards, a little upwards, from before the R peak on (tall R in
+# V5-V6, deep S and less r in V1-V3: the direction in which hypertrophy moves the loop in every textbook, and that of
+# the ECGs called LVH in PTB-XL, folds 1-4, as a group); a stronger one in more than proportion. Its size is set by
+# sensitivity and specificity of the Cornell, Sokolow-Lyon and Peguero-Lo Presti criteria (study-facts 5, 6.8).
 _GROWTH = np.array(
     [[0, 0, 0], [0.05, 0, 0.1], [0.25, -0.15, 0.4], [1, -0.05, 0.85], [0.4, 0, 0.75], [0, -0.05, 0.2], [0, 0, 0]]
 )
 _GROWTH_TURN_SD = 0.42  # which wall is thick, and how the heart lies
 _GROWTH_MV, _GROWTH_TAIL_MV = 0.245, 0.46
-_GROWTH_SEX = 1.0, 0.88  # a woman's smaller heart has smaller forces (normal_heart: 0.8)
-_AXIS_SD = 16.5  # degrees for one SD of the leftward driver
+_GROWTH_SEX = 1.0, 0.88  # men, women: a smaller heart has smaller forces (normal_heart: 0.8)
+_AXIS_SD = 16.5  # degrees for one SD of the leftward driver, which hardly knows mass: most of Cornell's spread
 _AXIS_BMI = -0.5  # degrees per kg/m2: a raised diaphragm
 _T_GROWTH = 0.10  # T grows with the wall until strain turns it
 _AWAY_MV, _AWAY_TAIL_MV = 0.06, 0.08  # T against the QRS

@@ -50,7 +50,8 @@ _SMOKING, _DIABETES = 0.050, 0.023
 _PER_YEAR = (-0.0016, 0.0)
 _EXERCISE = 0.030
 _LATENT_SD = (0.109, 0.122)
-# One person in twenty-five has a ventricle far outside the normal (valve, cardiomyopathy): a clinical cohort's tail.
+# One person in twenty has a ventricle far outside the normal (valve, cardiomyopathy): a clinical cohort's tail, set by
+# the SD of LVM; it ends at three times the expected mass, or the SD of 20 000 people would hang on two of them.
 _TAIL_SHARE, _TAIL_MEAN = 0.045, 0.25
 # CT label noise: between-scanner CV 3.1 %, 3-6 % altogether (6.5).
 LABEL_CV = 0.04
