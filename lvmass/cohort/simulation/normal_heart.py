@@ -1,9 +1,9 @@
 """The numbers of a normal heart, its torso and their spread: fitted, in one place.
 
 Means, SDs and age slopes of ECG features of the normal ECGs in PTB-XL (folds 1-4, by sex) were matched as in
-``benchmarks/simulation_fit.py``, which continues from this table and prints it; folds 5-7 were kept to check it. PR, P
-and the spread of T, and men's last QRS force, were then set by what ``benchmarks/simulation_real.py`` measures. No single record enters. What mass
-does to the heart is not here but in :mod:`couplings`.
+``benchmarks/simulation_fit.py``, which continues from this table and prints it; folds 5-7 were kept to check it. PR, P,
+the spread of T and men's last QRS force (for their J point) were then set by what ``benchmarks/simulation_real.py``
+measures, on all folds. No single record enters. What mass does to the heart is not here but in :mod:`couplings`.
 """
 
 from dataclasses import dataclass
