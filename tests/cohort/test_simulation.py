@@ -114,11 +114,15 @@ def test_a_switch_closes_its_own_path_and_no_other(switch: str, driver: str) -> 
         assert same == (name not in paths)
 
 
-def test_without_sex_interaction_repolarization_weighs_the_same() -> None:
+def test_without_sex_interaction_voltage_and_repolarization_weigh_the_same() -> None:
     people = simulate_people(4, SITES["tw-cvai"], 0, 3000, replace(Couplings(), sex_interaction=False))
     usual = simulate_people(4, SITES["tw-cvai"], 0, 3000, Couplings())
-    assert np.array_equal(people.drivers.strength, usual.drivers.strength)
-    assert not np.array_equal(people.drivers.away, usual.drivers.away)
+    men = (usual.people["sex"] == "male").to_numpy()
+    for name in ("strength", "growth", "away"):
+        own, same = getattr(usual.drivers, name), getattr(people.drivers, name)
+        assert not np.array_equal(own[~men], same[~men])
+    assert np.array_equal(people.drivers.growth[men], usual.drivers.growth[men])
+    assert np.array_equal(people.drivers.duration, usual.drivers.duration)
 
 
 def test_the_label_carries_the_noise_of_a_scanner() -> None:

@@ -1,9 +1,9 @@
 """The numbers of a normal heart, its torso and their spread: fitted, in one place.
 
 Means, SDs and age slopes of ECG features of the normal ECGs in PTB-XL (folds 1-4, by sex) were matched as in
-``benchmarks/simulation_fit.py``, which continues from this table and prints it; folds 5-7 were kept to check it. PR, P
-and the spread of T were then set by what ``benchmarks/simulation_real.py`` measures. No single record enters. What mass
-does to the heart is not here but in :mod:`couplings`.
+``benchmarks/simulation_fit.py``, which continues from this table and prints it; folds 5-7 were kept to check it. PR, P,
+the spread of T and men's last QRS force (for their J point) were then set by what ``benchmarks/simulation_real.py``
+measures, on all folds. No single record enters. What mass does to the heart is not here but in :mod:`couplings`.
 """
 
 from dataclasses import dataclass
@@ -107,7 +107,7 @@ NORMAL = NormalHeart(
                 [1.511, 0.497, 0.564],
                 [-0.009, 0.101, 1.101],
                 [-0.035, 0.001, 0.275],
-                [0.001, 0.016, 0.034],
+                [0.001, 0.016, 0.01],
             ],
             [
                 [0.019, 0.025, 0.013],

@@ -26,7 +26,7 @@ DOWER: Floats = np.array(
 _CHEST = slice(2, 8)
 _T_SHARE = 0.7  # of a person's difference from Dower's field also holds for repolarization, which has other sources
 # Per kg/m2, limb and (men, women) chest leads: obese against lean -15 to -20 % in V1-V6 (study-facts 6.4, 6.8).
-_LIMB_ATTENUATION, _CHEST_ATTENUATION = 0.006, (0.029, 0.033)
+_LIMB_ATTENUATION, _CHEST_ATTENUATION = 0.006, (0.033, 0.037)
 _CHEST_SD = 0.06
 # Electrode placement and posture from day to day, for all of V1-V6 together and for each: along the row, in
 # spacings between neighbours; up or down; nearer or farther, in log size. Gives the day-to-day CV of R in V5 of 20 %
