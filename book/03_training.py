@@ -18,10 +18,14 @@
 # Depth, width, loss and optimizer are not public; ours is a reconstruction, and every such choice is a named setting of the study file.
 
 # %% tags=["hide-input"]
+import json
+from pathlib import Path
+
 import pandas as pd
+from IPython.display import display
 from lvmass import Study
 from lvmass.config import default_study_file
-from lvmass.evaluation import fold_errors, paired_difference, pooled_errors
+from lvmass.figures.networks import receptive_field
 from lvmass.figures.results import (
     learning_curves,
     predicted_against_true,
@@ -29,10 +33,11 @@ from lvmass.figures.results import (
 )
 from lvmass.networks.elvmass_net import ElvmassNet
 from lvmass.networks.tcn import TcnBlock
-from lvmass.pages import banner, beside, mean_sd, say, table, with_interval
+from lvmass.pages import banner, beside, mean_sd, pick, say, table, with_interval
 from lvmass.published import PUBLISHED
 
 study = Study.from_toml(default_study_file())
+results = study.results()
 banner(study)
 
 # %% [markdown]
@@ -55,11 +60,19 @@ say(
     f"One output of an encoder sees {network.receptive_field_samples} samples; the beat has {study.config.beat.n_samples}."
 )
 
+# %%
+beats = study.beats()
+receptive_field(network, beats.waveform_mv[:, 10].mean(axis=0), beats.time_ms)
+
 # %% [markdown]
+# The mean beat of lead V5 is drawn below the first encoder's levels.
+# Averages over a few stretches of time, not over the whole beat, reach the head, so that it still knows when something happened.
+# A second, straight path leads from the covariates to the output; it starts at their ridge regression, and the waveform's path at zero.
+#
 # ## Five folds, split by patient
 #
 # A test fold is never seen: not by the scaling, not by early stopping, not by any choice.
-# Training stops on an inner split of the other folds.
+# An inner split of the other folds gives the learning curve; where a study file asks for the best epoch instead of the last, it alone chooses.
 
 # %%
 folds = study.folds()
@@ -80,12 +93,14 @@ pooled = predictions[
 predicted_against_true(pooled, "Out-of-fold estimates of eLVMass-Net")
 
 # %%
-by_fold = fold_errors(pooled).query("sex == 'all'").set_index("metric")
-with_bootstrap = (
-    pooled_errors(pooled, n_resamples=study.config.bootstrap)
-    .query("sex == 'all'")
-    .set_index("metric")
-)
+own = {
+    "cohort": "development",
+    "model": "elvmass-net",
+    "training": "pooled",
+    "sex": "all",
+}
+by_fold = pick(results["errors_by_fold"], **own).set_index("metric")
+with_bootstrap = pick(results["errors"], **own).set_index("metric")
 
 # %% tags=["hide-input"]
 ours = {
@@ -117,28 +132,91 @@ published_beside_ours(pairs, "g, or %")
 # The question the abstracts leave open: how far do age, sex, height and weight go alone?
 
 # %%
-difference = paired_difference(
-    predictions,
-    "elvmass-net",
-    "demographics",
+floors = pick(
+    results["error_differences"],
     cohort="development",
-    n_resamples=study.config.bootstrap,
+    training="pooled",
+    model_a="elvmass-net",
+    model_b="demographics",
+    sex="all",
 )
+difference = floors.iloc[0]
 
 # %% tags=["hide-input"]
-if difference.ci_low is None or difference.ci_high is None:
+if pd.isna(difference["ci_low"]):
     answer = "; too few people for an interval."
 else:
-    answer = f" (95 % interval {difference.ci_low:+.2f} to {difference.ci_high:+.2f}): "
-    if difference.ci_high < 0:
+    low, high = difference["ci_low"], difference["ci_high"]
+    answer = f" (95 % interval {low:+.2f} to {high:+.2f}): "
+    if high < 0:
         answer += "the ECG lowers the error."
-    elif difference.ci_low > 0:
+    elif low > 0:
         answer += "the network does worse than demographics."
     else:
         answer += "the interval holds zero, so this study file cannot tell."
 say(
-    f"MAE of eLVMass-Net {difference.mae_a_g:.2f} g, of demographics alone {difference.mae_b_g:.2f} g; "
-    f"paired difference {difference.difference_g:+.2f} g{answer}"
+    f"MAE of eLVMass-Net {difference['mae_a_g']:.2f} g, of demographics alone {difference['mae_b_g']:.2f} g; "
+    f"paired difference {difference['difference_g']:+.2f} g{answer}"
+)
+
+# %% [markdown]
+# ## At the paper's size
+#
+# The study that this page computes is small, so that it fits into minutes.
+# `benchmarks/training_paper.py` runs the same code on as many people as the paper had; what follows was computed there and is kept in `book/paper_size/`.
+
+# %% tags=["hide-input"]
+kept = Path("paper_size/paper")
+about = json.loads((kept / "about.json").read_text())
+errors, folds_there = (
+    pd.read_csv(kept / f"{name}.csv") for name in ("errors", "fold_errors")
+)
+there = pick(errors, **own).set_index("metric")
+fold_there = pick(folds_there, **own).set_index("metric")
+ours = {
+    metric: f"{mean_sd(fold_there.loc[metric, 'mean'], fold_there.loc[metric, 'sd'])} {PUBLISHED[metric].unit}; "
+    f"all folds {with_interval(there.loc[metric], digits=2)}"
+    for metric in ("mae_g", "mape_percent")
+}
+people = f"{about['people'][0]} simulated people for development, {about['people'][1]} external"
+display(
+    beside(
+        ours,
+        f"{people}; study file {about['study']}, fingerprint {about['fingerprint']}.",
+    )
+)
+
+# %% [markdown]
+# ## How much is there to find?
+#
+# In a simulated cohort the best attainable error is known: the oracle of chapter 1 reads what mass did to each ECG, free of noise, and estimates the same people.
+
+# %% tags=["hide-input"]
+grown = json.loads(Path("validation/accuracy_oracle.json").read_text())
+rows = pd.DataFrame(grown["rows"])
+shown = pd.DataFrame(
+    {
+        "people": rows["n"].astype(int),
+        "demographics, MAE (g)": rows["demographics_mae_g"],
+        "eLVMass-Net, MAE (g)": rows["mae_g"],
+        "oracle, MAE (g)": rows["oracle_mae_g"],
+        "above the oracle (%)": 100 * (rows["ratio"] - 1),
+        "cutting beats (s)": rows["beats_s"],
+        "all fits (s)": rows["fits_s"],
+    }
+)
+table(
+    shown,
+    "Error and cost as a simulated cohort grows, from benchmarks/accuracy_oracle.py"
+    + (" on a GPU." if grown["gpu"] else " on two processor cores."),
+    digits={
+        "cutting beats (s)": 0,
+        "all fits (s)": 0,
+        "above the oracle (%)": 1,
+        "demographics, MAE (g)": 2,
+        "eLVMass-Net, MAE (g)": 2,
+        "oracle, MAE (g)": 2,
+    },
 )
 
 # %% [markdown]

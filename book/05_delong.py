@@ -238,9 +238,10 @@ table(
 
 # %% tags=["hide-input"]
 switch = [
-    pick(rows, quantity="one sex only").iloc[0]
+    row
     for name, rows in groups.items()
     if " minus " in name
+    for _, row in pick(rows, quantity="one sex only").iterrows()
 ]
 sentences = [
     f"The switch changes what learning from one sex only adds by {with_interval(row, digits=3)}: "
