@@ -24,8 +24,10 @@ from lvmass.evaluation import delong_paired
 from lvmass.evaluation.delong import auc_interval
 from lvmass.training import FitConfig, MachineConfig, fit_network
 
-NETWORK = {"channels": 16, "levels": 5, "stem_stride": 4, "time_bins": 8, "dropout": 0.3}
-FIT = FitConfig(epochs=15, batch_size=64, learning_rate=3.5e-3, weight_decay=1e-3, covariate_dropout=0.05)
+# As before the couplings were set anew. A smaller network (16 channels, 8 time bins, last of 15 epochs, peak rate
+# 3.5e-3) gave AUC 0.891 (five networks) where this one gave 0.910 (two): seeds differ by as much.
+NETWORK = {"channels": 24, "levels": 5, "stem_stride": 4}
+FIT = FitConfig(epochs=20, patience=8, keep="best", batch_size=64, covariate_dropout=0.05)
 CRITERIA = [
     *("sokolow_lyon_voltage_mv", "sokolow_lyon_product_mv_ms", "cornell_voltage_mv", "cornell_product_mv_ms"),
     *("peguero_lo_presti_mv", "gubner_ungerleider_mv", "r_avl_mv", "strain_leads", "romhilt_estes_points"),
