@@ -155,18 +155,13 @@ def forest(rows: pd.DataFrame, title: str) -> None:
         "p (Holm)",
     ]
     display(table(shown, title, digits={"p (Holm)": 4}))
-    ends = {"low": "ci_low", "high": "ci_high", "zero": True}
     axis = "MAE of eLVMass-Net minus MAE of the line (g)"
-    display(
-        intervals(
-            rows,
-            label="model_b",
-            value="difference_g",
-            axis_label=axis,
-            title=title,
-            **ends,
-        )
+    columns = {"label": "model_b", "value": "difference_g"}
+    low, high = "ci_low", "ci_high"
+    figure = intervals(
+        rows, low=low, high=high, zero=True, axis_label=axis, title=title, **columns
     )
+    display(figure)
 
 
 # %% tags=["hide-input"]
