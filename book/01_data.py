@@ -26,10 +26,13 @@ from lvmass.cohort import bsa_mosteller_m2
 from lvmass.cohort.simulation.card import calibration_card
 from lvmass.cohort.simulation.oracle import oracle
 from lvmass.config import default_study_file
+from lvmass.ecg import read_ecg
 from lvmass.evaluation import LVH_CUTOFFS_G_M2
+from lvmass.figures.cohort import flow_diagram
 from lvmass.figures.ecg import twelve_leads
 from lvmass.figures.results import lvm_distributions
 from lvmass.pages import banner, beside, say, table
+from pydicom.data import get_testdata_file
 from tableone import TableOne
 
 N_CARD, N_ORACLE = 1000, 20_000
@@ -88,6 +91,38 @@ for name, group in shown.groupby("cohort", sort=False):
     display(table(rows, f"Table 1. {name}: mean (SD) or number (%)."))
 
 # %% tags=["hide-input"]
+if len(cohorts) > 1:
+    sites = TableOne(
+        shown,
+        columns=columns,
+        categorical=flags,
+        limit=dict.fromkeys(flags, 1),
+        order={name: ["yes", "no"] for name in flags},
+        groupby="cohort",
+        overall=False,
+        missing=False,
+        smd=True,
+    ).tableone.droplevel(0, axis=1)
+    rows = pd.DataFrame(
+        {"": [f"{row}: {level}" if level else row for row, level in sites.index]}
+        | {labels[name]: sites[labels[name]].to_numpy() for name in cohorts}
+        | {
+            "standardized difference": sites.filter(like="SMD").iloc[:, 0].to_numpy(),
+        }
+    )
+    display(table(rows, "The external cohort is another one: the shift between them."))
+
+# %% [markdown]
+# Some ECGs cannot be used, each for a reason that the report of preprocessing gives.
+
+# %% tags=["hide-input"]
+beats = {labels[name]: study.beats(name) for name in cohorts}
+flow_diagram(
+    {label: each.report for label, each in beats.items()},
+    {label: (each.people["sex"] == "female").sum() for label, each in beats.items()},
+)
+
+# %% tags=["hide-input"]
 lvm_distributions({labels[name]: cohort.subjects for name, cohort in cohorts.items()})
 
 # %% tags=["hide-input"]
@@ -126,13 +161,19 @@ say(
 )
 
 # %% [markdown]
-# ## One person's ECG
+# ## A simulated and a real ECG
+#
+# Above, the first person of the development cohort; below, a patient whose recording ships with pydicom.
+# Forty ECGs of either kind, shuffled and without labels, are drawn by `benchmarks/simulation_page.py`.
 
 # %%
+first = cohorts["development"]
 twelve_leads(
-    cohorts["development"].recording(0),
-    f"{cohorts['development'].subjects['subject_id'][0]}",
+    first.recording(0), f"{labels['development']}: {first.subjects['subject_id'][0]}"
 )
+
+# %%
+twelve_leads(read_ecg(str(get_testdata_file("waveform_ecg.dcm"))), "A patient")
 
 # %% [markdown]
 # ## Is the simulator like people?

@@ -9,8 +9,9 @@ import pytest
 from lvmass.cohort import simulate_cohort
 from lvmass.ecg import measure_beat, synchronized_beat
 from lvmass.evaluation import c_statistics, pooled_errors
-from lvmass.figures import ecg, results
+from lvmass.figures import cohort, ecg, networks, results
 from lvmass.figures.style import Picture
+from lvmass.networks.elvmass_net import ElvmassNet
 from lvmass.saliency import segment_shares
 from lvmass.study import Study
 
@@ -32,6 +33,22 @@ def test_ecg_figures() -> None:
     check(ecg.from_raw_to_peaks(recording, beat.r_peaks), f"{len(beat.r_peaks)} detected R peaks")
     check(ecg.aligned_beats(recording, beat), str(beat.n_beats))
     check(ecg.measured_beat(beat, measured), f"{measured.qrs_duration_ms:.0f} ms")
+
+
+def test_flow_diagram_counts_everybody(tiny_study: Study) -> None:
+    beats = tiny_study.beats()
+    picture = cohort.flow_diagram({"development": beats.report}, {"development": 30})
+    check(picture, f"{len(beats.report)} people, {len(beats.people)} analysed")
+    unusable = beats.report.assign(usable=False, reason="No QRS. More.")
+    shown = cohort.flow_diagram({"x": unusable}, {"x": 0}).figure.axes[0].texts
+    assert f"{len(unusable)} × No QRS" in shown[3].get_text()
+
+
+def test_receptive_field_is_drawn_from_the_network(tiny_study: Study) -> None:
+    beats = tiny_study.beats()
+    network = ElvmassNet(n_covariates=1)
+    picture = networks.receptive_field(network, beats.waveform_mv[0, 10], beats.time_ms)
+    check(picture, "The 5 levels", f"{2 * network.receptive_field_samples} ms")
 
 
 def test_result_figures(tiny_study: Study) -> None:
