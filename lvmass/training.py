@@ -7,7 +7,6 @@ import logging
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -21,9 +20,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from sklearn.linear_model import RidgeCV
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader
 
+from lvmass.batches import Batches, PeopleInBatches
 from lvmass.errors import DataError
+from lvmass.losses import LOSSES
 from lvmass.model import FittedModel, scale_covariates
 from lvmass.networks.registry import build_network, default_arguments
 from lvmass.networks.tcn import in_time_layout
@@ -102,79 +103,6 @@ class MachineConfig(BaseModel):
 
 
 ONE_CORE = MachineConfig()
-
-
-def log_cosh(error: Tensor) -> Tensor:
-    """Mean log-cosh, in a form that cannot overflow."""
-    return (error.abs() + nn.functional.softplus(-2 * error.abs()) - np.log(2.0)).mean()
-
-
-def asymmetric_loss(estimate: Tensor, truth: Tensor) -> Tensor:
-    """LVM-AI's asymmetric loss on z-scores (study facts 2.3, after broadinstitute/ml4h).
-
-    ``40 (y-2)+ (y-p)+ (y-p)^2 + 20 (y-1)+ (y-p)+ (y-p)^2 + 5 (y-1)+ (p-y)+ (y-p)^2 + logcosh(y, p)``.
-
-    Examples
-    --------
-    >>> float(asymmetric_loss(torch.tensor([0.0]), torch.tensor([0.0])))
-    0.0
-    """
-    under, over = torch.relu(truth - estimate), torch.relu(estimate - truth)
-    large, very_large = torch.relu(truth - 1), torch.relu(truth - 2)
-    weight = 40 * very_large * under + 20 * large * under + 5 * large * over
-    return (weight * (truth - estimate) ** 2).mean() + log_cosh(truth - estimate)
-
-
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "huber": nn.functional.huber_loss,
-    "log-cosh": lambda estimate, truth: log_cosh(estimate - truth),
-    "asymmetric": asymmetric_loss,
-}
-
-
-class _People(Dataset[list[Tensor]]):
-    """Some rows of the inputs, taken a batch at a time, so that memory-mapped inputs stay on disk."""
-
-    def __init__(
-        self, inputs: NDArray[np.float32], rows: NDArray[np.int64], covariates: Tensor, z_scores: Tensor
-    ) -> None:
-        self.inputs, self.rows, self.covariates, self.z_scores = inputs, rows, covariates, z_scores
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, batch: list[int]) -> list[Tensor]:
-        inputs = torch.from_numpy(np.array(self.inputs[self.rows[batch]]))  # (batch, lead, time)
-        return [inputs, self.covariates[batch], self.z_scores[batch]]
-
-
-class _Batches(Sampler[list[int]]):
-    """Batches of one process among ``processes``; together they are the batches of a single process.
-
-    The order of an epoch follows from the seed and the epoch alone, so that a fit that goes on from a checkpoint
-    sees the same batches as one that was never stopped.
-    """
-
-    def __init__(
-        self, n: int, size: int, *, processes: int, shuffle_seed: int | None = None, drop_last: bool = False
-    ) -> None:
-        self.n, self.size, self.processes, self.drop_last = n, size, processes, drop_last
-        self.shuffle_seed, self.epoch = shuffle_seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Lightning calls this before each epoch."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.n // self.size if self.drop_last else -(-self.n // self.size)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        order = np.arange(self.n)
-        if self.shuffle_seed is not None:
-            order = np.random.default_rng((self.shuffle_seed, self.epoch)).permutation(self.n)
-        process = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
-        for start in range(0, len(self) * self.size, self.size):
-            yield order[start : start + self.size][process :: self.processes].tolist()
 
 
 class _Regression(lightning.LightningModule):
@@ -326,8 +254,8 @@ def fit_network(
     def loader(rows: NDArray[np.int64], size: int, **options: Any) -> DataLoader[list[Tensor]]:
         scaled = scale_covariates(covariates[rows], scaling.covariate_mean, scaling.covariate_sd)
         z_scores = torch.tensor((lvm_g[rows] - scaling.target_mean_g) / scaling.target_sd_g, dtype=torch.float32)
-        batches = _Batches(len(rows), size, processes=machine.processes, **options)
-        return DataLoader(_People(inputs, rows, scaled, z_scores), sampler=batches, batch_size=None)
+        batches = Batches(len(rows), size, processes=machine.processes, **options)
+        return DataLoader(PeopleInBatches(inputs, rows, scaled, z_scores), sampler=batches, batch_size=None)
 
     torch.set_num_threads(machine.threads)
     torch.manual_seed(seed)
@@ -359,7 +287,7 @@ def fit_network(
             strategy="ddp" if machine.processes > 1 else "auto",
             sync_batchnorm=machine.processes > 1 and machine.accelerator == "gpu",
             deterministic=machine.deterministic,
-            use_distributed_sampler=False,  # _Batches does it
+            use_distributed_sampler=False,  # Batches does it
             callbacks=[*([early] if config.keep == "best" else []), best, newest],
             default_root_dir=temporary,
             logger=False,

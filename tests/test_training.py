@@ -12,9 +12,11 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from lvmass.batches import Batches
 from lvmass.errors import DataError
+from lvmass.losses import asymmetric_loss, log_cosh
 from lvmass.model import FittedModel
-from lvmass.training import FitConfig, _Batches, _Regression, asymmetric_loss, fit_network, log_cosh
+from lvmass.training import FitConfig, _Regression, fit_network
 
 Part = tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]
 ARGUMENTS: dict[str, Any] = {"channels": 8, "levels": 5, "stem_stride": 4, "dropout": 0.0}
@@ -186,19 +188,19 @@ def test_goes_on_from_another_model_with_its_scaling(fitted: FittedModel) -> Non
 
 
 def test_batches_of_processes_are_those_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = _Batches(50, 8, processes=1, shuffle_seed=3, drop_last=True)
+    whole = Batches(50, 8, processes=1, shuffle_seed=3, drop_last=True)
     whole.set_epoch(4)
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
     shares = []
     for rank in range(2):
         monkeypatch.setattr(torch.distributed, "get_rank", lambda rank=rank: rank)
-        share = _Batches(50, 8, processes=2, shuffle_seed=3, drop_last=True)
+        share = Batches(50, 8, processes=2, shuffle_seed=3, drop_last=True)
         share.set_epoch(4)
         shares.append(list(share))
     monkeypatch.undo()
     assert [sorted(a + b) for a, b in zip(*shares, strict=True)] == [sorted(batch) for batch in whole]
     assert len(whole) == len(list(whole)) == 6
-    other_epoch = _Batches(50, 8, processes=1, shuffle_seed=3)
+    other_epoch = Batches(50, 8, processes=1, shuffle_seed=3)
     assert list(other_epoch) != list(whole)
 
 
