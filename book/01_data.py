@@ -48,7 +48,8 @@ banner(study)
 cohorts = {name: study.cohort(name) for name in study.cohort_names()}
 labels = {name: study.config.cohort(name).label for name in cohorts}
 people = pd.concat(
-    cohort.subjects.assign(cohort=labels[name]) for name, cohort in cohorts.items()
+    [cohort.subjects.assign(cohort=labels[name]) for name, cohort in cohorts.items()],
+    ignore_index=True,
 )
 people["bsa_m2"] = bsa_mosteller_m2(people["height_cm"], people["weight_kg"])
 people["lvmi_g_m2"] = people["lvm_g"] / people["bsa_m2"]
