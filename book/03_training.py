@@ -80,7 +80,10 @@ counts = pd.crosstab(folds["fold"], folds["sex"])
 table(counts.rename_axis(columns=None).reset_index(), "People in each test fold.")
 
 # %%
-learning_curves({name: [fold.history for fold in networks[name]] for name in networks})
+learning_curves(
+    {name: [fold.history for fold in networks[name]] for name in networks},
+    model.fit.keep,
+)
 
 # %% [markdown]
 # ## Errors out of fold

@@ -1,7 +1,7 @@
 """Figures of the results: tables of ``lvmass.evaluation`` in, pictures out."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -27,15 +27,17 @@ def lvm_distributions(cohorts: Mapping[str, pd.DataFrame]) -> Picture:
     return Picture(figure, f"Histograms of LVM by sex in {' and '.join(cohorts)}.")
 
 
-def learning_curves(histories: Mapping[str, Sequence[Sequence[Mapping[str, float]]]]) -> Picture:
-    """Draw the validation MAE of every fold by epoch, a panel a model."""
+def learning_curves(
+    histories: Mapping[str, Sequence[Sequence[Mapping[str, float]]]], keep: Literal["last", "best"]
+) -> Picture:
+    """Draw the validation MAE of every fold by epoch, a panel a model, and mark the epoch that was kept."""
     figure, axes = new_figure(1, len(histories), width=3.3 * len(histories), height=3.0, sharey=True)
     for panel, (model, folds) in zip(np.atleast_1d(axes), histories.items(), strict=True):
         for history in folds:
             mae_g = [epoch["validation_mae_g"] for epoch in history]
             panel.plot(range(1, len(mae_g) + 1), mae_g, color="#999999", lw=0.9)
-            best = int(np.argmin(mae_g))
-            panel.plot(best + 1, mae_g[best], "o", color=OURS, ms=5)
+            kept = int(np.argmin(mae_g)) if keep == "best" else len(mae_g) - 1
+            panel.plot(kept + 1, mae_g[kept], "o", color=OURS, ms=5)
         panel.set(title=model, xlabel="epoch")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     np.atleast_1d(axes)[0].set_ylabel("MAE on the inner split (g)")

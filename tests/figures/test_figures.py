@@ -57,7 +57,9 @@ def test_result_figures(tiny_study: Study) -> None:
     check(ecg.mean_beats(beats.waveform_mv, beats.people["sex"].to_numpy(), beats.time_ms))
     check(ecg.deflection_times(beats.waveform_mv, beats.time_ms))
     check(results.lvm_distributions({"development": beats.people}), "development")
-    check(results.learning_curves({"a": [fit.history for fit in tiny_study.networks("fcn", "pooled")]}))
+    histories = {"a": [fit.history for fit in tiny_study.networks("fcn", "pooled")]}
+    for keep in ("last", "best"):
+        check(results.learning_curves(histories, keep))
     check(results.predicted_against_true(own, "Title"), "Title")
     errors = pooled_errors(own, n_resamples=200).query("metric == 'mae_g'").assign(label="x")
     check(
