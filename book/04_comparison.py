@@ -30,6 +30,7 @@ from lvmass.figures.results import intervals
 from lvmass.pages import (
     banner,
     beside,
+    difference_table,
     error_table,
     pick,
     say,
@@ -145,23 +146,11 @@ def at_paper_size(study_name: str) -> tuple[pd.DataFrame, str]:
 
 
 def forest(rows: pd.DataFrame, title: str) -> None:
-    """A table of paired differences and its figure."""
-    cells = [with_interval(row, "difference_g", digits=2) for _, row in rows.iterrows()]
-    shown = rows[["model_b", "mae_b_g"]].assign(difference=cells, p=rows["p_holm"])
-    shown.columns = [
-        "line",
-        "MAE (g)",
-        "eLVMass-Net minus it (95 % interval), g",
-        "p (Holm)",
-    ]
-    display(table(shown, title, digits={"p (Holm)": 4}))
+    display(table(difference_table(rows), title, digits={"p (Holm)": 4}))
     axis = "MAE of eLVMass-Net minus MAE of the line (g)"
-    columns = {"label": "model_b", "value": "difference_g"}
-    low, high = "ci_low", "ci_high"
-    figure = intervals(
-        rows, low=low, high=high, zero=True, axis_label=axis, title=title, **columns
-    )
-    display(figure)
+    names = ("model_b", "difference_g", "ci_low", "ci_high")
+    columns = dict(zip(("label", "value", "low", "high"), names, strict=True))
+    display(intervals(rows, zero=True, axis_label=axis, title=title, **columns))
 
 
 # %% tags=["hide-input"]

@@ -75,6 +75,19 @@ def error_table(by_fold: pd.DataFrame, pooled: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def difference_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Put ``compare_errors`` rows into words: the other line, its MAE, the difference with its interval, Holm's p."""
+    cells = [with_interval(row, "difference_g", digits=2) for _, row in rows.iterrows()]
+    return pd.DataFrame(
+        {
+            "line": rows["model_b"],
+            "MAE (g)": rows["mae_b_g"],
+            "eLVMass-Net minus it (95 % interval), g": cells,
+            "p (Holm)": rows["p_holm"],
+        }
+    )
+
+
 def mean_sd(mean: Any, sd: Any, digits: int = 2) -> str:
     """Write mean ± SD over folds, as the paper does.
 

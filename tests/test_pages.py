@@ -2,7 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lvmass.pages import banner, beside, error_table, p_value, table, verdict, with_interval
+from lvmass.evaluation import compare_errors
+from lvmass.evaluation.tables import example_predictions
+from lvmass.pages import banner, beside, difference_table, error_table, p_value, table, verdict, with_interval
 from lvmass.study import Study
 
 
@@ -63,3 +65,10 @@ def test_error_table_has_a_row_a_line(tiny_study: Study) -> None:
     predictions = tiny_study.predictions()
     found = error_table(fold_errors(predictions), pooled_errors(predictions, n_resamples=200))
     assert found[["model", "training"]].drop_duplicates().shape[0] == len(found) == 9
+
+
+def test_difference_table_has_a_row_a_line() -> None:
+    rows = compare_errors(example_predictions(40), "net", n_resamples=199).query("sex == 'all'")
+    shown = difference_table(rows)
+    assert shown["line"].tolist() == rows["model_b"].tolist()
+    assert all("(" in cell for cell in shown.iloc[:, 2])
