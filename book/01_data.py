@@ -31,9 +31,8 @@ from lvmass.evaluation import LVH_CUTOFFS_G_M2
 from lvmass.figures.cohort import flow_diagram
 from lvmass.figures.ecg import twelve_leads
 from lvmass.figures.results import lvm_distributions
-from lvmass.pages import banner, beside, say, table
+from lvmass.pages import banner, beside, say, table, table_one
 from pydicom.data import get_testdata_file
-from tableone import TableOne
 
 N_CARD, N_ORACLE = 1000, 20_000
 study = Study.from_toml(default_study_file())
@@ -66,51 +65,14 @@ numbers = [
 ]
 flags = [name for name in ("hypertension", "diabetes") if name in people]
 columns = [name for name in numbers if name in people] + flags
-shown = people.assign(
-    **{name: people[name].map({0.0: "no", 1.0: "yes"}) for name in flags}
-)
-for name, group in shown.groupby("cohort", sort=False):
-    summary = TableOne(
-        group,
-        columns=columns,
-        categorical=flags,
-        limit=dict.fromkeys(flags, 1),
-        order={name: ["yes", "no"] for name in flags},
-        groupby="sex",
-        overall=False,
-        missing=False,
-        smd=True,
-    ).tableone.droplevel(0, axis=1)
-    rows = pd.DataFrame(
-        {
-            "": [f"{row}: {level}" if level else row for row, level in summary.index],
-            "women": summary["female"].to_numpy(),
-            "men": summary["male"].to_numpy(),
-            "standardized difference": summary.filter(like="SMD").iloc[:, 0].to_numpy(),
-        }
-    )
+for name, group in people.groupby("cohort", sort=False):
+    rows = table_one(group.sort_values("sex"), columns, flags, by="sex")
+    rows = rows.rename(columns={"female": "women", "male": "men"})
     display(table(rows, f"Table 1. {name}: mean (SD) or number (%)."))
 
 # %% tags=["hide-input"]
 if len(cohorts) > 1:
-    sites = TableOne(
-        shown,
-        columns=columns,
-        categorical=flags,
-        limit=dict.fromkeys(flags, 1),
-        order={name: ["yes", "no"] for name in flags},
-        groupby="cohort",
-        overall=False,
-        missing=False,
-        smd=True,
-    ).tableone.droplevel(0, axis=1)
-    rows = pd.DataFrame(
-        {"": [f"{row}: {level}" if level else row for row, level in sites.index]}
-        | {labels[name]: sites[labels[name]].to_numpy() for name in cohorts}
-        | {
-            "standardized difference": sites.filter(like="SMD").iloc[:, 0].to_numpy(),
-        }
-    )
+    rows = table_one(people, columns, flags, by="cohort")
     display(table(rows, "The external cohort is another one: the shift between them."))
 
 # %% [markdown]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 from IPython.display import HTML, Markdown
+from tableone import TableOne
 
 from lvmass import __version__
 from lvmass.published import PUBLISHED
@@ -73,6 +74,42 @@ def error_table(by_fold: pd.DataFrame, pooled: pd.DataFrame) -> pd.DataFrame:
             row[f"{name}, all folds (95 % interval)"] = with_interval(everyone.loc[metric], digits=2)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def table_one(people: pd.DataFrame, columns: list[str], flags: list[str], *, by: str) -> pd.DataFrame:
+    """Describe two groups of people side by side, with standardized differences (tableone).
+
+    Parameters
+    ----------
+    people : DataFrame, one row a person
+        With a unique index.
+    columns : list of str
+        What to describe; those in ``flags`` are 0 or 1 and counted, the others have mean and SD.
+    flags : list of str
+        Columns whose ones are counted.
+    by : str
+        Column of the two groups, which come in the order of their appearance.
+
+    Returns
+    -------
+    DataFrame
+        A row a column, a column a group, and "standardized difference".
+    """
+    shown = people.assign(**{name: people[name].map({0.0: "no", 1.0: "yes"}) for name in flags})
+    summary = TableOne(
+        shown,
+        columns=columns,
+        categorical=flags,
+        limit=dict.fromkeys(flags, 1),
+        order={name: ["yes", "no"] for name in flags},
+        groupby=by,
+        overall=False,
+        missing=False,
+        smd=True,
+    ).tableone.droplevel(0, axis=1)
+    rows = {"": [f"{row}: {level}" if level else row for row, level in summary.index]}
+    rows |= {group: summary[group].to_numpy() for group in people[by].unique()}
+    return pd.DataFrame(rows | {"standardized difference": summary.filter(like="SMD").iloc[:, 0].to_numpy()})
 
 
 def difference_table(rows: pd.DataFrame) -> pd.DataFrame:

@@ -4,7 +4,17 @@ import pytest
 
 from lvmass.evaluation import compare_errors
 from lvmass.evaluation.tables import example_predictions
-from lvmass.pages import banner, beside, difference_table, error_table, p_value, table, verdict, with_interval
+from lvmass.pages import (
+    banner,
+    beside,
+    difference_table,
+    error_table,
+    p_value,
+    table,
+    table_one,
+    verdict,
+    with_interval,
+)
 from lvmass.study import Study
 
 
@@ -72,3 +82,12 @@ def test_difference_table_has_a_row_a_line() -> None:
     shown = difference_table(rows)
     assert shown["line"].tolist() == rows["model_b"].tolist()
     assert all("(" in cell for cell in shown.iloc[:, 2])
+
+
+def test_table_one_describes_two_groups() -> None:
+    people = pd.DataFrame({"sex": ["female"] * 3 + ["male"] * 3, "age_years": [50.0, 60, 70, 40, 50, 60]})
+    people["diabetes"] = [0.0, 0, 1, 0, 1, 1]
+    rows = table_one(people, ["age_years", "diabetes"], ["diabetes"], by="sex").set_index("")
+    assert rows.loc["age_years, mean (SD)", "female"] == "60.0 (10.0)"
+    assert rows.loc["diabetes, n (%): yes", "male"] == "2 (66.7)"
+    assert rows.loc["age_years, mean (SD)", "standardized difference"] == "-1.000"
