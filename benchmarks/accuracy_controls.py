@@ -27,7 +27,8 @@ from lvmass.ecg.beats import BeatConfig
 from lvmass.evaluation import delong_variance
 from lvmass.floors import fit_floor
 from lvmass.folds import assign_folds, inner_split
-from lvmass.training import FitConfig, MachineConfig, fit_network
+from lvmass.training import fit_network
+from lvmass.training_config import FitConfig, MachineConfig
 
 
 def out_of_fold(beats: Beats, config: FitConfig, threads: int, folds_run: int) -> tuple[NDArray, NDArray, NDArray]:

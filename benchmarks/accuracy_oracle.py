@@ -22,7 +22,7 @@ from training_paper import PeakMemory
 from lvmass.cohort.simulation.oracle import oracle_estimates
 from lvmass.config import CohortConfig, FoldsConfig, ModelConfig, StudyConfig
 from lvmass.study import Study
-from lvmass.training import FitConfig, MachineConfig
+from lvmass.training_config import FitConfig, MachineConfig
 
 SEED = 1
 

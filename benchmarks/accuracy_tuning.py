@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lvmass.config import CohortConfig, FoldsConfig, ModelConfig, SaliencyConfig, StudyConfig
 from lvmass.evaluation import pooled_errors
 from lvmass.study import Study
-from lvmass.training import FitConfig, MachineConfig
+from lvmass.training_config import FitConfig, MachineConfig
 
 SIZES: dict[str, dict[str, list[Any]]] = {
     "elvmass-net": {

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lvmass.config import StudyConfig, read_study_file
 from lvmass.evaluation import compare_errors, fold_errors, pooled_errors
 from lvmass.study import Study
-from lvmass.training import MachineConfig
+from lvmass.training_config import MachineConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 

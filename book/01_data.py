@@ -141,6 +141,7 @@ twelve_leads(read_ecg(str(get_testdata_file("waveform_ecg.dcm"))), "A patient")
 # %% [markdown]
 # ## Is the simulator like people?
 #
+# This section and the next are about the simulator that the book comes with, whatever cohort the study file names.
 # The calibration card lists what the simulator was set to and what comes out when its ECGs are measured as a study would measure them.
 # Each target has a source; a row that is not met says so.
 # The card is made here with few people to save time, so that rows near the edge of their range may fall on either side.

@@ -13,7 +13,7 @@ from lvmass.ecg.beats import BeatConfig
 from lvmass.errors import DataError
 from lvmass.floors import FLOORS
 from lvmass.networks.registry import NETWORKS, SIGNAL_NETWORKS, network_arguments
-from lvmass.training import FitConfig, MachineConfig
+from lvmass.training_config import FitConfig, MachineConfig
 
 Training = Literal["pooled", "sex-specific"]
 Sex = Literal["female", "male"]

@@ -1,6 +1,7 @@
 """Splits by patient: test folds, and the inner split that decides when training stops."""
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
@@ -34,7 +35,7 @@ def assign_folds(beats: Beats, n_folds: int, seed: int) -> NDArray[np.int64]:
     DataError
         If there are fewer patients than folds in some stratum.
     """
-    strata, groups = strata_of(beats), patient_groups_of(beats)
+    strata, groups = strata_of(beats.people), patient_groups_of(beats)
     smallest = min(len(set(groups[strata == stratum])) for stratum in set(strata))
     if smallest < n_folds:
         raise DataError(
@@ -48,10 +49,10 @@ def assign_folds(beats: Beats, n_folds: int, seed: int) -> NDArray[np.int64]:
     return folds
 
 
-def strata_of(beats: Beats) -> NDArray[np.str_]:
-    """Sex and the third of LVM within it, of each usable person."""
-    third = beats.people.groupby("sex")["lvm_g"].rank(pct=True).mul(3).clip(upper=2.999).astype(int)
-    return (beats.people["sex"].astype(str) + third.astype(str)).to_numpy(dtype=str)
+def strata_of(people: pd.DataFrame) -> NDArray[np.str_]:
+    """Sex and the third of LVM within it, among the people given."""
+    third = people.groupby("sex")["lvm_g"].rank(pct=True).mul(3).clip(upper=2.999).astype(int)
+    return (people["sex"].astype(str) + third.astype(str)).to_numpy(dtype=str)
 
 
 def patient_groups_of(beats: Beats) -> NDArray[np.int64]:
@@ -64,7 +65,7 @@ def inner_split(
     beats: Beats, rows: NDArray[np.int64], fraction: float, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Split training people into those that are fitted and those that decide when to stop."""
-    strata = strata_of(beats)[rows]
+    strata = strata_of(beats.people.iloc[rows])  # thirds of these alone: the test fold's masses stay unknown
     parts = min(round(1 / fraction), np.unique(strata, return_counts=True)[1].min())  # each stratum reaches each part
     splitter = StratifiedGroupKFold(max(2, parts), shuffle=True, random_state=seed)
     training, validation = next(splitter.split(rows, strata, patient_groups_of(beats)[rows]))

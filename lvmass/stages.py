@@ -24,7 +24,8 @@ from lvmass.folds import assign_folds, inner_split
 from lvmass.model import FittedModel
 from lvmass.saliency import integrated_gradients
 from lvmass.store import Store
-from lvmass.training import MachineConfig, fit_network
+from lvmass.training import fit_network
+from lvmass.training_config import MachineConfig
 
 
 class BeatsSettings(Section):

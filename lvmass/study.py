@@ -32,12 +32,14 @@ from lvmass.result_stages import (
 )
 from lvmass.stages import (
     BeatsSettings,
+    ExternalSettings,
     Fit,
     FitSettings,
     FoldSaliencySettings,
     Saliency,
     beats_stage,
     external_beats,
+    external_stage,
     fit_stage,
     open_cohort,
     pooled_settings,
@@ -283,14 +285,18 @@ class Study:
         if settings.external is not None:
             external = [(external_beats(settings.external, fit), fit.signal_rate_hz) for fit in fits]
             prepare(self.store, [(settings.external, None), *external])
+            there = [ExternalSettings(fit=fit, external=beats) for fit, (beats, _) in zip(fits, external, strict=True)]
+            self.store.all(external_stage, there, "external predictions")
         table: pd.DataFrame = self.store(predictions_stage, settings)
         return table
 
     def _fit(self, settings: Sequence[FitSettings]) -> None:
-        """Compute missing fits, fold by fold: a killed run has whole folds."""
+        """Compute missing fits, fold by fold: a killed run has whole folds. In a fold the longest come first."""
         if not all(self.store.has(fit_stage, fit) for fit in settings):
             prepare(self.store, [(fit.beats, fit.signal_rate_hz) for fit in settings])
-            in_order = sorted(settings, key=lambda fit: fit.fold or 0)
+            in_order = sorted(
+                settings, key=lambda fit: (fit.fold or 0, fit.signal_rate_hz is None, -fit.model.fit.epochs)
+            )
             first = [pooled_settings(fit) for fit in in_order if fit.model.fine_tune]
             self.store.all(fit_stage, first, "pooled fits")
             self.store.all(fit_stage, in_order, "fits")

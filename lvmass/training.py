@@ -10,99 +10,27 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import lightning
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 from sklearn.linear_model import RidgeCV
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from lvmass.augmentation import augment
 from lvmass.batches import Batches, PeopleInBatches
 from lvmass.errors import DataError
 from lvmass.losses import LOSSES
 from lvmass.model import FittedModel, scale_covariates
 from lvmass.networks.registry import build_network, default_arguments
 from lvmass.networks.tcn import in_time_layout
+from lvmass.training_config import ONE_CORE, FitConfig, MachineConfig
 
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-
-
-class FitConfig(BaseModel):
-    """How one network is trained; every field may be set per model in the study file.
-
-    Notes
-    -----
-    None of these values is published for eLVMass-Net (study facts 1.3); they are ours, from
-    ``benchmarks/accuracy_tuning.py``. On a few hundred people the
-    inner split is small, and the epoch that looks best there is partly luck: the last epoch of a one-cycle schedule,
-    whose learning rate has come down to nothing, does better.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    epochs: Annotated[int, Field(ge=1, description="most epochs")] = 15
-    patience: Annotated[int, Field(ge=1, description="epochs without a better validation MAE before 'best' stops")] = 15
-    keep: Annotated[
-        Literal["last", "best"],
-        Field(description="weights of the last epoch, or of the best one on the inner split, with early stopping"),
-    ] = "last"
-    batch_size: Annotated[int, Field(ge=2, description="people a step")] = 32
-    learning_rate: Annotated[float, Field(gt=0, description="AdamW; the peak of a one-cycle schedule")] = 1.4e-3
-    schedule: Annotated[
-        Literal["one-cycle", "plateau"],
-        Field(description="of the learning rate: up and down once, or lowered when the validation MAE stays"),
-    ] = "one-cycle"
-    plateau_epochs: Annotated[int, Field(ge=1, description="epochs without a better one before 'plateau' lowers")] = 8
-    plateau_factor: Annotated[float, Field(gt=0, lt=1, description="by which 'plateau' lowers")] = 0.5
-    fine_tune_learning_rate: Annotated[
-        float, Field(gt=0, description="the same, where training goes on from a pooled model")
-    ] = 3e-4
-    weight_decay: Annotated[float, Field(ge=0, description="AdamW")] = 0.1
-    loss: Annotated[
-        Literal["huber", "log-cosh", "asymmetric"],
-        Field(description="on z-scored LVM; 'asymmetric' is LVM-AI's, which punishes underestimating large hearts"),
-    ] = "log-cosh"
-    validation_fraction: Annotated[
-        float, Field(gt=0, lt=0.5, description="share of the training people held back for early stopping")
-    ] = 0.15
-    shift_ms: Annotated[float, Field(ge=0, description="augmentation: largest shift in time, ms")] = 8.0
-    noise_mv: Annotated[float, Field(ge=0, description="augmentation: SD of added noise, mV")] = 0.01
-    covariate_dropout: Annotated[
-        float, Field(ge=0, lt=1, description="augmentation: chance that a covariate is masked as missing")
-    ] = 0.02
-
-
-class MachineConfig(BaseModel):
-    """What a fit runs on; part of its key, because every field can change the last digits of a result."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    accelerator: Annotated[Literal["cpu", "gpu"], Field(description="processor of a fit")] = "cpu"
-    devices: Annotated[int, Field(ge=1, description="GPUs, or processes on a CPU, that train one network")] = 1
-    num_nodes: Annotated[int, Field(ge=1, description="machines that train one network")] = 1
-    precision: Annotated[Literal["32-true", "bf16-mixed", "16-mixed"], Field(description="of the arithmetic")] = (
-        "32-true"
-    )
-    threads: Annotated[int, Field(ge=1, description="threads of one fit on a CPU")] = 1
-    deterministic: Annotated[bool, Field(description="refuse GPU operations that differ from run to run")] = False
-
-    @property
-    def processes(self) -> int:
-        """How many processes train one network."""
-        return self.devices * self.num_nodes
-
-    @property
-    def device(self) -> str:
-        """Where torch computes."""
-        return "cuda" if self.accelerator == "gpu" else "cpu"
-
-
-ONE_CORE = MachineConfig()
 
 
 class _Regression(lightning.LightningModule):
@@ -113,8 +41,7 @@ class _Regression(lightning.LightningModule):
     ) -> None:
         super().__init__()
         self.network, self.config, self.target_sd_g = network, config, target_sd_g
-        self.seed, self.rate = seed, rate
-        self.max_shift = round(config.shift_ms * sampling_rate_hz / 1000)
+        self.sampling_rate_hz, self.seed, self.rate = sampling_rate_hz, seed, rate
         self.history: list[dict[str, float]] = []
         self._losses: list[Tensor] = []
         self._errors: list[Tensor] = []
@@ -134,24 +61,11 @@ class _Regression(lightning.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.history = list(checkpoint["history"])
 
-    def augment(self, inputs: Tensor, covariates: Tensor) -> tuple[Tensor, Tensor]:
-        """Shift in time, add noise, mask covariates; voltage itself is never rescaled."""
-        if self.max_shift:
-            shift = torch.randint(-self.max_shift, self.max_shift + 1, (len(inputs), 1), device=inputs.device)
-            n = inputs.shape[2]
-            index = (torch.arange(n, device=inputs.device) + shift).clamp(0, n - 1)  # (batch, time)
-            inputs = inputs.gather(2, index.unsqueeze(1).expand_as(inputs))
-        if self.config.noise_mv:
-            inputs = inputs + self.config.noise_mv * torch.randn_like(inputs)
-        if self.config.covariate_dropout and covariates.shape[1]:
-            values, missing = covariates.chunk(2, dim=1)
-            masked = torch.rand_like(values) < self.config.covariate_dropout
-            covariates = torch.cat([values.masked_fill(masked, 0.0), missing.masked_fill(masked, 1.0)], dim=1)
-        return inputs, covariates
-
     def training_step(self, batch: list[Tensor], _: int) -> Tensor:
         inputs, covariates, truth = batch
-        loss = LOSSES[self.config.loss](self.network(*self.augment(inputs, covariates)), truth)
+        loss = LOSSES[self.config.loss](
+            self.network(*augment(inputs, covariates, self.config, self.sampling_rate_hz)), truth
+        )
         self._losses.append(loss.detach())
         return loss
 
@@ -296,24 +210,17 @@ def fit_network(
             num_sanity_val_steps=0,
             gradient_clip_val=1.0,
         )
-        last = folder / "last.ckpt"
-        stopped = last if last.exists() else None
+        stopped = _checked(folder / "last.ckpt")
         batches = loader(training, size, shuffle_seed=seed, drop_last=True)
         try:
             trainer.fit(module, batches, loader(validation, 256), ckpt_path=stopped, weights_only=True)
-            kept = best if config.keep == "best" else newest
-            weights = torch.load(kept.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
         except FloatingPointError as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise DataError(
                 f"Training {network} diverged: {error}; lower its learning_rate in the study file."
             ) from error
-        except (RuntimeError, UnpicklingError, EOFError, KeyError) as error:
-            if stopped is None:
-                raise
-            raise DataError(
-                f"{stopped}: the state of an interrupted fit cannot be read; delete this file and run again."
-            ) from error
+        kept = best if config.keep == "best" else newest
+        weights = torch.load(kept.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
         trainer.strategy.barrier()  # every process has read the best weights
         if checkpoints is not None and trainer.is_global_zero:
             shutil.rmtree(folder, ignore_errors=True)
@@ -329,6 +236,19 @@ def fit_network(
         weights={name.removeprefix("network."): value.numpy() for name, value in weights.items()},
         history=tuple(module.history),
     )
+
+
+def _checked(checkpoint: Path) -> Path | None:
+    """Return the state of an interrupted fit if there is one and it can be read."""
+    if not checkpoint.exists():
+        return None
+    try:
+        torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except (RuntimeError, UnpicklingError, EOFError, KeyError) as error:
+        raise DataError(
+            f"{checkpoint}: the state of an interrupted fit cannot be read; delete this file and run again."
+        ) from error
+    return checkpoint
 
 
 @dataclass(frozen=True, eq=False)

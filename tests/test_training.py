@@ -16,7 +16,8 @@ from lvmass.batches import Batches
 from lvmass.errors import DataError
 from lvmass.losses import asymmetric_loss, log_cosh
 from lvmass.model import FittedModel
-from lvmass.training import FitConfig, _Regression, fit_network
+from lvmass.training import _Regression, fit_network
+from lvmass.training_config import FitConfig
 
 Part = tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]
 ARGUMENTS: dict[str, Any] = {"channels": 8, "levels": 5, "stem_stride": 4, "dropout": 0.0}
@@ -178,13 +179,28 @@ def test_a_damaged_checkpoint_is_one_sentence(tmp_path: Path, content: bytes) ->
         fit(FitConfig(epochs=1), checkpoints=tmp_path)
 
 
-def test_goes_on_from_another_model_with_its_scaling(fitted: FittedModel) -> None:
-    tuned = fit(FitConfig(epochs=1, fine_tune_learning_rate=1e-9), start=fitted)
+def test_another_error_of_a_resumed_fit_is_not_called_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish = _Regression.on_validation_epoch_end
+
+    def out_of_memory_in_the_second_epoch(module: _Regression) -> None:
+        if module.current_epoch == 1:
+            raise RuntimeError("out of memory")
+        finish(module)
+
+    monkeypatch.setattr(_Regression, "on_validation_epoch_end", out_of_memory_in_the_second_epoch)
+    for _ in range(2):  # the second time it resumes
+        with pytest.raises(RuntimeError, match="out of memory"):
+            fit(FitConfig(epochs=3), checkpoints=tmp_path)
+        assert (tmp_path / "last.ckpt").exists()
+
+
+def test_goes_on_from_another_model_with_its_scaling() -> None:
+    arguments = ARGUMENTS | {"norm": "weight"}  # batch normalization would follow the batches at any learning rate
+    first = fit(FitConfig(epochs=3), arguments=arguments)
+    tuned = fit(FitConfig(epochs=1, fine_tune_learning_rate=1e-9), arguments=arguments, start=first)
     beats, covariates, _ = toy(50, 3)
-    np.testing.assert_allclose(
-        tuned.predict_g(beats, covariates), fitted.predict_g(beats, covariates), atol=0.5
-    )  # the running statistics of batch normalization move a little
-    assert tuned.target_mean_g == fitted.target_mean_g
+    np.testing.assert_allclose(tuned.predict_g(beats, covariates), first.predict_g(beats, covariates), atol=1e-3)
+    assert tuned.target_mean_g == first.target_mean_g
 
 
 def test_batches_of_processes_are_those_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,10 +223,10 @@ def test_batches_of_processes_are_those_of_one(monkeypatch: pytest.MonkeyPatch) 
 TWO_PROCESSES = """
 import sys
 import numpy as np
-from lvmass.training import MachineConfig
+from lvmass.training_config import MachineConfig
 from tests.test_training import ARGUMENTS, FitConfig, fit, toy
 
-config = FitConfig(epochs=4, shift_ms=0, noise_mv=0, covariate_dropout=0)
+config = FitConfig(epochs=4, shift_ms=0, noise_mv=0, electrode_shift=0, chest_voltage_cv=0, covariate_dropout=0)
 model = fit(config, arguments=ARGUMENTS | {"norm": "weight"}, machine=MachineConfig(devices=int(sys.argv[1])))
 beats, covariates, _ = toy(50, 3)
 print(*model.predict_g(beats, covariates)) if __import__("os").environ.get("LOCAL_RANK", "0") == "0" else None
