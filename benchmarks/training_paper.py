@@ -22,6 +22,7 @@ import psutil  # type: ignore[import-untyped]
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lvmass.config import StudyConfig, read_study_file
+from lvmass.costs import costs
 from lvmass.evaluation import compare_errors, fold_errors, pooled_errors
 from lvmass.study import Study
 from lvmass.training_config import MachineConfig
@@ -87,6 +88,7 @@ def main() -> None:
         if config.external is not None:
             tables.append(study.external())
             marks.append(("external", time.perf_counter()))
+        cost = costs(study)
     seconds = {name: round(end - begin, 1) for (_, begin), (name, end) in pairwise(marks)}
     minutes = (marks[-1][1] - marks[0][1]) / 60
     workers = config.workers or joblib.cpu_count()
@@ -102,6 +104,7 @@ def main() -> None:
     print(mae[["cohort", "model", "training", "estimate", "ci_low", "ci_high"]].round(2).to_string(index=False))
     shown = ["model_b", "difference_g", "ci_low", "ci_high", "p_holm"]
     print(differences.query("sex == 'all'")[shown].round(4).to_string(index=False))
+    print(cost.round(1).to_string(index=False))
     print(f"{minutes:.1f} min with {workers} processes ({', '.join(f'{k} {v} s' for k, v in seconds.items())})")
     print(f"peak memory of all processes together: {memory.peak_gb:.2f} GB")
     if arguments.results is not None:
@@ -109,6 +112,7 @@ def main() -> None:
         fold_errors(table).to_csv(arguments.results / "fold_errors.csv", index=False)
         errors.to_csv(arguments.results / "errors.csv", index=False)
         differences.to_csv(arguments.results / "differences.csv", index=False)
+        cost.to_csv(arguments.results / "costs.csv", index=False)
         about = {"study": config.name, "fingerprint": study.fingerprint, "minutes": round(minutes, 1)}
         about |= {"people": [int(t["subject_id"].nunique()) for t in tables], "gpu": arguments.gpu}
         about |= {"signal_rate_hz": config.signal_rate_hz, "simulated": study.simulated}

@@ -4,6 +4,7 @@
 covers the settings and the source that it uses, and no more: this module imports from the modules that define a name.
 """
 
+import time
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -85,11 +86,12 @@ class FoldSaliencySettings(Section):
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A fitted model and its estimates for the people of its test fold (nobody, if trained on everybody)."""
+    """A fitted model, its estimates for the people of its test fold (nobody, if trained on everybody), and its time."""
 
     predictor: Predictor
     subject_id: tuple[str, ...]
     predicted_lvm_g: NDArray[np.float64]
+    seconds: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,6 +185,7 @@ def fit_stage(settings: FitSettings, *, store: Store, key: str) -> Fit:
     names = covariate_names(model.covariates)
     covariates = covariate_matrix(beats.people, names)
     lvm_g = beats.people["lvm_g"].to_numpy(float)
+    begun = time.perf_counter()
     predictor: Predictor
     if model.is_network:
         start = store(fit_stage, pooled_settings(settings)).predictor if model.fine_tune else None
@@ -203,8 +206,9 @@ def fit_stage(settings: FitSettings, *, store: Store, key: str) -> Fit:
         )
     else:
         predictor = fit_floor(model.estimator, covariates[training], lvm_g[training])
+    seconds = time.perf_counter() - begun
     estimates = predict_rows(predictor, inputs, covariates, test_rows, settings.machine)
-    return Fit(predictor, tuple(beats.people["subject_id"].iloc[test_rows]), estimates)
+    return Fit(predictor, tuple(beats.people["subject_id"].iloc[test_rows]), estimates, seconds)
 
 
 def pooled_settings(settings: FitSettings) -> FitSettings:
@@ -241,7 +245,7 @@ def external_stage(settings: ExternalSettings, *, store: Store, key: str) -> Fit
     inputs = inputs_of(beats, settings.external, settings.fit.signal_rate_hz, store)
     covariates = covariate_matrix(beats.people, covariate_names(settings.fit.model.covariates))
     estimates = predict_rows(fit.predictor, inputs, covariates, rows, settings.fit.machine)
-    return Fit(fit.predictor, tuple(beats.people["subject_id"].iloc[rows]), estimates)
+    return Fit(fit.predictor, tuple(beats.people["subject_id"].iloc[rows]), estimates, fit.seconds)
 
 
 def saliency_stage(settings: FoldSaliencySettings, *, store: Store, key: str) -> Saliency:
