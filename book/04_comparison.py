@@ -155,6 +155,7 @@ def forest(rows: pd.DataFrame, title: str) -> None:
 
 # %% tags=["hide-input"]
 rivals, origin = at_paper_size("paper")
+about = json.loads(Path("paper_size/paper/about.json").read_text())
 own_mae_g = rivals["mae_a_g"].iloc[0]
 forest(rivals, f"Against the pooled eLVMass-Net; {origin}")
 told = rivals["p_holm"] < 0.05
@@ -167,9 +168,45 @@ say(
 )
 
 # %% [markdown]
-# The FCN reads the same synchronized beat with the same covariates; the simulated ECG holds what it knows of mass mostly in the voltages of that beat, which any of these networks can find.
-# Where networks tie, the preparation of the ECG, not the network, did the work.
+# ### Why networks tie
 #
+# If the waveform held its knowledge of mass in shapes that only some networks can find, these networks would differ.
+# `benchmarks/accuracy_linear.py` asks how far a straight line goes: a ridge regression on the covariates and the beat's own voltages, every 10 ms in eight leads, in the same people and folds.
+
+# %% tags=["hide-input"]
+linear = json.loads(Path("validation/accuracy_linear.json").read_text())
+straight = pd.DataFrame(linear["rows"]).set_index("model_b")
+against = "; ".join(
+    f"{with_interval(row, 'difference_g', digits=2)} g against {name}"
+    for name, row in straight.iterrows()
+)
+say(
+    f"MAE of the straight line in {linear['n']:,} simulated people: {straight['mae_a_g'].iloc[0]:.2f} g. "
+    f"Differences (95 % interval): {against}."
+)
+
+# %% [markdown]
+# The closer the straight line comes, the more of what the simulated ECG knows of mass lies in plain voltages, where any network that reads the synchronized beat finds it.
+# Such ties say that the preparation of the ECG did the work, and they say it of the simulator; in patients it may be otherwise.
+#
+# ### What each costs
+
+# %% tags=["hide-input"]
+costs = pd.read_csv("paper_size/paper/costs.csv").rename(
+    columns={
+        "mflop": "MFLOP a person",
+        "fits": "fits in all",
+        "fit_s": "time of a fit (s)",
+    }
+)
+where = "a GPU" if about["gpu"] else "one processor core, two fits at once"
+table(
+    costs,
+    f"Parameters, operations for one estimate, and time of one fit on {where}.",
+    digits={"MFLOP a person": 1, "time of a fit (s)": 1},
+)
+
+# %% [markdown]
 # ## What each part is worth
 #
 # The preprint's ablations and some of our own: one part of eLVMass-Net is changed at a time.

@@ -105,7 +105,7 @@ class ModelConfig(Section):
 
 
 class FoldsConfig(Section):
-    """Cross-validation: folds by patient, stratified by sex and LVH."""
+    """Cross-validation: folds by patient, stratified by sex and thirds of LVM."""
 
     n: Annotated[int, Field(ge=2, le=20, description="folds")] = 5
     seed: Annotated[int, Field(ge=0, description="of the assignment")] = 0

@@ -8,30 +8,25 @@ from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import joblib
 import numpy as np
 import pandas as pd
 
-from lvmass import __version__
+from lvmass import __version__, plan
 from lvmass.cohort.manifest import Cohort, content_key
 from lvmass.cohort.preprocessing import Beats
-from lvmass.config import SEXES, CohortConfig, Sex, StudyConfig, Training, read_study_file
+from lvmass.config import CohortConfig, StudyConfig, read_study_file
 from lvmass.errors import DataError
 from lvmass.evaluation.results import write_results
 from lvmass.folds import assign_folds
 from lvmass.model import FittedModel
 from lvmass.result_stages import (
-    GapSettings,
-    LineSettings,
     PredictionsSettings,
-    ResultsSettings,
     predictions_stage,
     results_stage,
 )
 from lvmass.stages import (
-    BeatsSettings,
     ExternalSettings,
     Fit,
     FitSettings,
@@ -47,12 +42,6 @@ from lvmass.stages import (
     saliency_stage,
 )
 from lvmass.store import Store
-
-REFERENCE = "elvmass-net"
-"""Model that the others are compared with, if the study has it; else its last one."""
-
-TWINS = "twins without sex interaction"
-"""The development cohort's people again, with an ECG that follows mass alike in men and women."""
 
 
 class Study:
@@ -116,7 +105,7 @@ class Study:
 
     def beats(self, name: str = "development") -> Beats:
         """Beats, measurements and the report of a cohort."""
-        settings = self._beats_settings(name)
+        settings = plan.beats_settings(self.config, name)
         prepare(self.store, [(settings, None)])
         return self.store(beats_stage, settings)
 
@@ -128,7 +117,7 @@ class Study:
 
     def fits(self, model: str, training: str) -> list[Fit]:
         """Fold models of one line of the comparison (two a fold, women's and men's, if sex-specific)."""
-        settings = self._fit_settings(model, training)
+        settings = plan.fit_settings(self.config, model, training)
         self._fit(settings)
         return [self.store(fit_stage, fit) for fit in settings]
 
@@ -138,34 +127,21 @@ class Study:
 
     def predictions(self) -> pd.DataFrame:
         """Out-of-fold predictions of every model in the development cohort, one tidy table."""
-        return self._predicted(self._development()).copy()
+        return self._predicted(plan.development(self.config)).copy()
 
     def external(self) -> pd.DataFrame:
         """Predictions in the external cohort: the mean of the fold models, none refitted."""
-        return self._predicted(self._external()).copy()
+        return self._predicted(plan.external(self.config)).copy()
 
     def results(self) -> dict[str, pd.DataFrame]:
         """Every statistic of the study, as tables by the name of their file; see `lvmass.evaluation.evaluate`.
 
         Two more are of this study alone: ``gap``, see `lvmass.evaluation.gap.gap_steps`, and ``pair_kinds``.
         """
-        parts = [self._development()]
-        self.predictions()
-        if self.config.external is not None:
-            self.external()
-            parts.append(self._external())
-        gap = self._gap()
-        for part in () if gap is None else (*gap.predictions, *gap.equal_n):
+        settings = plan.results(self.config)
+        steps = () if settings.gap is None else (*settings.gap.predictions, *settings.gap.equal_n)
+        for part in (*settings.predictions, *steps):
             self._predicted(part)
-        config, names = self.config, tuple(self.config.models)
-        settings = ResultsSettings(
-            predictions=tuple(parts),
-            gap=gap,
-            reference=REFERENCE if REFERENCE in names else names[-1],
-            bootstrap=config.bootstrap,
-            seed=config.seed,
-            lvh=config.lvh,
-        )
         return {name: table.copy() for name, table in self.store(results_stage, settings).items()}
 
     @property
@@ -188,7 +164,7 @@ class Study:
         """
         options = self.config.saliency
         training = training or self.config.models[options.model].training[-1]
-        fits = self._fit_settings(options.model, training)
+        fits = plan.fit_settings(self.config, options.model, training)
         self._fit(fits)
         settings = [FoldSaliencySettings(fit=fit, n_per_sex=options.n_per_sex, steps=options.steps) for fit in fits]
         parts: list[Saliency] = self.store.all(saliency_stage, settings, "saliency")
@@ -206,77 +182,11 @@ class Study:
 
     def final_fit(self, model: str) -> Fit:
         """Fit a network on the whole development cohort, pooled; nobody is left to test it on."""
-        settings = self._fit_settings(model, "pooled")[0].model_copy(update={"fold": None})
+        settings = plan.fit_settings(self.config, model, "pooled")[0].model_copy(update={"fold": None})
         fit: Fit = self.store.all(fit_stage, [settings], f"final fit, {model}")[0]
         return fit
 
     # --- helpers ---
-
-    def _lines(self) -> list[tuple[str, Training]]:
-        """Models and trainings of the comparison, in the order of the study file."""
-        return [(name, training) for name, model in self.config.models.items() for training in model.training]
-
-    def _beats_settings(self, name: str) -> BeatsSettings:
-        return BeatsSettings(cohort=self.config.cohort(name), beat=self.config.beat)
-
-    def _fit_settings(
-        self, name: str, training: str, beats: BeatsSettings | None = None, mixed: bool = False
-    ) -> list[FitSettings]:
-        """One fit for each fold and seed, or two; of the development cohort unless other beats are given."""
-        config, model = self.config, self.config.models[name]
-        beats, mixed = beats or self._beats_settings("development"), mixed or model.matched
-        if model.beat is not None:
-            beats = beats.model_copy(update={"beat": model.beat})
-        sexes: Sequence[Sex | None] = SEXES if training == "sex-specific" or mixed else (None,)
-        # who trains is said by 'sex' and 'mixed', which of several networks by 'seed'
-        named = ("sex-specific",) if model.fine_tune else ("pooled",)
-        alone = model.model_copy(update={"training": named, "seeds": 1, "beat": None, "matched": False})
-        return [
-            FitSettings(
-                beats=beats,
-                signal_rate_hz=config.signal_rate_hz if model.reads_signal else None,
-                model=alone,
-                folds=config.folds,
-                fold=fold,
-                sex=sex,
-                seed=config.seed + member,
-                machine=config.machine,
-                mixed=mixed,
-            )
-            for fold in range(1, config.folds.n + 1)
-            for sex in sexes
-            for member in range(model.seeds)
-        ]
-
-    def _line(self, model: str, training: Training, **options: Any) -> LineSettings:
-        fits = tuple(self._fit_settings(model, training, **options))
-        return LineSettings(model=model, training=training, fits=fits)
-
-    def _development(self) -> PredictionsSettings:
-        lines = tuple(self._line(*line) for line in self._lines())
-        return PredictionsSettings(cohort="development", lines=lines, lvh=self.config.lvh)
-
-    def _external(self) -> PredictionsSettings:
-        where = {"cohort": "external", "external": self._beats_settings("external")}
-        return self._development().model_copy(update=where)
-
-    def _gap(self) -> GapSettings | None:
-        """What chapter 5 takes apart: models trained both ways, and the fits that only this needs."""
-        config = self.config
-        if not config.trained_both_ways:
-            return None
-        development = self._development()
-        cohorts = [(development.cohort, self._beats_settings("development"), config.trained_both_ways)]
-        if config.gap.twins and config.development.simulate is not None:
-            cohort = config.development.model_copy(update={"sex_interaction": False, "label": TWINS})
-            cohorts.append((TWINS, BeatsSettings(cohort=cohort, beat=config.beat), config.gap.twins))
-        predictions, equal_n = [], []
-        for name, beats, models in cohorts:
-            both = tuple(self._line(*line, beats=beats) for line in self._lines() if line[0] in models)
-            as_few = tuple(self._line(model, "pooled", beats=beats, mixed=True) for model in models)
-            predictions.append(development.model_copy(update={"cohort": name, "lines": both}))
-            equal_n.append(development.model_copy(update={"cohort": name, "lines": as_few}))
-        return GapSettings(predictions=tuple(predictions), equal_n=tuple(equal_n))
 
     def _predicted(self, settings: PredictionsSettings) -> pd.DataFrame:
         """Table of predictions, after the fits it needs."""

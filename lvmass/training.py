@@ -21,81 +21,15 @@ from sklearn.linear_model import RidgeCV
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from lvmass.augmentation import augment
 from lvmass.batches import Batches, PeopleInBatches
 from lvmass.errors import DataError
-from lvmass.losses import LOSSES
 from lvmass.model import FittedModel, scale_covariates
 from lvmass.networks.registry import build_network, default_arguments
 from lvmass.networks.tcn import in_time_layout
+from lvmass.regression import Regression
 from lvmass.training_config import ONE_CORE, FitConfig, MachineConfig
 
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-
-
-class _Regression(lightning.LightningModule):
-    """The training step: augment, estimate, compare."""
-
-    def __init__(
-        self, network: nn.Module, config: FitConfig, target_sd_g: float, sampling_rate_hz: float, seed: int, rate: float
-    ) -> None:
-        super().__init__()
-        self.network, self.config, self.target_sd_g = network, config, target_sd_g
-        self.sampling_rate_hz, self.seed, self.rate = sampling_rate_hz, seed, rate
-        self.history: list[dict[str, float]] = []
-        self._losses: list[Tensor] = []
-        self._errors: list[Tensor] = []
-
-    def on_train_start(self) -> None:
-        # a fit that was killed just after it had stopped early does not go on
-        for stopping in self.trainer.early_stopping_callbacks:
-            self.trainer.should_stop |= stopping is not None and stopping.wait_count >= stopping.patience
-
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        # each step and process has its own random numbers, whether or not the fit was stopped before it
-        torch.manual_seed(self.seed + 1_000_003 * self.global_step + 7919 * self.global_rank)
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["history"] = self.history
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.history = list(checkpoint["history"])
-
-    def training_step(self, batch: list[Tensor], _: int) -> Tensor:
-        inputs, covariates, truth = batch
-        loss = LOSSES[self.config.loss](
-            self.network(*augment(inputs, covariates, self.config, self.sampling_rate_hz)), truth
-        )
-        self._losses.append(loss.detach())
-        return loss
-
-    def validation_step(self, batch: list[Tensor], _: int) -> None:
-        inputs, covariates, truth = batch
-        self._errors.append((self.network(inputs, covariates) - truth).abs())
-
-    def on_validation_epoch_end(self) -> None:
-        errors = torch.cat(self._errors).double()
-        sums = torch.stack([errors.sum(), torch.ones_like(errors).sum()])
-        total, n = self.trainer.strategy.reduce(sums, reduce_op="sum")  # over processes
-        mae_g = float(total / n) * self.target_sd_g
-        if not np.isfinite(mae_g):
-            raise FloatingPointError("the loss is no longer a finite number")
-        self.history.append({"training_loss": float(torch.stack(self._losses).mean()), "validation_mae_g": mae_g})
-        self.log("validation_mae_g", mae_g, rank_zero_only=False)
-        self._losses.clear()
-        self._errors.clear()
-
-    def configure_optimizers(self) -> Any:
-        optimizer = torch.optim.AdamW(self.parameters(), lr=self.rate, weight_decay=self.config.weight_decay)
-        if self.config.schedule == "plateau":
-            plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
-                optimizer, factor=self.config.plateau_factor, patience=self.config.plateau_epochs
-            )
-            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, "monitor": "validation_mae_g"}}
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, self.rate, total_steps=int(self.trainer.estimated_stepping_batches)
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 def start_from_ridge(layer: nn.Linear, covariates: Tensor, lvm_g: NDArray[np.float64]) -> None:
@@ -181,7 +115,7 @@ def fit_network(
         scaled = scale_covariates(covariates[training], scaling.covariate_mean, scaling.covariate_sd)
         start_from_ridge(straight, scaled, lvm_g[training])
     rate = config.learning_rate if start is None else config.fine_tune_learning_rate
-    module = _Regression(built, config, scaling.target_sd_g, sampling_rate_hz, seed, rate)
+    module = Regression(built, config, scaling.target_sd_g, sampling_rate_hz, seed, rate)
     size = min(config.batch_size, len(training))  # batch normalization needs a full batch
     with tempfile.TemporaryDirectory() as temporary, warnings.catch_warnings():
         for message in (".*does not have many workers.*", ".*GPU available but not used.*", ".*LeafSpec.*"):

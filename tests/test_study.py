@@ -18,8 +18,9 @@ from lvmass.final_model import save_final_model
 from lvmass.floors import fit_floor
 from lvmass.folds import assign_folds
 from lvmass.model import load_model
+from lvmass.plan import TWINS, fit_settings, lines
 from lvmass.stages import fit_stage, open_cohort
-from lvmass.study import TWINS, Study
+from lvmass.study import Study
 
 COLUMNS = ["subject_id", "sex", "model", "training", "cohort", "fold", "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh"]
 
@@ -57,7 +58,7 @@ def test_lvh_is_mass_index_above_the_cutoff(tiny_study: Study) -> None:
 
 def test_test_fold_never_influences_its_own_model(tiny_study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     """Poison the test fold's masses and waveforms: the model of that fold must stay the same."""
-    settings = tiny_study._fit_settings("elvmass-net", "pooled")[0]
+    settings = fit_settings(tiny_study.config, "elvmass-net", "pooled")[0]
     beats = tiny_study.beats()
     folds = assign_folds(beats, 2, tiny_study.config.folds.seed)
     test = folds == settings.fold
@@ -80,38 +81,11 @@ def test_test_fold_never_influences_its_own_model(tiny_study: Study, monkeypatch
 def test_sex_specific_models_see_one_sex(tiny_study: Study) -> None:
     people = tiny_study.beats().people.set_index("subject_id")
     for settings, fit in zip(
-        tiny_study._fit_settings("elvmass-net", "sex-specific"),
+        fit_settings(tiny_study.config, "elvmass-net", "sex-specific"),
         tiny_study.fits("elvmass-net", "sex-specific"),
         strict=True,
     ):
         assert set(people.loc[list(fit.subject_id), "sex"]) == {settings.sex}
-
-
-def toy_beats(patient_id: list[str], ecg_hash: list[str]) -> Beats:
-    n = len(patient_id)
-    people = pd.DataFrame(
-        {"subject_id": [str(i) for i in range(n)], "patient_id": patient_id, "sex": ["male", "female"] * (n // 2),
-         "lvm_g": np.random.default_rng(0).normal(110, 25, n)}
-    )  # fmt: skip
-    report = pd.DataFrame({"usable": True, "ecg_hash": ecg_hash})
-    return Beats(np.zeros((n, 12, 400), np.float32), np.zeros(400), people, pd.DataFrame(), report)
-
-
-def test_one_patient_and_one_ecg_never_straddle_folds() -> None:
-    n = 240
-    patient_id = [f"p{i // 4}" for i in range(n)]
-    ecg_hash = [f"h{i}" for i in range(n)]
-    ecg_hash[7] = ecg_hash[150]  # one recording under two patients' names
-    folds = pd.Series(assign_folds(toy_beats(patient_id, ecg_hash), n_folds=5, seed=0))
-    assert all(len(set(of_patient)) == 1 for _, of_patient in folds.groupby(patient_id))
-    assert folds[7] == folds[150]
-    assert set(folds) == {1, 2, 3, 4, 5}
-
-
-def test_too_few_people_for_the_folds_is_one_sentence() -> None:
-    ids = [str(i) for i in range(20)]
-    with pytest.raises(DataError, match="use fewer folds or more people"):
-        assign_folds(toy_beats(ids, ids), n_folds=5, seed=0)
 
 
 def test_results_are_written_with_units_and_origin(tiny_study: Study) -> None:
@@ -149,7 +123,7 @@ def test_gap_has_twins_and_as_few_people_of_both_sexes(tiny_study: Study, monkey
         return floors.fit_floor(kind, covariates, lvm_g)
 
     monkeypatch.setattr("lvmass.stages.fit_floor", fit_floor)
-    for settings in tiny_study._fit_settings("demographics+ecg+criteria", "pooled", mixed=True):
+    for settings in fit_settings(tiny_study.config, "demographics+ecg+criteria", "pooled", mixed=True):
         fit = fit_stage(settings, store=tiny_study.store, key="")
         male = fitted.pop()[:, 0]
         assert len(male) == ((folds != settings.fold) & (people["sex"] == settings.sex)).sum()
@@ -189,13 +163,15 @@ def test_another_number_recomputes_only_what_uses_it(tiny_study: Study, tmp_path
     edited = Study.from_toml(path)
     missing = [
         (model, training)
-        for model, training in edited._lines()
-        if not all(edited.store.has(fit_stage, fit) for fit in edited._fit_settings(model, training))
+        for model, training in lines(edited.config)
+        if not all(edited.store.has(fit_stage, fit) for fit in fit_settings(edited.config, model, training))
     ]
     assert missing == [("fcn", "pooled")]
     path.write_text(text + "\n[lvh]\nmale_g_m2 = 70\n")  # a cut-off moves labels, not fits
     edited = Study.from_toml(path)
-    assert all(edited.store.has(fit_stage, fit) for line in edited._lines() for fit in edited._fit_settings(*line))
+    assert all(
+        edited.store.has(fit_stage, fit) for line in lines(edited.config) for fit in fit_settings(edited.config, *line)
+    )
 
 
 def test_saved_model_predicts_with_intervals(tiny_study: Study, tmp_path: Path) -> None:
@@ -298,7 +274,7 @@ def test_matched_training_has_as_many_people_as_one_sex(variants: Study, monkeyp
         return fit_floor(kind, covariates, lvm_g)
 
     monkeypatch.setattr(stages, "fit_floor", counted)
-    for settings in variants._fit_settings("matched", "pooled"):
+    for settings in fit_settings(variants.config, "matched", "pooled"):
         fit_stage(settings, store=variants.store, key="")
     folds = variants.folds()
     expected = [

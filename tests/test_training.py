@@ -16,7 +16,8 @@ from lvmass.batches import Batches
 from lvmass.errors import DataError
 from lvmass.losses import asymmetric_loss, log_cosh
 from lvmass.model import FittedModel
-from lvmass.training import _Regression, fit_network
+from lvmass.regression import Regression
+from lvmass.training import fit_network
 from lvmass.training_config import FitConfig
 
 Part = tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]
@@ -152,16 +153,16 @@ def test_a_killed_fit_goes_on_to_the_same_model(tmp_path: Path, monkeypatch: pyt
     config = FitConfig(epochs=5)
     arguments = ARGUMENTS | {"dropout": 0.3}
     whole = fit(config, arguments=arguments)
-    finish = _Regression.on_validation_epoch_end
+    finish = Regression.on_validation_epoch_end
     epochs: list[int] = []
 
-    def killed_in_the_third_epoch(module: _Regression) -> None:
+    def killed_in_the_third_epoch(module: Regression) -> None:
         epochs.append(module.current_epoch)
         if epochs == [0, 1, 2]:
             raise Killed
         finish(module)
 
-    monkeypatch.setattr(_Regression, "on_validation_epoch_end", killed_in_the_third_epoch)
+    monkeypatch.setattr(Regression, "on_validation_epoch_end", killed_in_the_third_epoch)
     with pytest.raises(Killed):
         fit(config, arguments=arguments, checkpoints=tmp_path / "fit")
     resumed = fit(config, arguments=arguments, checkpoints=tmp_path / "fit")
@@ -180,14 +181,14 @@ def test_a_damaged_checkpoint_is_one_sentence(tmp_path: Path, content: bytes) ->
 
 
 def test_another_error_of_a_resumed_fit_is_not_called_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    finish = _Regression.on_validation_epoch_end
+    finish = Regression.on_validation_epoch_end
 
-    def out_of_memory_in_the_second_epoch(module: _Regression) -> None:
+    def out_of_memory_in_the_second_epoch(module: Regression) -> None:
         if module.current_epoch == 1:
             raise RuntimeError("out of memory")
         finish(module)
 
-    monkeypatch.setattr(_Regression, "on_validation_epoch_end", out_of_memory_in_the_second_epoch)
+    monkeypatch.setattr(Regression, "on_validation_epoch_end", out_of_memory_in_the_second_epoch)
     for _ in range(2):  # the second time it resumes
         with pytest.raises(RuntimeError, match="out of memory"):
             fit(FitConfig(epochs=3), checkpoints=tmp_path)
