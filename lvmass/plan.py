@@ -87,7 +87,8 @@ def gap(config: StudyConfig) -> GapSettings | None:
     if config.gap.twins and config.development.simulate is not None:
         cohort = config.development.model_copy(update={"sex_interaction": False, "label": TWINS})
         cohorts.append((TWINS, BeatsSettings(cohort=cohort, beat=config.beat), config.gap.twins))
-    predictions, equal_n = [], []
+    predictions: list[PredictionsSettings] = []
+    equal_n: list[PredictionsSettings] = []
     for name, beats, models in cohorts:
         both = tuple(_line(config, *line, beats=beats) for line in lines(config) if line[0] in models)
         as_few = tuple(_line(config, model, "pooled", beats=beats, mixed=True) for model in models)
