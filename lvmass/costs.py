@@ -50,7 +50,7 @@ def mflop_per_person(model: FittedModel) -> float:
     True
     """
     counter, network = FlopCounterMode(display=False), model.build().to("meta")
-    with counter, torch.inference_mode():
+    with counter, torch.no_grad():  # weight normalization fails when counted in inference mode
         network(
             torch.zeros(1, 12, model.n_samples, device="meta"),
             torch.zeros(1, 2 * len(model.covariates), device="meta"),

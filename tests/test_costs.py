@@ -35,6 +35,11 @@ def test_elvmass_net_by_hand() -> None:
     assert mflop_per_person(model) == pytest.approx(2 * (2 * group + head) / 1e6, rel=1e-6)
 
 
+def test_weight_normalization_costs_nothing_more() -> None:
+    plain, normalized = unfitted("elvmass-net"), unfitted("elvmass-net", norm="weight")
+    assert mflop_per_person(normalized) == mflop_per_person(plain)
+
+
 def test_a_lstm_counts_too() -> None:
     small, large = (unfitted("cnn-lstm", hidden=hidden) for hidden in (32, 64))
     # four gates, both directions, 50 steps of 64 channels each
