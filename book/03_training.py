@@ -206,15 +206,18 @@ shown = pd.DataFrame(
         "above the oracle (%)": 100 * (rows["ratio"] - 1),
         "cutting beats (s)": rows["beats_s"],
         "all fits (s)": rows["fits_s"],
+        "peak memory (GB)": rows["peak_gb"],
     }
 )
 table(
     shown,
     "Error and cost as a simulated cohort grows, from benchmarks/accuracy_oracle.py"
-    + (" on a GPU." if grown["gpu"] else " on two processor cores."),
+    + (" on a GPU" if grown["gpu"] else " on two processor cores")
+    + "; larger cohorts train more channels in fewer epochs, as the script says.",
     digits={
         "cutting beats (s)": 0,
         "all fits (s)": 0,
+        "peak memory (GB)": 1,
         "above the oracle (%)": 1,
         "demographics, MAE (g)": 2,
         "eLVMass-Net, MAE (g)": 2,
