@@ -204,7 +204,7 @@ table(
 # %% [markdown]
 # The less two networks differ beyond what two seeds of one differ by, and the less their mean gains, the more of what they find is the same.
 # Both read the same synchronized beat with the same covariates.
-# Where networks tie, the preparation of the ECG did the work; and this is said of the simulator, in patients it may be otherwise.
+# What they share, either finds in that prepared beat; this is said of the simulator, in patients it may be otherwise.
 #
 # ### What each costs
 
