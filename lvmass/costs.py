@@ -30,9 +30,11 @@ def costs(study: Study) -> pd.DataFrame:
     rows = []
     for name, model in study.config.models.items():
         for training in model.training if model.is_network else ():
-            fits, networks = study.fits(name, training), study.networks(name, training)
-            row = {"model": name, "training": training, "parameters": networks[0].n_parameters}
-            row |= {"mflop": mflop_per_person(networks[0]), "fits": len(fits)}
+            fits = study.fits(name, training)
+            network = fits[0].predictor
+            assert isinstance(network, FittedModel)
+            row = {"model": name, "training": training, "parameters": network.n_parameters}
+            row |= {"mflop": mflop_per_person(network), "fits": len(fits)}
             rows.append(row | {"fit_s": float(np.mean([fit.seconds for fit in fits]))})
     return pd.DataFrame(rows)
 
