@@ -22,13 +22,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lvmass.cohort import simulate_cohort
 from lvmass.cohort.covariates import STUDY_GROUPS, covariate_matrix, covariate_names
+from lvmass.cohort.folds import assign_folds, inner_split
 from lvmass.cohort.preprocessing import Beats, preprocess
 from lvmass.ecg.beats import BeatConfig
 from lvmass.evaluation import delong_variance
-from lvmass.floors import fit_floor
-from lvmass.folds import assign_folds, inner_split
-from lvmass.training import fit_network
-from lvmass.training_config import FitConfig, MachineConfig
+from lvmass.training.baselines import fit_floor
+from lvmass.training.fit import fit_network
+from lvmass.training.settings import FitConfig, MachineConfig
 
 
 def out_of_fold(beats: Beats, config: FitConfig, threads: int, folds_run: int) -> tuple[NDArray, NDArray, NDArray]:

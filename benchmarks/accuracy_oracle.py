@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from training_paper import PeakMemory
 
 from lvmass.cohort.simulation.oracle import oracle_estimates
-from lvmass.config import CohortConfig, FoldsConfig, ModelConfig, StudyConfig
-from lvmass.study import Study
-from lvmass.training_config import FitConfig, MachineConfig
+from lvmass.study.settings import CohortConfig, FoldsConfig, ModelConfig, StudyConfig
+from lvmass.study.study import Study
+from lvmass.training.settings import FitConfig, MachineConfig
 
 SEED = 1
 

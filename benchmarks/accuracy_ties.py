@@ -24,12 +24,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lvmass.cohort.covariates import covariate_matrix, covariate_names
 from lvmass.cohort.preprocessing import Beats
-from lvmass.config import STUDY_GROUPS, read_study_file
 from lvmass.ecg.recording import LEADS
 from lvmass.evaluation import compare_errors
-from lvmass.model import scale_covariates
 from lvmass.networks.fcn import INDEPENDENT_LEADS
-from lvmass.study import Study
+from lvmass.study.settings import STUDY_GROUPS, read_study_file
+from lvmass.study.study import Study
+from lvmass.training.model import scale_covariates
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "ridge on the beat"

@@ -18,10 +18,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lvmass.config import CohortConfig, FoldsConfig, ModelConfig, SaliencyConfig, StudyConfig
 from lvmass.evaluation import pooled_errors
-from lvmass.study import Study
-from lvmass.training_config import FitConfig, MachineConfig
+from lvmass.study.settings import CohortConfig, FoldsConfig, ModelConfig, SaliencyConfig, StudyConfig
+from lvmass.study.study import Study
+from lvmass.training.settings import FitConfig, MachineConfig
 
 SIZES: dict[str, dict[str, list[Any]]] = {
     "elvmass-net": {

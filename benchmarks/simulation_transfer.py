@@ -22,8 +22,8 @@ from lvmass.cohort.simulation.card import LVH_G_M2
 from lvmass.ecg.beats import BeatConfig
 from lvmass.evaluation import delong_paired
 from lvmass.evaluation.delong import auc_interval
-from lvmass.training import fit_network
-from lvmass.training_config import FitConfig, MachineConfig
+from lvmass.training.fit import fit_network
+from lvmass.training.settings import FitConfig, MachineConfig
 
 # As before the couplings were set anew. A smaller network (16 channels, 8 time bins, last of 15 epochs, peak rate
 # 3.5e-3) gave AUC 0.891 (five networks) where this one gave 0.910 (two): seeds differ by as much.

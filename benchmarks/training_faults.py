@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lvmass.study import Study
+from lvmass.study.study import Study
 
 ROOT = Path(__file__).resolve().parents[1]
 RUN = "import sys; from lvmass.cli import main; sys.argv = ['lvmass', 'run', sys.argv[1]]; main()"

@@ -21,11 +21,11 @@ import psutil  # type: ignore[import-untyped]
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lvmass.config import StudyConfig, read_study_file
-from lvmass.costs import costs
 from lvmass.evaluation import compare_errors, fold_errors, pooled_errors
-from lvmass.study import Study
-from lvmass.training_config import MachineConfig
+from lvmass.report.costs import costs
+from lvmass.study.settings import StudyConfig, read_study_file
+from lvmass.study.study import Study
+from lvmass.training.settings import MachineConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 

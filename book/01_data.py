@@ -25,13 +25,13 @@ from lvmass import Study
 from lvmass.cohort import bsa_mosteller_m2
 from lvmass.cohort.simulation.card import calibration_card
 from lvmass.cohort.simulation.oracle import oracle
-from lvmass.config import default_study_file
 from lvmass.ecg import read_ecg
 from lvmass.evaluation import LVH_CUTOFFS_G_M2
-from lvmass.figures.cohort import flow_diagram
-from lvmass.figures.ecg import twelve_leads
-from lvmass.figures.results import lvm_distributions
-from lvmass.pages import banner, beside, say, table, table_one
+from lvmass.report.figures.cohort import flow_diagram
+from lvmass.report.figures.ecg import twelve_leads
+from lvmass.report.figures.results import lvm_distributions
+from lvmass.report.pages import banner, beside, say, table, table_one
+from lvmass.study.settings import default_study_file
 from pydicom.data import get_testdata_file
 
 N_CARD, N_ORACLE = 1000, 20_000

@@ -25,7 +25,6 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import display
 from lvmass import Study
-from lvmass.config import default_study_file
 from lvmass.ecg import (
     check_quality,
     detect_r_peaks,
@@ -34,14 +33,15 @@ from lvmass.ecg import (
     read_ecg,
     synchronized_beat,
 )
-from lvmass.figures.ecg import (
+from lvmass.report.figures.ecg import (
     aligned_beats,
     from_raw_to_peaks,
     mean_beats,
     measured_beat,
     twelve_leads,
 )
-from lvmass.pages import banner, say, table
+from lvmass.report.pages import banner, say, table
+from lvmass.study.settings import default_study_file
 from pydicom.data import get_testdata_file
 
 study = Study.from_toml(default_study_file())

@@ -24,17 +24,17 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import display
 from lvmass import Study
-from lvmass.config import default_study_file
-from lvmass.figures.networks import receptive_field
-from lvmass.figures.results import (
+from lvmass.networks.elvmass_net import ElvmassNet
+from lvmass.networks.tcn import TcnBlock
+from lvmass.report.figures.networks import receptive_field
+from lvmass.report.figures.results import (
     learning_curves,
     predicted_against_true,
     published_beside_ours,
 )
-from lvmass.networks.elvmass_net import ElvmassNet
-from lvmass.networks.tcn import TcnBlock
-from lvmass.pages import banner, beside, mean_sd, pick, say, table, with_interval
-from lvmass.published import PUBLISHED
+from lvmass.report.pages import banner, beside, mean_sd, pick, say, table, with_interval
+from lvmass.report.published import PUBLISHED
+from lvmass.study.settings import default_study_file
 
 study = Study.from_toml(default_study_file())
 results = study.results()

@@ -25,9 +25,8 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import display
 from lvmass import Study
-from lvmass.config import default_study_file
-from lvmass.figures.results import intervals
-from lvmass.pages import (
+from lvmass.report.figures.results import intervals
+from lvmass.report.pages import (
     banner,
     beside,
     difference_table,
@@ -37,6 +36,7 @@ from lvmass.pages import (
     table,
     with_interval,
 )
+from lvmass.study.settings import default_study_file
 
 study = Study.from_toml(default_study_file())
 results = study.results()

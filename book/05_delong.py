@@ -18,17 +18,16 @@
 import pandas as pd
 from IPython.display import display
 from lvmass import Study
-from lvmass.config import default_study_file
 from lvmass.evaluation import lvh_score, paired_sample_size
-from lvmass.figures.evaluation import (
+from lvmass.report.figures.evaluation import (
     SEX_WORDS,
     gap_ladder,
     roc_beside_criteria,
     steps_by,
 )
-from lvmass.figures.results import roc_curves
-from lvmass.figures.style import SEX_COLOURS
-from lvmass.pages import (
+from lvmass.report.figures.results import roc_curves
+from lvmass.report.figures.style import SEX_COLOURS
+from lvmass.report.pages import (
     banner,
     beside,
     mean_sd,
@@ -39,7 +38,8 @@ from lvmass.pages import (
     verdict,
     with_interval,
 )
-from lvmass.published import PUBLISHED
+from lvmass.report.published import PUBLISHED
+from lvmass.study.settings import default_study_file
 
 study = Study.from_toml(default_study_file())
 banner(study)

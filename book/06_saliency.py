@@ -21,11 +21,11 @@
 import pandas as pd
 from IPython.display import display
 from lvmass import Study
-from lvmass.config import SEXES, default_study_file
-from lvmass.figures.ecg import saliency_beats
-from lvmass.figures.results import saliency_by_segment
-from lvmass.pages import banner, say, table
+from lvmass.report.figures.ecg import saliency_beats
+from lvmass.report.figures.results import saliency_by_segment
+from lvmass.report.pages import banner, say, table
 from lvmass.saliency import SEGMENTS_MS, segment_shares
+from lvmass.study.settings import SEXES, default_study_file
 
 study = Study.from_toml(default_study_file())
 banner(study)

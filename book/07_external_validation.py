@@ -20,9 +20,8 @@
 import pandas as pd
 from IPython.display import display
 from lvmass import Study
-from lvmass.config import default_study_file
 from lvmass.evaluation import recalibrate
-from lvmass.figures.evaluation import (
+from lvmass.report.figures.evaluation import (
     SEX_WORDS,
     VARIABLE_WORDS,
     bland_altman,
@@ -30,7 +29,7 @@ from lvmass.figures.evaluation import (
     decision_curves,
     forest,
 )
-from lvmass.pages import (
+from lvmass.report.pages import (
     banner,
     p_value,
     pick,
@@ -39,7 +38,8 @@ from lvmass.pages import (
     verdict,
     with_interval,
 )
-from lvmass.published import PUBLISHED
+from lvmass.report.published import PUBLISHED
+from lvmass.study.settings import default_study_file
 
 study = Study.from_toml(default_study_file())
 banner(study)

@@ -52,12 +52,12 @@ def run(
     ] = None,
 ) -> None:
     """Compute every stage of a study that is missing; what is finished is reused."""
-    from lvmass.study import Study
+    from lvmass.study.study import Study
 
     study = Study.from_toml(study_file, scheduler)
     study.run()
     if save_model is not None:
-        from lvmass.final_model import save_final_model
+        from lvmass.study.final_model import save_final_model
 
         save_final_model(study, save_model)
         print(f"model saved in {save_model}")
@@ -95,7 +95,7 @@ def predict(
 @app.command()
 def check(study_file: StudyFile) -> None:
     """Check a study file and the cohorts it names, without computing anything."""
-    from lvmass.study import Study
+    from lvmass.study.study import Study
 
     study = Study.from_toml(study_file)
     for name in study.cohort_names():
@@ -124,8 +124,8 @@ def doctor() -> None:
     """Print versions and say whether this installation works."""
     import torch
 
-    from lvmass.model import load_model
     from lvmass.prediction import PRETRAINED
+    from lvmass.training.model import load_model
 
     print(f"Python {platform.python_version()} on {platform.platform()}")
     for name in ("lvmass", "torch", "lightning", "numpy", "scipy", "pandas", "captum", "ecgdatakit", "jupyter-book"):
@@ -141,7 +141,7 @@ def doctor() -> None:
 @app.command()
 def book(study_file: StudyFile) -> None:
     """Build the book of this folder (``_config.yml``, ``_toc.yml``) from a study, and check its pages."""
-    from lvmass.book import build_book
+    from lvmass.report.book import build_book
 
     print(build_book(Path.cwd(), study_file))
 

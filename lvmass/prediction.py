@@ -14,7 +14,7 @@ from lvmass.ecg.intervals import measure_beat
 from lvmass.ecg.quality import check_quality
 from lvmass.ecg.recording import LEADS, Recording
 from lvmass.errors import DataError
-from lvmass.model import load_model
+from lvmass.training.model import load_model
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 """The model that ships with the package; trained on the simulated cohort."""

@@ -13,7 +13,7 @@ from captum.attr import IntegratedGradients
 from numpy.typing import ArrayLike, NDArray
 
 from lvmass.ecg.recording import LEADS, LIMB_LEADS, PRECORDIAL_LEADS
-from lvmass.model import FittedModel
+from lvmass.training.model import FittedModel
 
 SEGMENTS_MS: dict[str, tuple[float, float]] = {
     "P": (-300.0, -60.0),

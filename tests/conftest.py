@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lvmass.study import Study
+from lvmass.study.study import Study
 
 ROOT = Path(__file__).parent.parent
 TINY = ROOT / "book" / "studies" / "tiny.toml"

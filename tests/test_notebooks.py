@@ -6,7 +6,7 @@ import jupytext
 import nbformat
 import pytest
 
-from lvmass.book import pages
+from lvmass.report.book import pages
 from tests.conftest import ROOT
 
 SCRIPTS = sorted((ROOT / "book").glob("[0-9]*.py"))

@@ -10,8 +10,8 @@ from pydicom.data import get_testdata_file
 from lvmass.ecg import read_ecg
 from lvmass.ecg.recording import Recording
 from lvmass.errors import DataError
-from lvmass.model import load_model
 from lvmass.prediction import PRETRAINED, Estimate, predict
+from lvmass.training.model import load_model
 
 PERSON = {"sex": "female", "age_years": 42, "height_cm": 160, "weight_kg": 58}
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from lvmass.model import FittedModel
 from lvmass.networks import build_network
 from lvmass.saliency import integrated_gradients, segment_shares
+from lvmass.training.model import FittedModel
 
 
 @pytest.fixture(scope="module")

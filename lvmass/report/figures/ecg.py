@@ -1,0 +1,181 @@
+"""ECGs as clinicians read them, and what becomes of them on the way to one beat."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from numpy.typing import NDArray
+
+from lvmass.ecg.intervals import EcgParameters
+from lvmass.ecg.recording import LEADS, Beat, Recording
+from lvmass.report.figures.style import SEX_COLOURS, Picture, new_figure
+
+PAPER, FINE, COARSE = "#FFFAF7", "#F7DDD5", "#EDB8A8"
+LAYOUT = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
+
+
+def ecg_paper(axes: Axes, seconds: float, low_mv: float, high_mv: float) -> None:
+    """Draw the grid of ECG paper: 25 mm/s and 10 mm/mV, a thin line each millimetre, a thick one each five."""
+    axes.set_facecolor(PAPER)
+    for step_s, step_mv, colour, width in ((0.04, 0.1, FINE, 0.3), (0.2, 0.5, COARSE, 0.6)):
+        axes.vlines(np.arange(0, seconds + 1e-9, step_s), low_mv, high_mv, color=colour, lw=width, zorder=0)
+        levels = np.arange(np.ceil(low_mv / step_mv) * step_mv, high_mv + 1e-9, step_mv)
+        axes.hlines(levels, 0, seconds, color=colour, lw=width, zorder=0)
+    axes.set(xlim=(0, seconds), ylim=(low_mv, high_mv), xticks=[], yticks=[])
+    axes.set_aspect(0.4)  # 25 mm a second against 10 mm a millivolt
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def twelve_leads(recording: Recording, title: str) -> Picture:
+    """Draw a recording as 3 x 4 stretches of 2.5 s and a rhythm strip of lead II, at 25 mm/s and 10 mm/mV."""
+    rate, spacing = recording.sampling_rate_hz, 3.0
+    seconds = min(10.0, recording.duration_s)
+    low, high = -3 * spacing - 2.0, 2.0
+    figure, axes = new_figure(width=10.0, height=10.0 * 0.4 * (high - low) / seconds + 0.4)
+    ecg_paper(axes, seconds, low, high)
+    for row, names in enumerate((*LAYOUT, ("II",))):
+        part = seconds / len(names)
+        for column, name in enumerate(names):
+            samples = slice(round(column * part * rate), round((column + 1) * part * rate))
+            voltage = recording.signal_mv[LEADS.index(name), samples]
+            time_s = np.arange(samples.start, samples.start + len(voltage)) / rate
+            axes.plot(time_s, voltage - np.median(voltage) - row * spacing, color="#111111", lw=0.7)
+            axes.text(column * part + 0.04, 1.1 - row * spacing, name, fontsize=9, weight="bold")
+    axes.set_title(f"{title} (25 mm/s, 10 mm/mV)")
+    return Picture(figure, f"{title}: twelve-lead ECG on millimetre paper with a rhythm strip of lead II.")
+
+
+def from_raw_to_peaks(recording: Recording, r_peaks: NDArray[np.int64], leads: Sequence[str] = ("II", "V5")) -> Picture:
+    """Draw a recording in some leads with the R peaks that were found."""
+    figure, axes = new_figure(len(leads), 1, width=9.0, height=1.9 * len(leads), sharex=True)
+    time_s = np.arange(recording.signal_mv.shape[1]) / recording.sampling_rate_hz
+    for panel, name in zip(np.atleast_1d(axes), leads, strict=True):
+        voltage = recording.signal_mv[LEADS.index(name)]
+        panel.plot(time_s, voltage, color="#333333", lw=0.7)
+        panel.plot(time_s[r_peaks], voltage[r_peaks], "v", color="#D55E00", ms=6, label="R peak")
+        panel.set(ylabel=f"{name} (mV)")
+    np.atleast_1d(axes)[-1].set_xlabel("time (s)")
+    np.atleast_1d(axes)[0].legend(loc="upper right", ncols=1)
+    return Picture(figure, f"Raw leads {' and '.join(leads)} with {len(r_peaks)} detected R peaks marked.")
+
+
+def aligned_beats(recording: Recording, beat: Beat, leads: Sequence[str] = ("I", "aVL", "V2", "V5")) -> Picture:
+    """Draw the single beats of a recording, cut at the common R peak, under the synchronized beat."""
+    figure, axes = new_figure(1, len(leads), width=10.0, height=3.0, sharex=True)
+    rate = recording.sampling_rate_hz
+    before, after = (round(abs(beat.time_ms[i]) / 1000 * rate) for i in (0, -1))
+    time_ms = np.arange(-before, after + 1) / rate * 1000
+    whole = [r for r in beat.r_peaks if r >= before and r + after < recording.signal_mv.shape[1]]
+    for panel, name in zip(axes, leads, strict=True):
+        row = LEADS.index(name)
+        for r in whole:
+            single = recording.signal_mv[row, r - before : r + after + 1]
+            panel.plot(time_ms, single - np.median(single), color="#BBBBBB", lw=0.6)
+        panel.plot(beat.time_ms, beat.waveform_mv[row], color="#D55E00", lw=1.6)
+        panel.set(title=name, xlabel="ms from R")
+    axes[0].set_ylabel("mV")
+    return Picture(
+        figure,
+        f"Single beats (grey) and the synchronized beat made of {beat.n_beats} of them (orange), "
+        f"leads {', '.join(leads)}.",
+    )
+
+
+def deflection_times(waveform_mv: NDArray[np.float32], time_ms: NDArray[np.float64]) -> Picture:
+    """Draw when each lead has its largest QRS deflection, relative to the common R, over people.
+
+    Parameters
+    ----------
+    waveform_mv : ndarray, shape (n, 12, n_samples)
+        Synchronized beats.
+    time_ms : ndarray, shape (n_samples,)
+        Time relative to R.
+    """
+    qrs = np.abs(time_ms) <= 60
+    peak_ms = time_ms[qrs][np.abs(waveform_mv[:, :, qrs]).argmax(axis=2)]  # (person, lead)
+    figure, axes = new_figure(width=8.0, height=3.2)
+    axes.boxplot(peak_ms, tick_labels=list(LEADS), whis=(5, 95), showfliers=False, medianprops={"color": "#D55E00"})
+    axes.axhline(0, color="#222222", lw=0.7, ls="--")
+    axes.set(ylabel="largest QRS deflection (ms from R)")
+    return Picture(
+        figure,
+        "Box plots over people of the time of the largest QRS deflection in each lead relative to the common R peak; "
+        "whiskers from the 5th to the 95th percentile.",
+    )
+
+
+def measured_beat(beat: Beat, measured: EcgParameters) -> Picture:
+    """Draw the synchronized beat in all leads over each other with the measured QRS interval."""
+    figure, axes = new_figure(width=8.0, height=3.4)
+    axes.plot(beat.time_ms, beat.waveform_mv.T, color="#333333", lw=0.8)
+    axes.axvspan(measured.qrs_onset_ms, measured.qrs_offset_ms, color="#56B4E9", alpha=0.3, lw=0)
+    axes.set(xlabel="ms from R", ylabel="mV", title=f"QRS duration {measured.qrs_duration_ms:.0f} ms, all twelve leads")
+    return Picture(
+        figure,
+        f"Twelve leads of the synchronized beat over each other; the QRS complex, {measured.qrs_duration_ms:.0f} ms "
+        "long, is shaded.",
+    )
+
+
+def mean_beats(waveform_mv: NDArray[np.float32], sex: NDArray[Any], time_ms: NDArray[np.float64]) -> Picture:
+    """Draw the mean beat of women and of men in every lead, with the middle half of people shaded."""
+    figure, axes = new_figure(3, 4, width=10.0, height=6.0, sharex=True, sharey=True)
+    for row, names in enumerate(LAYOUT):
+        for column, name in enumerate(names):
+            panel = axes[row, column]
+            for group in ("female", "male"):
+                beats = waveform_mv[sex == group, LEADS.index(name)]
+                low, high = np.percentile(beats, [25, 75], axis=0)
+                panel.fill_between(time_ms, low, high, color=SEX_COLOURS[group], alpha=0.2, lw=0)
+                panel.plot(time_ms, beats.mean(axis=0), color=SEX_COLOURS[group], lw=1.3, label=group)
+            panel.set_title(name)
+    axes[0, 0].legend(fontsize=8)
+    for panel in axes[-1]:
+        panel.set_xlabel("ms from R")
+    for panel in axes[:, 0]:
+        panel.set_ylabel("mV")
+    return Picture(
+        figure, "Mean synchronized beat of women and of men in the twelve leads, middle half of people shaded."
+    )
+
+
+def saliency_beats(
+    by_sex: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]], time_ms: NDArray[np.float64]
+) -> Picture:
+    """Draw the mean beat of each sex, coloured by how many grams a sample moves the estimate on average.
+
+    Parameters
+    ----------
+    by_sex : dict of sex to (beat, map), each of shape (12, n_samples)
+        Mean beat in mV, and mean absolute attribution in grams.
+    time_ms : ndarray, shape (n_samples,)
+        Time relative to R.
+    """
+    figure, axes = new_figure(6, 4, width=10.5, height=11.0, sharex=True)
+    top = max(float(np.percentile(grams, 99.5)) for _, grams in by_sex.values())
+    lines = None
+    for block, (sex, (beat_mv, grams)) in enumerate(by_sex.items()):
+        for row, names in enumerate(LAYOUT):
+            for column, name in enumerate(names):
+                panel, lead = axes[3 * block + row, column], LEADS.index(name)
+                points = np.stack([time_ms, beat_mv[lead]], axis=1)
+                segments = np.stack([points[:-1], points[1:]], axis=1)
+                lines = LineCollection(list(segments), cmap="viridis_r", linewidths=2.2)
+                lines.set_array(grams[lead][1:])
+                lines.set_clim(0, top)
+                panel.add_collection(lines)
+                panel.autoscale_view()
+                panel.margins(y=0.15)
+                panel.set_title(f"{name}, {sex}", color=SEX_COLOURS[sex])
+    for panel in axes[-1]:
+        panel.set_xlabel("ms from R")
+    for panel in axes[:, 0]:
+        panel.set_ylabel("mV")
+    if lines is not None:
+        figure.colorbar(lines, ax=axes, label="mean absolute attribution (g per sample)", shrink=0.4, aspect=40)
+    return Picture(
+        figure, "Mean beat of women and of men in twelve leads, coloured by mean absolute attribution in grams."
+    )

@@ -1,0 +1,264 @@
+"""The study file: one TOML, every setting typed, with a default and a reason."""
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lvmass.cohort.covariates import COVARIATE_GROUPS, STUDY_GROUPS
+from lvmass.ecg.beats import BeatConfig
+from lvmass.errors import DataError
+from lvmass.networks.registry import NETWORKS, SIGNAL_NETWORKS, network_arguments
+from lvmass.training.baselines import FLOORS
+from lvmass.training.settings import FitConfig, MachineConfig
+
+Training = Literal["pooled", "sex-specific"]
+Sex = Literal["female", "male"]
+SEXES: tuple[Sex, ...] = get_args(Sex)
+
+STUDY_VARIABLE = "LVMASS_STUDY"
+"""Environment variable that tells the chapters which study file to read."""
+
+
+class Section(BaseModel):
+    """A table of the study file: unknown keys are refused, values cannot change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CohortConfig(Section):
+    """Where people come from: simulated, or a table and ECG files of one's own."""
+
+    label: Annotated[str, Field(min_length=1, exclude=True, description="name shown in tables and figures")]
+    simulate: Annotated[Literal["tw-cvai", "ntuh"] | None, Field(description="site to simulate")] = None
+    n: Annotated[int | None, Field(ge=20, description="people to simulate")] = None
+    seed: Annotated[int, Field(ge=0, description="of the simulation")] = 0
+    sex_interaction: Annotated[bool, Field(description="simulate an ECG that follows mass otherwise in men")] = True
+    # excluded from the key of stages, like the label: 'content' stands for it, wherever the files lie
+    subjects: Annotated[
+        str | None, Field(exclude=True, description="subjects table (CSV), relative to the study file")
+    ] = None
+    unit: Annotated[Literal["mV", "uV", "V"] | None, Field(description="voltage unit of ECG files that state none")] = (
+        None
+    )
+    sampling_rate_hz: Annotated[float | None, Field(gt=0, description="of ECGs in CSV, NPY and Parquet files")] = None
+    leads: Annotated[tuple[str, ...] | None, Field(description="of ECGs in CSV, NPY and Parquet files")] = None
+    content: Annotated[str, Field(description="filled by the study: hash of the table and of every ECG file")] = ""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "CohortConfig":
+        if (self.simulate is None) == (self.subjects is None):
+            raise ValueError("give either 'simulate' and 'n', or 'subjects'")
+        if self.simulate is not None and self.n is None:
+            raise ValueError("'simulate' needs 'n', the number of people")
+        return self
+
+
+class ModelConfig(Section):
+    """One line of the comparison."""
+
+    estimator: Annotated[str, Field(description="a network or a floor")]
+    covariates: Annotated[tuple[str, ...], Field(description="covariate groups")] = STUDY_GROUPS
+    training: Annotated[
+        tuple[Training, ...], Field(min_length=1, description="one model for all, or one for each sex")
+    ] = ("pooled",)
+    arguments: Annotated[dict[str, Any], Field(description="of the network")] = {}
+    fit: FitConfig = FitConfig()
+    seeds: Annotated[int, Field(ge=1, description="networks a fold, of whose estimates the mean counts")] = 1
+    reads: Annotated[
+        Literal["beat", "signal"] | None, Field(description="the beat or the 10-s recording; by default as designed")
+    ] = None
+    beat: Annotated[BeatConfig | None, Field(description="a beat of its own, instead of the study's")] = None
+    fine_tune: Annotated[bool, Field(description="sex-specific models go on from the fold's pooled model")] = False
+    matched: Annotated[
+        bool, Field(description="pooled models trained on as many people, of both sexes, as a sex-specific one")
+    ] = False
+
+    @model_validator(mode="after")
+    def _known_names(self) -> "ModelConfig":
+        _require_known("estimator", self.estimator, (*NETWORKS, *FLOORS))
+        for group in self.covariates:
+            _require_known("covariate group", group, tuple(COVARIATE_GROUPS))
+        if self.estimator == "sex-median" and self.covariates[:1] != ("demographics",):
+            raise ValueError("'sex-median' needs covariates = ['demographics']")
+        if self.fine_tune and (self.training != ("sex-specific",) or self.estimator in FLOORS):
+            raise ValueError("'fine_tune' is for a network with training = ['sex-specific']")
+        if self.matched and self.training != ("pooled",):
+            raise ValueError("'matched' needs training = ['pooled']")
+        if self.estimator in NETWORKS:
+            for argument in self.arguments:
+                _require_known(f"argument of {self.estimator}", argument, network_arguments(self.estimator))
+        return self
+
+    @property
+    def reads_signal(self) -> bool:
+        """Whether it reads the whole recording instead of the beat."""
+        return self.reads == "signal" or (self.reads is None and self.estimator in SIGNAL_NETWORKS)
+
+    @property
+    def is_network(self) -> bool:
+        """Whether it is a network, not a floor."""
+        return self.estimator in NETWORKS
+
+
+class FoldsConfig(Section):
+    """Cross-validation: folds by patient, stratified by sex and thirds of LVM."""
+
+    n: Annotated[int, Field(ge=2, le=20, description="folds")] = 5
+    seed: Annotated[int, Field(ge=0, description="of the assignment")] = 0
+
+
+class LvhConfig(Section):
+    """LVH: LVM / BSA (Mosteller) above a cut-off for each sex; default Fuchs 2016 (CT, 97.5th percentile)."""
+
+    male_g_m2: Annotated[float, Field(gt=0)] = 80.0
+    female_g_m2: Annotated[float, Field(gt=0)] = 65.0
+    source: str = "Fuchs 2016 (CT, 97.5th percentile)"
+
+    @property
+    def cutoffs_g_m2(self) -> dict[str, float]:
+        """Cut-off for each sex."""
+        return {"female": self.female_g_m2, "male": self.male_g_m2}
+
+
+class SaliencyConfig(Section):
+    """Integrated Gradients over out-of-fold people."""
+
+    model: str = "elvmass-net"
+    n_per_sex: Annotated[int, Field(ge=1, description="people of each sex and fold")] = 20
+    steps: Annotated[int, Field(ge=8, description="steps of the path integral")] = 32
+
+
+class GapConfig(Section):
+    """Why sex-specific models look better (chapter 5), for every model that is trained both ways."""
+
+    twins: Annotated[
+        tuple[str, ...],
+        Field(description="also trained on simulated twins whose ECG follows mass alike in both sexes"),
+    ] = ()
+
+
+class StudyConfig(Section):
+    """A whole study."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    seed: Annotated[int, Field(ge=0, description="of every fit")] = 2026
+    workers: Annotated[int, Field(ge=0, description="processes; 0 takes one for each core")] = 0
+    machine: MachineConfig = MachineConfig()
+    cache_dir: Annotated[str, Field(description="finished stages, relative to the study file")] = ".lvmass"
+    development: CohortConfig
+    external: CohortConfig | None = None
+    beat: BeatConfig = BeatConfig()
+    signal_rate_hz: Annotated[
+        float, Field(ge=50, le=1000, description="rate at which networks read whole recordings")
+    ] = 100.0
+    folds: FoldsConfig = FoldsConfig()
+    lvh: LvhConfig = LvhConfig()
+    models: Annotated[dict[str, ModelConfig], Field(min_length=1)]
+    saliency: SaliencyConfig = SaliencyConfig()
+    gap: GapConfig = GapConfig()
+    bootstrap: Annotated[int, Field(ge=100, description="resamples of every bootstrap interval")] = 2000
+
+    @model_validator(mode="after")
+    def _named_models(self) -> "StudyConfig":
+        networks = tuple(name for name, model in self.models.items() if model.is_network)
+        if networks:
+            _require_known("saliency model", self.saliency.model, networks)
+        for name in self.gap.twins:
+            _require_known("model trained both ways", name, self.trained_both_ways)
+        return self
+
+    @property
+    def trained_both_ways(self) -> tuple[str, ...]:
+        """Models that are trained pooled and sex-specific."""
+        return tuple(name for name, model in self.models.items() if len(set(model.training)) == 2)
+
+    def cohort(self, name: str) -> CohortConfig:
+        """Settings of the development or the external cohort."""
+        if name == "development":
+            return self.development
+        if name == "external" and self.external is not None:
+            return self.external
+        raise DataError(f"Study '{self.name}' has no cohort '{name}'; add a table [{name}] to the study file.")
+
+
+def _require_known(what: str, name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
+        raise ValueError(f"there is no {what} '{name}'{_nearest(name, known)}; there are {', '.join(known)}")
+
+
+def _nearest(name: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f" (did you mean '{near[0]}'?)" if near else ""
+
+
+def default_study_file() -> Path:
+    """Study file of the book: what ``LVMASS_STUDY`` names, else ``studies/quick.toml`` beside the chapters."""
+    return Path(os.environ.get(STUDY_VARIABLE, "studies/quick.toml"))
+
+
+def read_study_file(path: str | Path) -> StudyConfig:
+    """Read and check a study file.
+
+    Parameters
+    ----------
+    path : path
+        TOML.
+
+    Returns
+    -------
+    StudyConfig
+
+    Raises
+    ------
+    DataError
+        With every problem of the file, one to a line.
+    """
+    path = Path(path)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); give the path of a study file (TOML).") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not valid TOML ({error}); correct that line.") from error
+    try:
+        return StudyConfig.model_validate(table)
+    except ValidationError as error:
+        raise DataError("\n".join(_sentence(path, table, problem) for problem in error.errors())) from error
+
+
+def _sentence(path: Path, table: dict[str, Any], problem: Any) -> str:
+    """One pydantic problem as one sentence that says where it is and what to do."""
+    location = problem["loc"]
+    where = ".".join(str(part) for part in location) or "the file"
+    if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        section: Any = table
+        for part in location[:-1]:
+            section = section[part]
+        known = _known_keys(location[:-1])
+        return f"{path}: unknown key '{where}'{_nearest(str(location[-1]), known)}; allowed here: {', '.join(known)}."
+    if problem["type"] == "missing":
+        return f"{path}: '{where}' is missing; add it."
+    message = problem["msg"].removeprefix("Value error, ")
+    given = problem["input"]
+    shown = f", got {given!r}" if isinstance(given, (str, int, float, bool)) else ""
+    return f"{path}: '{where}': {message[0].lower() + message[1:]}{shown}."
+
+
+def _known_keys(location: tuple[str | int, ...]) -> tuple[str, ...]:
+    """Keys allowed in a section of the study file."""
+    section: Any = StudyConfig
+    for part in location:
+        if section is StudyConfig and part == "models":
+            section = ModelConfig
+        elif section is ModelConfig and part not in ModelConfig.model_fields:
+            continue  # the model's own name
+        else:
+            annotation = section.model_fields[str(part)].annotation
+            candidates = (annotation, *get_args(annotation))
+            section = next(c for c in candidates if isinstance(c, type) and c is not type(None))
+    fields = section.model_fields if hasattr(section, "model_fields") else section.__dataclass_fields__
+    return tuple(name for name in fields if name != "content")

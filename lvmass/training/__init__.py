@@ -1,0 +1,1 @@
+"""One fit: settings, augmentation, the fit itself, baselines without waveform, the saved model."""

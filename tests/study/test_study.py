@@ -1,0 +1,313 @@
+"""The tiny study runs through every stage and keeps its contracts."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lvmass.cohort.folds import assign_folds
+from lvmass.cohort.preprocessing import Beats
+from lvmass.errors import DataError
+from lvmass.evaluation.tables import check_predictions
+from lvmass.study import stages
+from lvmass.study.final_model import save_final_model
+from lvmass.study.plan import TWINS, fit_settings, lines
+from lvmass.study.stages import fit_stage, open_cohort
+from lvmass.study.study import Study
+from lvmass.training import baselines as floors
+from lvmass.training.baselines import fit_floor
+from lvmass.training.model import load_model
+
+COLUMNS = ["subject_id", "sex", "model", "training", "cohort", "fold", "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh"]
+
+
+def test_predictions_are_out_of_fold_for_everybody_once(tiny_study: Study) -> None:
+    predictions = check_predictions(tiny_study.predictions())
+    assert list(predictions.columns) == COLUMNS
+    people = tiny_study.beats().people
+    folds = tiny_study.folds().set_index("subject_id")["fold"]
+    for _, rows in predictions.groupby(["model", "training"]):
+        assert sorted(rows["subject_id"]) == sorted(people["subject_id"])
+        assert (rows.set_index("subject_id")["fold"] == folds.loc[rows["subject_id"]]).all()
+
+
+def test_external_predictions_are_the_mean_of_fold_models(tiny_study: Study) -> None:
+    external = check_predictions(tiny_study.external())
+    assert set(external["fold"]) == {-1}
+    assert set(external.groupby(["model", "training"])["subject_id"].nunique()) == {
+        len(tiny_study.beats("external").people)
+    }
+    floor = external[external["model"] == "sex-median"]
+    medians = [
+        fit.predictor.predict_g(np.empty((2, 0)), np.array([[0.0], [1.0]]))
+        for fit in tiny_study.fits("sex-median", "pooled")
+    ]
+    expected = floor["sex"].map(dict(zip(("female", "male"), np.mean(medians, axis=0), strict=True)))
+    np.testing.assert_allclose(floor["predicted_lvm_g"], expected)
+
+
+def test_lvh_is_mass_index_above_the_cutoff(tiny_study: Study) -> None:
+    predictions = tiny_study.predictions()
+    above = predictions["lvm_g"] / predictions["bsa_m2"] > predictions["sex"].map({"male": 80.0, "female": 65.0})
+    assert (predictions["lvh"] == above).all()
+
+
+def test_test_fold_never_influences_its_own_model(tiny_study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Poison the test fold's masses and waveforms: the model of that fold must stay the same."""
+    settings = fit_settings(tiny_study.config, "elvmass-net", "pooled")[0]
+    beats = tiny_study.beats()
+    folds = assign_folds(beats, 2, tiny_study.config.folds.seed)
+    test = folds == settings.fold
+
+    class Poisoned:
+        """A store whose beats are poisoned in the test fold, but whose folds are the same."""
+
+        def __call__(self, *_: object) -> Beats:
+            people = beats.people.assign(lvm_g=beats.people["lvm_g"].where(~test, 1000.0))
+            waveform_mv = np.where(test[:, None, None], 50.0, beats.waveform_mv).astype(np.float32)
+            return Beats(waveform_mv, beats.time_ms, people, beats.criteria, beats.report)
+
+    clean = tiny_study.fits("elvmass-net", "pooled")[0].predictor
+    monkeypatch.setattr(stages, "assign_folds", lambda *_: folds)  # who is tested was drawn before
+    poisoned = fit_stage(settings, store=Poisoned(), key="").predictor  # type: ignore[arg-type]
+    for name, value in clean.weights.items():  # type: ignore[attr-defined]
+        np.testing.assert_array_equal(value, poisoned.weights[name])  # type: ignore[attr-defined]
+
+
+def test_sex_specific_models_see_one_sex(tiny_study: Study) -> None:
+    people = tiny_study.beats().people.set_index("subject_id")
+    for settings, fit in zip(
+        fit_settings(tiny_study.config, "elvmass-net", "sex-specific"),
+        tiny_study.fits("elvmass-net", "sex-specific"),
+        strict=True,
+    ):
+        assert set(people.loc[list(fit.subject_id), "sex"]) == {settings.sex}
+
+
+def test_results_are_written_with_units_and_origin(tiny_study: Study) -> None:
+    folder = tiny_study.path.parent / "results" / "tiny"
+    results = tiny_study.results()
+    assert {path.name for path in folder.iterdir()} == {f"{name}{end}" for name in results for end in (".csv", ".json")}
+    written = json.loads((folder / "gap.json").read_text())
+    about = {"study": "tiny", "study_fingerprint": tiny_study.fingerprint, "simulated": True}
+    assert about.items() <= written["about"].items()
+    assert len(written["rows"]) == len(results["gap"])
+    table = pd.read_csv(folder / "errors.csv")
+    assert table["simulated"].all()
+    assert set(table["cohort"]) == {"development", "external"}
+    own = (table["model"] == "elvmass-net") & (table["training"] == "pooled") & (table["cohort"] == "external")
+    mae_g = table[own & (table["sex"] == "all") & (table["metric"] == "mae_g")]["estimate"].item()
+    external = tiny_study.external().query("model == 'elvmass-net' and training == 'pooled'")
+    assert mae_g == pytest.approx((external["lvm_g"] - external["predicted_lvm_g"]).abs().mean())
+    assert {"cornell_voltage_mv", "strain_leads"} <= set(results["criteria_points"]["criterion"])
+    assert {"sex", "age_years", "bmi_kg_m2", "qrs_duration_ms", "atrial_fibrillation"} == set(
+        results["subgroup_errors"]["variable"]
+    )
+    assert "study file" in set(results["cutoffs"]["cutoffs"])
+    assert "fuchs-2016" not in set(results["cutoffs"]["cutoffs"])  # equal to the study file's
+
+
+def test_gap_has_twins_and_as_few_people_of_both_sexes(tiny_study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    gap = tiny_study.results()["gap"]
+    assert set(gap["cohort"]) == {"development", TWINS, f"development minus {TWINS}"}
+    assert set(gap.loc[gap["cohort"] == TWINS, "model"]) == {"demographics+ecg+criteria"}
+    people, folds = tiny_study.beats().people, tiny_study.folds()["fold"]
+    fitted: list[np.ndarray] = []
+
+    def fit_floor(kind: str, covariates: np.ndarray, lvm_g: np.ndarray) -> floors.Regression | floors.SexMedian:
+        fitted.append(covariates)
+        return floors.fit_floor(kind, covariates, lvm_g)
+
+    monkeypatch.setattr("lvmass.study.stages.fit_floor", fit_floor)
+    for settings in fit_settings(tiny_study.config, "demographics+ecg+criteria", "pooled", mixed=True):
+        fit = fit_stage(settings, store=tiny_study.store, key="")
+        male = fitted.pop()[:, 0]
+        assert len(male) == ((folds != settings.fold) & (people["sex"] == settings.sex)).sum()
+        assert 0.2 < male.mean() < 0.8
+        assert set(people.set_index("subject_id").loc[list(fit.subject_id), "sex"]) == {settings.sex}
+
+
+def test_twins_are_the_same_people(tiny_study: Study) -> None:
+    config = tiny_study.config.development
+    twins = open_cohort(config.model_copy(update={"sex_interaction": False}))
+    cohort = tiny_study.cohort()
+    pd.testing.assert_frame_equal(twins.subjects, cohort.subjects)
+    assert any((twins.recording(i).signal_mv != cohort.recording(i).signal_mv).any() for i in range(5))
+
+
+def test_saliency_is_of_out_of_fold_people(tiny_study: Study) -> None:
+    saliency = tiny_study.saliency()
+    folds = tiny_study.folds().set_index("subject_id")["fold"]
+    assert saliency.grams.shape == saliency.inputs_mv.shape == (len(saliency.people), 12, 400)
+    assert (saliency.people["fold"].to_numpy() == folds.loc[saliency.people["subject_id"]].to_numpy()).all()
+    assert set(saliency.people["sex"]) == {"female", "male"}
+
+
+def test_finished_study_recomputes_nothing(tiny_study: Study) -> None:
+    again = Study.from_toml(tiny_study.path)
+    outputs = sorted(again.store.folder.rglob("output.pkl"))
+    times = [path.stat().st_mtime_ns for path in outputs]
+    again.run()
+    assert sorted(again.store.folder.rglob("output.pkl")) == outputs
+    assert [path.stat().st_mtime_ns for path in outputs] == times
+
+
+def test_another_number_recomputes_only_what_uses_it(tiny_study: Study, tmp_path: Path) -> None:
+    text = tiny_study.path.read_text()
+    path = tiny_study.path.with_name("edited.toml")
+    path.write_text(text.replace("filters = [16, 32, 16]", "filters = [16, 24, 16]").replace("Simulated", "Invented"))
+    edited = Study.from_toml(path)
+    missing = [
+        (model, training)
+        for model, training in lines(edited.config)
+        if not all(edited.store.has(fit_stage, fit) for fit in fit_settings(edited.config, model, training))
+    ]
+    assert missing == [("fcn", "pooled")]
+    path.write_text(text + "\n[lvh]\nmale_g_m2 = 70\n")  # a cut-off moves labels, not fits
+    edited = Study.from_toml(path)
+    assert all(
+        edited.store.has(fit_stage, fit) for line in lines(edited.config) for fit in fit_settings(edited.config, *line)
+    )
+
+
+def test_saved_model_predicts_with_intervals(tiny_study: Study, tmp_path: Path) -> None:
+    save_final_model(tiny_study, tmp_path / "model")
+    model, card = load_model(tmp_path / "model")
+    beats = tiny_study.beats()
+    assert card["trained_on_simulated_data"] is True
+    assert set(card["interval_half_width_g"]) == {"female", "male"}
+    assert min(card["interval_half_width_g"].values()) > 5
+    covariates = np.full((2, len(model.covariates)), np.nan)
+    assert np.isfinite(model.predict_g(beats.waveform_mv[:2], covariates)).all()
+
+
+def test_floor_cannot_be_saved(tiny_study: Study, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no network on beats called 'demographics'"):
+        save_final_model(tiny_study, tmp_path, model="demographics")
+
+
+def test_unknown_cohort(tiny_study: Study) -> None:
+    with pytest.raises(DataError, match="has no cohort 'third'"):
+        tiny_study.cohort("third")
+
+
+VARIANTS = """
+[models.seeds]
+estimator = "elvmass-net"
+arguments = { channels = 4, levels = 5, stem_stride = 4 }
+fit = { epochs = 1, patience = 1 }
+seeds = 2
+
+[models.fine-tuned]
+estimator = "elvmass-net"
+training = ["sex-specific"]
+fine_tune = true
+arguments = { channels = 4, levels = 5, stem_stride = 4 }
+fit = { epochs = 1, patience = 1 }
+
+[models.matched]
+estimator = "ridge"
+matched = true
+
+[models.ten-seconds]
+estimator = "elvmass-net"
+reads = "signal"
+arguments = { channels = 4, levels = 6, stem_stride = 4 }
+fit = { epochs = 1, patience = 1 }
+
+[models.one-beat]
+estimator = "fcn"
+beat = { average = "single" }
+arguments = { filters = [8, 8, 8] }
+fit = { epochs = 1, patience = 1 }
+
+[models.everything-but-the-waveform]
+estimator = "gradient-boosting"
+covariates = ["demographics", "ecg-parameters", "criteria"]
+"""
+
+
+@pytest.fixture(scope="module")
+def variants(tiny_study_file: Path) -> Study:
+    """Return a study of variants beside the tiny one, with which it shares the beats."""
+    head = tiny_study_file.read_text().partition("[gap]")[0].partition("[models.")[0]
+    head = head.replace('name = "tiny"', 'name = "variants"').replace("[saliency]", "[saliency]\nmodel = 'seeds'")
+    path = tiny_study_file.with_name("variants.toml")
+    path.write_text(head + VARIANTS)
+    return Study.from_toml(path)
+
+
+def test_every_variant_estimates_everybody_once(variants: Study) -> None:
+    for cohort, table in (("development", variants.predictions()), ("external", variants.external())):
+        check_predictions(table)
+        counts = table.groupby("model")["subject_id"].nunique()
+        assert set(counts.index) == set(variants.config.models)
+        assert set(counts) == {len(variants.beats(cohort).people)}
+        assert np.isfinite(table["predicted_lvm_g"]).all()
+
+
+def test_estimates_are_means_over_seeds(variants: Study) -> None:
+    fits = variants.fits("seeds", "pooled")
+    assert len(fits) == 4  # two folds, two seeds
+    table = variants.predictions().query("model == 'seeds' and fold == 1").set_index("subject_id")
+    mean = np.mean([fit.predicted_lvm_g for fit in fits[:2]], axis=0)
+    np.testing.assert_allclose(table.loc[list(fits[0].subject_id), "predicted_lvm_g"], mean)
+    assert np.abs(fits[0].predicted_lvm_g - fits[1].predicted_lvm_g).max() > 1e-3
+
+
+def test_fine_tuned_models_have_the_scaling_of_the_pooled_one(variants: Study) -> None:
+    tuned = variants.networks("fine-tuned", "sex-specific")
+    pooled = variants.networks("seeds", "pooled")  # of the same settings
+    assert tuned[0].target_mean_g == tuned[1].target_mean_g == pooled[0].target_mean_g
+
+
+def test_matched_training_has_as_many_people_as_one_sex(variants: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def counted(kind: str, covariates: np.ndarray, lvm_g: np.ndarray) -> object:
+        seen.append(len(lvm_g))
+        assert set(covariates[:, 0]) == {0.0, 1.0}  # both sexes
+        return fit_floor(kind, covariates, lvm_g)
+
+    monkeypatch.setattr(stages, "fit_floor", counted)
+    for settings in fit_settings(variants.config, "matched", "pooled"):
+        fit_stage(settings, store=variants.store, key="")
+    folds = variants.folds()
+    expected = [
+        int(((folds["sex"] == sex) & (folds["fold"] != fold)).sum()) for fold in (1, 2) for sex in ("female", "male")
+    ]
+    assert seen == expected
+
+
+def test_a_dask_cluster_gives_the_results_of_this_machine(tiny_study: Study, tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    path = Path(shutil.copy(tiny_study.path, tmp_path / "tiny.toml"))
+    lines = [("demographics", "pooled"), ("elvmass-net", "pooled")]
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        study = Study.from_toml(path, scheduler=cluster.scheduler_address)
+        for line in lines:
+            for there, here in zip(study.fits(*line), tiny_study.fits(*line), strict=True):
+                np.testing.assert_allclose(there.predicted_lvm_g, here.predicted_lvm_g, atol=1e-5)
+
+
+def test_full_disk_is_one_sentence_and_keeps_what_is_finished(tiny_study: Study, tmp_path: Path) -> None:
+    path = Path(shutil.copy(tiny_study.path, tmp_path / "tiny.toml"))
+    # a file may not grow beyond 600 kB: tables fit, beats do not
+    code = """
+import resource, sys
+from lvmass.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
+sys.argv = ["lvmass", "run", sys.argv[1]]
+main()
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code, path], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert result.returncode == 1, result
+    assert "Traceback" not in result.stderr
+    assert "could not be kept" in result.stderr or "finished stages are kept" in result.stderr, result.stderr
