@@ -39,7 +39,9 @@ time_ms = study.beats().time_ms
 
 # %% tags=["hide-input"]
 worst = saliency.people["completeness_error_g"].abs()
-training = study.config.models[study.config.saliency.model].training[-1]
+training = study.config.models[study.config.saliency.model or study.reference].training[
+    -1
+]
 say(
     f"{len(saliency.people)} people out of fold, {study.config.saliency.model} ({training}). The attributions of a person miss the sum "
     f"they should reach by {worst.median():.2f} g in the median and {worst.max():.2f} g at most."

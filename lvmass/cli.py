@@ -6,6 +6,7 @@ Exit code 0: done; 1: the data or the study has problems, all listed; 2: wrong u
 import dataclasses
 import json
 import platform
+import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -57,9 +58,7 @@ def run(
     study = Study.from_toml(study_file, scheduler)
     study.run()
     if save_model is not None:
-        from lvmass.study.final_model import save_final_model
-
-        save_final_model(study, save_model)
+        study.save_model(save_model)
         print(f"model saved in {save_model}")
     print(_summary(study))
 
@@ -113,7 +112,7 @@ def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folde
     if folder.exists() and any(folder.iterdir()):
         raise DataError(f"{folder}: exists and is not empty; give a new folder.")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "study.toml").write_text(STUDY_TEMPLATE)
+    shutil.copyfile(Path(__file__).with_name("study") / "template.toml", folder / "study.toml")
     (folder / "subjects.csv").write_text(",".join(column.name for column in COLUMNS) + "\n")
     (folder / "data_dictionary.csv").write_text(data_dictionary().to_csv(index=False))
     print(f"{folder}: fill subjects.csv (see data_dictionary.csv), then run 'lvmass check {folder / 'study.toml'}'")
@@ -179,40 +178,3 @@ def _estimate_text(estimate: "Estimate") -> str:
 
 def _number(value: float | None, unit: str) -> str:
     return "not measurable" if value is None else f"{value:.0f}{unit}"
-
-
-STUDY_TEMPLATE = """\
-# A study of your own. 'lvmass check study.toml' checks it, 'lvmass run study.toml' runs it.
-name = "own-cohort"
-seed = 2026
-
-[development]
-label = "Own cohort"
-subjects = "subjects.csv"   # one row an ECG; see data_dictionary.csv
-# unit = "mV"               # only if your ECG files state none
-# sampling_rate_hz = 500    # only for ECGs in CSV, NPY or Parquet files, and
-# leads = ["I", "II", "V1", "V2", "V3", "V4", "V5", "V6"]
-
-# [external]
-# label = "Another hospital"
-# subjects = "external.csv"
-
-[lvh]                       # g/m2, LVM / BSA (Mosteller)
-male_g_m2 = 80
-female_g_m2 = 65
-
-[models.sex-median]
-estimator = "sex-median"
-covariates = ["demographics"]
-
-[models.demographics]
-estimator = "ridge"
-covariates = ["demographics"]
-
-[models."demographics+ecg-parameters"]
-estimator = "ridge"
-
-[models.elvmass-net]
-estimator = "elvmass-net"
-training = ["pooled", "sex-specific"]
-"""

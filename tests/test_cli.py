@@ -140,14 +140,17 @@ def test_check_and_doctor() -> None:
 
 
 def finished(folder: Path) -> dict[Path, int]:
-    return {path: path.stat().st_mtime_ns for path in folder.rglob("fit_stage/*/output.pkl")}
+    """Return when each fit was written; nothing else has weights or a pipeline, and so a predictor."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("output.pkl") if b"predictor" in path.read_bytes()}
 
 
 def test_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     """Kill a run in its third fold: the fits of finished folds are reused, and the result is that of a whole run."""
     text = TINY.read_text().replace("n = 80", "n = 120").replace("[folds]\nn = 2", "[folds]\nn = 4")
     text = text[: text.index("[models.lvm-ai]")]
-    text = text.replace('training = ["pooled", "sex-specific"]', "").replace("twins = ", "twins = [] # ")
+    text = text.replace('training = ["pooled", "sex-specific"]', "").replace(
+        "counterfactual = ", "counterfactual = [] # "
+    )
     killed, whole = tmp_path / "killed.toml", tmp_path / "whole.toml"
     killed.write_text(text)
     whole.write_text('cache_dir = "other"\n' + text)

@@ -19,6 +19,12 @@ Training = Literal["pooled", "sex-specific"]
 Sex = Literal["female", "male"]
 SEXES: tuple[Sex, ...] = get_args(Sex)
 
+COUNTERFACTUAL = "counterfactual cohort"
+"""The development cohort's people again, with an ECG that follows mass alike in men and women."""
+
+RENAMED = {"matched": "size_matched", "twins": "counterfactual"}
+"""Keys of earlier study files, and what they are called now."""
+
 STUDY_VARIABLE = "LVMASS_STUDY"
 """Environment variable that tells the chapters which study file to read."""
 
@@ -58,9 +64,9 @@ class CohortConfig(Section):
 
 
 class ModelConfig(Section):
-    """One line of the comparison."""
+    """One model of the comparison."""
 
-    estimator: Annotated[str, Field(description="a network or a floor")]
+    estimator: Annotated[str, Field(description="a network or a baseline")]
     covariates: Annotated[tuple[str, ...], Field(description="covariate groups")] = STUDY_GROUPS
     training: Annotated[
         tuple[Training, ...], Field(min_length=1, description="one model for all, or one for each sex")
@@ -73,7 +79,7 @@ class ModelConfig(Section):
     ] = None
     beat: Annotated[BeatConfig | None, Field(description="a beat of its own, instead of the study's")] = None
     fine_tune: Annotated[bool, Field(description="sex-specific models go on from the fold's pooled model")] = False
-    matched: Annotated[
+    size_matched: Annotated[
         bool, Field(description="pooled models trained on as many people, of both sexes, as a sex-specific one")
     ] = False
 
@@ -86,8 +92,8 @@ class ModelConfig(Section):
             raise ValueError("'sex-median' needs covariates = ['demographics']")
         if self.fine_tune and (self.training != ("sex-specific",) or self.estimator in FLOORS):
             raise ValueError("'fine_tune' is for a network with training = ['sex-specific']")
-        if self.matched and self.training != ("pooled",):
-            raise ValueError("'matched' needs training = ['pooled']")
+        if self.size_matched and self.training != ("pooled",):
+            raise ValueError("'size_matched' needs training = ['pooled']")
         if self.estimator in NETWORKS:
             for argument in self.arguments:
                 _require_known(f"argument of {self.estimator}", argument, network_arguments(self.estimator))
@@ -100,7 +106,7 @@ class ModelConfig(Section):
 
     @property
     def is_network(self) -> bool:
-        """Whether it is a network, not a floor."""
+        """Whether it is a network, not a baseline."""
         return self.estimator in NETWORKS
 
 
@@ -127,7 +133,7 @@ class LvhConfig(Section):
 class SaliencyConfig(Section):
     """Integrated Gradients over out-of-fold people."""
 
-    model: str = "elvmass-net"
+    model: Annotated[str | None, Field(description="a network; by default the reference model")] = None
     n_per_sex: Annotated[int, Field(ge=1, description="people of each sex and fold")] = 20
     steps: Annotated[int, Field(ge=8, description="steps of the path integral")] = 32
 
@@ -135,9 +141,9 @@ class SaliencyConfig(Section):
 class GapConfig(Section):
     """Why sex-specific models look better (chapter 5), for every model that is trained both ways."""
 
-    twins: Annotated[
+    counterfactual: Annotated[
         tuple[str, ...],
-        Field(description="also trained on simulated twins whose ECG follows mass alike in both sexes"),
+        Field(description="also trained on the same simulated people, whose ECG follows mass alike in both sexes"),
     ] = ()
 
 
@@ -165,10 +171,12 @@ class StudyConfig(Section):
     @model_validator(mode="after")
     def _named_models(self) -> "StudyConfig":
         networks = tuple(name for name, model in self.models.items() if model.is_network)
-        if networks:
+        if self.saliency.model is not None:
             _require_known("saliency model", self.saliency.model, networks)
-        for name in self.gap.twins:
+        for name in self.gap.counterfactual:
             _require_known("model trained both ways", name, self.trained_both_ways)
+        if self.gap.counterfactual and self.development.simulate is None:
+            raise ValueError("'gap.counterfactual' needs a simulated development cohort; leave it out")
         return self
 
     @property
@@ -180,6 +188,8 @@ class StudyConfig(Section):
         """Settings of the development or the external cohort."""
         if name == "development":
             return self.development
+        if name == COUNTERFACTUAL:
+            return self.development.model_copy(update={"sex_interaction": False, "label": COUNTERFACTUAL})
         if name == "external" and self.external is not None:
             return self.external
         raise DataError(f"Study '{self.name}' has no cohort '{name}'; add a table [{name}] to the study file.")
@@ -239,6 +249,8 @@ def _sentence(path: Path, table: dict[str, Any], problem: Any) -> str:
         for part in location[:-1]:
             section = section[part]
         known = _known_keys(location[:-1])
+        if str(location[-1]) in RENAMED:
+            return f"{path}: '{where}' is now called '{RENAMED[str(location[-1])]}'; rename it."
         return f"{path}: unknown key '{where}'{_nearest(str(location[-1]), known)}; allowed here: {', '.join(known)}."
     if problem["type"] == "missing":
         return f"{path}: '{where}' is missing; add it."

@@ -1,51 +1,98 @@
-"""Results of the study's stages on disk: found again by settings and source code, never by luck.
+"""Results on disk: found again by what they depend on, computed in parallel where they are missing.
 
-``joblib.Memory`` stores and finds; this module decides what the key is. A stage's key covers its settings, the
-source of the stage and of every lvmass module that it uses, and the versions of the numerical libraries. So an
-edited line or number recomputes what depends on it, and nothing else.
+joblib stores, finds and runs; this module says what a result depends on (`Job`) and in which order jobs come.
 """
 
-import ast
 import hashlib
-import inspect
+import os
+import threading
+import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from functools import cache
-from importlib.metadata import version
-from importlib.util import find_spec
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from joblib import Memory, Parallel, delayed, parallel_config
 from joblib.memory import CacheWarning
+from packaging.requirements import Requirement
 from pydantic import BaseModel
 from tqdm import tqdm
 
 from lvmass.errors import DataError
 
-PACKAGE = __name__.partition(".")[0]
-NUMERICAL_LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "torch", "captum")
+PACKAGE = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One call of a plain function, ``function(settings, **takes)``, and all that its result depends on.
+
+    Parameters
+    ----------
+    function : callable
+        Of a module of this package; it gets everything handed over, and asks nobody for more.
+    settings : BaseModel
+        What the result depends on; fields that are excluded from its JSON do not change the result.
+    rooms : tuple of str
+        Folders and files of the package, such as "ecg" or "saliency.py", whose source the function runs.
+    takes : dict of str to Job, to a list of these, or to None
+        Results of other jobs, by the name of the argument.
+    rank : tuple
+        Among jobs that could run now, the lower comes first.
+    """
+
+    function: Callable[..., Any]
+    settings: BaseModel
+    rooms: tuple[str, ...]
+    takes: dict[str, Any] = field(default_factory=dict)
+    rank: tuple[Any, ...] = ()
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 over settings, inputs, the source of its rooms and the versions of all libraries."""
+        parts = [self.function.__qualname__, self.settings.model_dump_json(), source_fingerprint(*self.rooms)]
+        parts += [f"{name}={[job.key for job in _jobs(taken)]}" for name, taken in self.takes.items()]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def inputs(self) -> list["Job"]:
+        """Jobs whose results it takes."""
+        return [job for taken in self.takes.values() for job in _jobs(taken)]
+
+
+def _jobs(taken: Any) -> Iterator[Job]:
+    if isinstance(taken, Job):
+        yield taken
+    elif taken is not None:
+        for each in taken:
+            yield from _jobs(each)
 
 
 class Store:
-    """A folder of finished stages.
+    """A folder of finished results.
 
     Parameters
     ----------
     folder : path
         Created if absent.
     workers : int
-        Processes that a stage may use; not part of any key.
+        Processes that compute at the same time; not part of any key.
     scheduler : str, optional
         Address of a Dask scheduler whose workers compute instead; they see the folder under the same path.
 
+    Raises
+    ------
+    DataError
+        If the folder cannot be written.
+
     Notes
     -----
-    A stage is a function ``stage(settings, *, store, key)``: ``settings`` is a pydantic model with only what the stage
-    uses, ``store`` gives it the stages before it. joblib writes to a temporary name and renames, so that a killed
-    run leaves no half result, and two runs at once at worst compute the same thing twice.
+    joblib writes to a temporary name and renames, so that a killed run leaves no half result, and two runs at once at
+    worst compute the same thing twice.
     """
 
     def __init__(self, folder: str | Path, workers: int = 1, scheduler: str | None = None) -> None:
@@ -57,17 +104,31 @@ class Store:
                 f"{self.folder}: results cannot be kept here ({error.strerror}); set cache_dir in the study file."
             ) from error
 
-    def _cached(self, stage: Callable[..., Any]) -> Any:
+    def has(self, job: Job) -> bool:
+        """Whether a result is there."""
+        return bool(self._kept.check_call_in_cache(job.key, self, job))
+
+    def get(self, job: Job) -> Any:
+        """Return a result, computed if it is not there, after what it takes; see `all`."""
+        return self.all([job])[0]
+
+    def all(self, jobs: Sequence[Job]) -> list[Any]:
+        """Return results; what is missing is computed in parallel, step by step, by rank."""
+        for label, step in self._missing_steps(jobs):
+            self._compute(label, sorted(step, key=lambda job: job.rank))
+        return [self._load(job) for job in jobs]
+
+    @property
+    def _kept(self) -> Any:
         # mmap: several workers read the same beats without a copy each
         memory = Memory(self.folder, mmap_mode="r", verbose=0)
-        return memory.cache(stage, ignore=["settings", "store"])
+        return memory.cache(_result, ignore=["store", "job"])
 
-    def __call__(self, stage: Callable[..., Any], settings: BaseModel) -> Any:
-        """Result of a stage, computed if it is not there yet."""
+    def _load(self, job: Job) -> Any:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", CacheWarning)  # joblib would only warn that nothing was kept
-                return self._cached(stage)(settings, store=self, key=stage_key(stage, settings))
+                return self._kept(job.key, self, job)
         except CacheWarning as warning:
             reason = str(warning).rpartition("Exception: ")[2].rstrip(".")
             raise DataError(
@@ -75,137 +136,112 @@ class Store:
                 "finished results are not lost."
             ) from warning
 
-    def all(self, stage: Callable[..., Any], settings: Sequence[Any], label: str) -> list[Any]:
-        """Results of a stage for several settings; what is missing is computed in parallel, in the order given."""
-        missing = {stage_key(stage, each): each for each in settings if not self.has(stage, each)}
-        if missing:
-            with ExitStack() as stack:
-                # joblib renews a worker whose memory grew, as it does when torch is loaded; nothing is lost
-                stack.enter_context(warnings.catch_warnings())
-                warnings.filterwarnings("ignore", message="A worker stopped")
-                where: dict[str, Any] = {"n_jobs": min(self.workers, len(missing))}
-                if self.scheduler is not None:
-                    from distributed import Client
+    def _missing_steps(self, jobs: Sequence[Job]) -> list[tuple[str, list[Job]]]:
+        """Missing jobs and the missing ones that they need, the deepest first; jobs of one step need none of it."""
+        depths: dict[str, int] = {}
+        missing: dict[str, Job] = {}
 
-                    where = {"backend": "dask", "client": stack.enter_context(Client(self.scheduler)), "n_jobs": -1}
-                stack.enter_context(parallel_config(**where))
-                tasks = (delayed(_compute)(self, stage, each, key) for key, each in missing.items())
-                finished = Parallel(return_as="generator_unordered")(tasks)
-                done = len(settings) - len(missing)
-                for _ in tqdm(finished, total=len(settings), initial=done, desc=label, disable=None):
-                    pass
-        return [self(stage, each) for each in settings]
+        def depth(job: Job) -> int:
+            if job.key not in depths:
+                if self.has(job):
+                    depths[job.key] = -1
+                else:
+                    missing[job.key] = job
+                    depths[job.key] = 1 + max((depth(taken) for taken in job.inputs()), default=-1)
+            return depths[job.key]
 
-    def has(self, stage: Callable[..., Any], settings: BaseModel) -> bool:
-        """Whether a stage is finished."""
-        return bool(self._cached(stage).check_call_in_cache(settings, store=self, key=stage_key(stage, settings)))
+        for job in jobs:
+            depth(job)
+        steps: dict[tuple[int, str], list[Job]] = defaultdict(list)
+        for key, job in missing.items():
+            steps[depths[key], job.function.__name__.replace("_", " ")].append(job)
+        return [(label, steps[number, label]) for number, label in sorted(steps)]
+
+    def _compute(self, label: str, jobs: Sequence[Job]) -> None:
+        with ExitStack() as stack:
+            # joblib renews a worker whose memory grew, as it does when torch is loaded; nothing is lost
+            stack.enter_context(warnings.catch_warnings())
+            warnings.filterwarnings("ignore", message="A worker stopped")
+            where: dict[str, Any] = {"n_jobs": min(self.workers, len(jobs))}
+            if self.scheduler is not None:
+                from distributed import Client
+
+                where = {"backend": "dask", "client": stack.enter_context(Client(self.scheduler)), "n_jobs": -1}
+            stack.enter_context(parallel_config(**where))
+            tasks = (delayed(_compute_one)(self, job, job.key, os.getpid()) for job in jobs)
+            for _ in tqdm(Parallel(return_as="generator_unordered")(tasks), total=len(jobs), desc=label, disable=None):
+                pass
 
 
-def _compute(store: Store, stage: Callable[..., Any], settings: BaseModel, key: str) -> None:
+def _result(key: str, store: Store, job: Job) -> Any:
+    """Compute one result from what it takes, all of which is there; joblib keeps it under the key."""
+
+    def handed(taken: Any) -> Any:
+        if isinstance(taken, Job):
+            return store._load(taken)
+        return None if taken is None else [handed(each) for each in taken]
+
+    return job.function(job.settings, **{name: handed(taken) for name, taken in job.takes.items()})
+
+
+def _compute_one(store: Store, job: Job, key: str, parent: int) -> None:
     """Fill the store from a worker process; the result is read back from disk, not sent."""
-    if stage_key(stage, settings) != key:
+    if os.getppid() == parent:
+        _end_with_parent()
+    if job.key != key:
         raise DataError("The source of lvmass was edited during the run; run the same command again.")
-    store(stage, settings)
-
-
-def stage_key(stage: Callable[..., Any], settings: BaseModel) -> str:
-    """Key of a stage: settings, source and library versions, as a SHA-256 hex digest."""
-    text = settings.model_dump_json() + source_fingerprint(stage)
-    return hashlib.sha256(text.encode()).hexdigest()
+    store._load(job)
 
 
 @cache
-def source_fingerprint(stage: Callable[..., Any]) -> str:
-    """SHA-256 over the stage's own source, the functions it calls in its module, and the modules it uses.
+def _end_with_parent() -> None:
+    """End this worker within a second of a killed parent, instead of after the work that it was handed."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@cache
+def source_fingerprint(*rooms: str) -> str:
+    """SHA-256 over every Python file of some rooms of the package, or single files, and the versions of its libraries.
 
     Examples
     --------
-    >>> from lvmass.evaluation.delong import delong_variance
-    >>> len(source_fingerprint(delong_variance))
+    >>> len(source_fingerprint("ecg", "errors.py"))
     64
     """
-    sources: set[str] = set()
-    modules: set[str] = set()
-    _collect(stage, sources, modules)
-    digest = hashlib.sha256()
-    for text in sorted(sources):
-        digest.update(text.encode())
-    for path in sorted(_closure(modules)):
-        digest.update(Path(path).read_bytes())
-    for library in NUMERICAL_LIBRARIES:
-        digest.update(f"{library} {version(library)}".encode())
-    return digest.hexdigest()
-
-
-def package_fingerprint(*files: str | Path) -> str:
-    """SHA-256 over the whole package and the given files; a book built under another one is stale."""
-    digest = hashlib.sha256()
-    root = Path(__file__).parents[1]
-    for path in [*sorted(root.rglob("*.py")), *sorted(root.rglob("*.json")), *map(Path, files)]:
+    files = [path for room in rooms for path in sorted((PACKAGE / room).rglob("*.py")) or [PACKAGE / room]]
+    digest = hashlib.sha256("\n".join(library_versions()).encode())
+    for path in files:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def _collect(item: Any, sources: set[str], modules: set[str]) -> None:
-    """Add the source of ``item`` and what it names: helpers of the same module by source, others by module."""
-    source = inspect.getsource(item)
-    if source in sources:
-        return
-    sources.add(source)
-    functions = [item] if isinstance(item, FunctionType) else [f for f in vars(item).values() if inspect.isfunction(f)]
-    for function in functions:
-        for name in _names(function.__code__):
-            value = function.__globals__.get(name)
-            value = inspect.unwrap(value) if callable(value) else value  # a cached function is wrapped
-            home = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
-            if not isinstance(home, str) or home.partition(".")[0] != PACKAGE:
-                if name in function.__globals__ and isinstance(value, (str, int, float, tuple, frozenset)):
-                    sources.add(f"{name} = {value!r}")  # a constant
-            elif home == function.__module__ and not isinstance(value, ModuleType):
-                if inspect.isfunction(value) or inspect.isclass(value):
-                    _collect(value, sources, modules)
-            else:
-                modules.add(home)
-
-
-def _names(code: CodeType) -> set[str]:
-    """Global names a function uses, its inner functions included."""
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            names |= _names(constant)
-    return names
-
-
-def _closure(modules: set[str]) -> set[str]:
-    """Files of the modules and of every lvmass module they import, directly or not."""
-    files: set[str] = set()
-    waiting = list(modules)
-    while waiting:
-        spec = find_spec(waiting.pop())
-        if spec is None or spec.origin is None or spec.origin in files:
-            continue
-        files.add(spec.origin)
-        waiting.extend(_imports(spec.origin))
-    return files
-
-
 @cache
-def _imports(path: str) -> tuple[str, ...]:
-    """Modules of this package that a file imports anywhere in it."""
-    found: list[str] = []
-    for node in ast.walk(ast.parse(Path(path).read_text())):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            # "from lvmass.ecg import beats" names a module too
-            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    ours = [name for name in found if name.partition(".")[0] == PACKAGE]
-    return tuple(name for name in ours if _is_module(name))
+def library_versions() -> tuple[str, ...]:
+    """Installed version of every library that this package needs, and of those that these need."""
+    found: dict[str, str] = {}
+    waiting = ["lvmass"]
+    while waiting:
+        for text in requires(waiting.pop()) or ():
+            needed = Requirement(text)
+            if needed.name not in found and (needed.marker is None or needed.marker.evaluate({"extra": ""})):
+                try:
+                    found[needed.name] = version(needed.name)
+                except PackageNotFoundError:
+                    continue
+                waiting.append(needed.name)
+    return tuple(sorted(f"{name} {number}" for name, number in found.items()))
 
 
-def _is_module(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except ModuleNotFoundError:  # an attribute of a plain module
-        return False
+def package_fingerprint(*files: str | Path) -> str:
+    """SHA-256 over the whole package and the given files; a book built under another one is stale."""
+    digest = hashlib.sha256(source_fingerprint(".").encode())
+    for path in [*sorted(PACKAGE.rglob("*.json")), *map(Path, files)]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

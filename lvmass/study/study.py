@@ -1,48 +1,41 @@
-"""The study: a study file and the tables that follow from it, computed when they are asked for.
+"""The study: a study file and all that follows from it, computed when it is asked for.
 
-This module and ``lvmass.study.stages`` are the only ones that tie the rooms together.
+``study file -> fit tasks -> beats -> fits -> predictions -> statistics -> files``. `Study` says which job takes the
+results of which, from the top down; `lvmass.study.steps` holds what the jobs do, `lvmass.study.store` runs and keeps.
 """
 
 import hashlib
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
 import pandas as pd
+from pydantic_core import to_jsonable_python
 
 from lvmass import __version__
-from lvmass.cohort.folds import assign_folds
 from lvmass.cohort.manifest import Cohort, content_key
-from lvmass.cohort.preprocessing import Beats
+from lvmass.cohort.preprocessing import Beats, blocks
+from lvmass.ecg.beats import BeatConfig
+from lvmass.ecg.recording import LEADS
 from lvmass.errors import DataError
+from lvmass.evaluation.intervals import interval_half_widths
 from lvmass.evaluation.results import write_results
-from lvmass.study import plan
-from lvmass.study.result_stages import (
-    PredictionsSettings,
-    predictions_stage,
-    results_stage,
-)
-from lvmass.study.settings import CohortConfig, StudyConfig, read_study_file
-from lvmass.study.stages import (
-    ExternalSettings,
-    Fit,
-    FitSettings,
-    FoldSaliencySettings,
-    Saliency,
-    beats_stage,
-    external_beats,
-    external_stage,
-    fit_stage,
-    open_cohort,
-    pooled_settings,
-    prepare,
-    saliency_stage,
-)
-from lvmass.study.store import Store
-from lvmass.training.model import FittedModel
+from lvmass.study import steps
+from lvmass.study.settings import SEXES, CohortConfig, StudyConfig, read_study_file
+from lvmass.study.steps import Fit, Saliency
+from lvmass.study.store import Job, Store
+from lvmass.study.tasks import FitTask, comparison, fit_tasks, gap_tasks
+from lvmass.training.model import FittedModel, save_model
+
+RECORDINGS = ("ecg", "cohort", "study/steps.py", "errors.py")
+FITS = (*RECORDINGS, "networks", "training")
+STATISTICS = (*RECORDINGS, "evaluation")
+INTERVAL_LEVEL = 0.9
+"""Of the interval that a saved model gives with an estimate."""
 
 
 class Study:
@@ -55,8 +48,8 @@ class Study:
     path : path
         The study file; relative paths in it start at its folder.
     scheduler : str, optional
-        Address of a Dask scheduler that stages run on, instead of this machine's processes. Its workers need this
-        package, and see the study file's folder under the same path.
+        Address of a Dask scheduler whose workers compute, instead of this machine's processes. They need this package,
+        and see the study file's folder under the same path.
 
     Notes
     -----
@@ -93,8 +86,16 @@ class Study:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Eight hex digits of the settings and data: another number, another fingerprint."""
-        return hashlib.sha256(self.config.model_dump_json().encode()).hexdigest()[:8]
+        """Eight hex digits of all that changes a result: settings and data, not where they lie or what runs them."""
+        text = self.config.model_dump_json(exclude={"name", "cache_dir", "workers"})
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    @property
+    def reference(self) -> str:
+        """Model that the others are compared with: eLVMass-Net, else the last network, else the last model."""
+        names = list(self.config.models)
+        networks = [name for name in names if self.config.models[name].is_network]
+        return "elvmass-net" if "elvmass-net" in networks else (networks or names)[-1]
 
     def cohort_names(self) -> tuple[str, ...]:
         """Return "development" and, if the study has one, "external"."""
@@ -102,48 +103,42 @@ class Study:
 
     def cohort(self, name: str = "development") -> Cohort:
         """Open the people of a cohort, whole, usable or not."""
-        return open_cohort(self.config.cohort(name))
+        return steps.open_cohort(self.config.cohort(name))
+
+    @cached_property
+    def tasks(self) -> tuple[FitTask, ...]:
+        """Every fit of the study, one record each."""
+        people = self.cohort().subjects["sex"]
+        return fit_tasks(self.config, [sex for sex in SEXES if (people == sex).any()])
 
     def beats(self, name: str = "development") -> Beats:
         """Beats, measurements and the report of a cohort."""
-        settings = plan.beats_settings(self.config, name)
-        prepare(self.store, [(settings, None)])
-        return self.store(beats_stage, settings)
+        return self.store.get(self._beats(name))
 
     def folds(self) -> pd.DataFrame:
         """Test fold of each usable person of the development cohort: ``subject_id, sex, fold``."""
-        beats = self.beats()
-        folds = assign_folds(beats, self.config.folds.n, self.config.folds.seed)
-        return beats.people[["subject_id", "sex"]].assign(fold=folds)
+        return self.store.get(self._folds("development"))
 
     def fits(self, model: str, training: str) -> list[Fit]:
-        """Fold models of one line of the comparison (two a fold, women's and men's, if sex-specific)."""
-        settings = plan.fit_settings(self.config, model, training)
-        self._fit(settings)
-        return [self.store(fit_stage, fit) for fit in settings]
+        """Fold models of a model in a training (two a fold, women's and men's, if sex-specific)."""
+        tasks = [task for task in comparison(self.tasks) if (task.model, task.training) == (model, training)]
+        return self.store.all([self._fit(task) for task in tasks])
 
     def networks(self, model: str, training: str) -> list[FittedModel]:
-        """Fold models of a network, see ``fits``."""
+        """Fold models of a network, see `fits`."""
         return [fit.predictor for fit in self.fits(model, training) if isinstance(fit.predictor, FittedModel)]
 
     def predictions(self) -> pd.DataFrame:
         """Out-of-fold predictions of every model in the development cohort, one tidy table."""
-        return self._predicted(plan.development(self.config)).copy()
+        return self.store.get(self._predictions("development", comparison(self.tasks))).copy()
 
     def external(self) -> pd.DataFrame:
         """Predictions in the external cohort: the mean of the fold models, none refitted."""
-        return self._predicted(plan.external(self.config)).copy()
+        return self.store.get(self._predictions("external", comparison(self.tasks))).copy()
 
     def results(self) -> dict[str, pd.DataFrame]:
-        """Every statistic of the study, as tables by the name of their file; see `lvmass.evaluation.evaluate`.
-
-        Two more are of this study alone: ``gap``, see `lvmass.evaluation.gap.gap_steps`, and ``pair_kinds``.
-        """
-        settings = plan.results(self.config)
-        steps = () if settings.gap is None else (*settings.gap.predictions, *settings.gap.equal_n)
-        for part in (*settings.predictions, *steps):
-            self._predicted(part)
-        return {name: table.copy() for name, table in self.store(results_stage, settings).items()}
+        """Every statistic of the study, as tables by the name of their file; see `lvmass.evaluation.evaluate`."""
+        return {name: table.copy() for name, table in self.store.get(self._statistics()).items()}
 
     @property
     def results_folder(self) -> Path:
@@ -153,10 +148,18 @@ class Study:
     def write_results(self) -> None:
         """Write `results` as CSV and JSON, each with units, the study's fingerprint and whether it is simulated."""
         about = {"study": self.config.name, "study_fingerprint": self.fingerprint, "simulated": self.simulated}
-        write_results(self.results(), self.results_folder, about | {"package_version": __version__})
+        about |= {"package_version": __version__}
+        stamp, text = self.results_folder / ".written", f"{about} {self._statistics().key}"
+        if stamp.is_file() and stamp.read_text() == text:
+            return
+        written = write_results(self.results(), self.results_folder, about)
+        for path in self.results_folder.glob("*.*"):
+            if path.suffix in (".csv", ".json") and path not in written:
+                path.unlink()  # a table that this study does not have any more
+        stamp.write_text(text)
 
     def saliency(self, training: str | None = None) -> Saliency:
-        """Out-of-fold attributions of the model that the study file names.
+        """Out-of-fold attributions of the model that the study file names, by default the reference.
 
         Parameters
         ----------
@@ -164,11 +167,20 @@ class Study:
             By default sex-specific where the model has it, as in the paper.
         """
         options = self.config.saliency
-        training = training or self.config.models[options.model].training[-1]
-        fits = plan.fit_settings(self.config, options.model, training)
-        self._fit(fits)
-        settings = [FoldSaliencySettings(fit=fit, n_per_sex=options.n_per_sex, steps=options.steps) for fit in fits]
-        parts: list[Saliency] = self.store.all(saliency_stage, settings, "saliency")
+        name = options.model or self.reference
+        training = training or self.config.models[name].training[-1]
+        parts: list[Saliency] = self.store.all(
+            [
+                Job(
+                    steps.attribute,
+                    steps.AttributionSettings(n_per_sex=options.n_per_sex, steps=options.steps, fold=task.fold),
+                    (*FITS, "saliency.py"),
+                    {"fit": self._fit(task), **self._readings(task, task.cohort)},
+                )
+                for task in comparison(self.tasks)
+                if (task.model, task.training) == (name, training)
+            ]
+        )
         return Saliency(
             people=pd.concat([part.people for part in parts], ignore_index=True),
             grams=np.concatenate([part.grams for part in parts]),
@@ -176,41 +188,127 @@ class Study:
         )
 
     def run(self) -> None:
-        """Compute every stage that is missing, and write the tables of results."""
+        """Compute all that is missing, and write the tables of results."""
         self.write_results()
         if any(model.is_network for model in self.config.models.values()):
             self.saliency()
 
-    def final_fit(self, model: str) -> Fit:
-        """Fit a network on the whole development cohort, pooled; nobody is left to test it on."""
-        settings = plan.fit_settings(self.config, model, "pooled")[0].model_copy(update={"fold": None})
-        fit: Fit = self.store.all(fit_stage, [settings], f"final fit, {model}")[0]
-        return fit
+    def save_model(self, folder: str | Path, model: str | None = None) -> None:
+        """Train a network on the whole development cohort, pooled, and save it for ``lvmass predict``.
 
-    # --- helpers ---
+        The half-width of its intervals comes from the out-of-fold errors of each sex, see
+        `lvmass.evaluation.intervals`; it is a little wide, because the fold models saw fewer people.
 
-    def _predicted(self, settings: PredictionsSettings) -> pd.DataFrame:
-        """Table of predictions, after the fits it needs."""
-        fits = [fit for line in settings.lines for fit in line.fits]
-        self._fit(fits)
-        if settings.external is not None:
-            external = [(external_beats(settings.external, fit), fit.signal_rate_hz) for fit in fits]
-            prepare(self.store, [(settings.external, None), *external])
-            there = [ExternalSettings(fit=fit, external=beats) for fit, (beats, _) in zip(fits, external, strict=True)]
-            self.store.all(external_stage, there, "external predictions")
-        table: pd.DataFrame = self.store(predictions_stage, settings)
-        return table
+        Parameters
+        ----------
+        folder : path
+            Written to.
+        model : str, optional
+            A network of the study that reads beats, by default the reference.
 
-    def _fit(self, settings: Sequence[FitSettings]) -> None:
-        """Compute missing fits, fold by fold: a killed run has whole folds. In a fold the longest come first."""
-        if not all(self.store.has(fit_stage, fit) for fit in settings):
-            prepare(self.store, [(fit.beats, fit.signal_rate_hz) for fit in settings])
-            in_order = sorted(
-                settings, key=lambda fit: (fit.fold or 0, fit.signal_rate_hz is None, -fit.model.fit.epochs)
-            )
-            first = [pooled_settings(fit) for fit in in_order if fit.model.fine_tune]
-            self.store.all(fit_stage, first, "pooled fits")
-            self.store.all(fit_stage, in_order, "fits")
+        Raises
+        ------
+        DataError
+            If the study has no such network, or too few people of a sex.
+        """
+        config, name = self.config, model or self.reference
+        options = config.models.get(name)
+        if options is None or not options.is_network or options.reads_signal or "pooled" not in options.training:
+            raise DataError(f"Study '{config.name}' has no pooled network on beats called '{name}'; name one to save.")
+        table = self.predictions().query("model == @name and training == 'pooled'")
+        half_width_g = interval_half_widths(table, INTERVAL_LEVEL)
+        if set(half_width_g) != set(SEXES):
+            raise DataError(f"Study '{config.name}' has too few people of a sex to give intervals; add people.")
+        task = next(task for task in comparison(self.tasks) if (task.model, task.training) == (name, "pooled"))
+        fit: Fit = self.store.get(self._fit(task.model_copy(update={"fold": None})))
+        assert isinstance(fit.predictor, FittedModel)
+        card = {
+            "input": "synchronized beat, mV",
+            "leads": LEADS,
+            "beat": to_jsonable_python(task.beat),
+            "sampling_rate_hz": task.beat.sampling_rate_hz,
+            "interval_level": INTERVAL_LEVEL,
+            "interval_half_width_g": half_width_g,
+            "lvh_cutoff_g_m2": config.lvh.cutoffs_g_m2,
+            "lvh_cutoff_source": config.lvh.source,
+            "trained_on_simulated_data": config.development.simulate is not None,
+            "training_people": len(self.beats().people),
+            "out_of_fold_mae_g": float((table["lvm_g"] - table["predicted_lvm_g"]).abs().mean()),
+            "study": config.name,
+            "study_fingerprint": self.fingerprint,
+            "package_version": __version__,
+        }
+        save_model(fit.predictor, folder, card)
+
+    # --- which job takes the results of which ---
+
+    def _beats(self, name: str, beat: BeatConfig | None = None, rate_hz: float | None = None) -> Job:
+        """Beats of a cohort, or at a rate its whole recordings."""
+        cohort, beat = self.config.cohort(name), beat or self.config.beat
+        people = steps.PeopleSettings(cohort=cohort, beat=beat, signal_rate_hz=rate_hz, scratch=self.store.folder)
+        return _recordings(people)
+
+    def _folds(self, name: str) -> Job:
+        return Job(steps.draw_folds, self.config.folds, RECORDINGS, {"beats": self._beats(name)})
+
+    def _readings(self, task: FitTask, name: str) -> dict[str, Job | None]:
+        """What a fit is handed of a cohort, see `steps.readings`."""
+        own = task.signal_rate_hz is None and task.beat != self.config.beat
+        return {
+            "beats": self._beats(name),
+            "cut": self._beats(name, task.beat) if own else None,
+            "signals": self._beats(name, rate_hz=task.signal_rate_hz) if task.signal_rate_hz else None,
+        }
+
+    def _fit(self, task: FitTask) -> Job:
+        takes: dict[str, Any] = self._readings(task, task.cohort) | {"folds": self._folds(task.cohort)}
+        takes |= {"start": None if task.start is None else self._fit(task.start)}
+        # fold by fold, so that a killed run has whole folds; in a fold the longest come first
+        rank = (task.fold or 0, task.signal_rate_hz is None, -task.config.fit.epochs)
+        job = Job(steps.fit_model, task, FITS, takes, rank)
+        unfinished = self.store.folder / "unfinished" / job.key
+        return Job(steps.fit_model, task.model_copy(update={"unfinished": unfinished}), FITS, takes, rank)
+
+    def _predictions(self, name: str, tasks: Sequence[FitTask]) -> Job:
+        """Out of fold in the cohort that was learnt from, else by the fold models."""
+        external = any(task.cohort != name for task in tasks)
+        settings = steps.PredictionsSettings(
+            cohort=name, rows=tuple(task.row for task in tasks), external=external, lvh=self.config.lvh
+        )
+        estimates = [self._fit(task) for task in tasks]
+        if external:
+            estimates = [
+                Job(steps.estimate_external, task, FITS, {"fit": fit, **self._readings(task, name)})
+                for task, fit in zip(tasks, estimates, strict=True)
+            ]
+        takes = {"beats": self._beats(name), "estimates": estimates}
+        return Job(steps.tabulate_predictions, settings, RECORDINGS, takes)
+
+    def _statistics(self) -> Job:
+        config, names = self.config, self.cohort_names()
+        settings = steps.StatisticsSettings(
+            reference=self.reference, bootstrap=config.bootstrap, seed=config.seed, lvh=config.lvh
+        )
+        takes: dict[str, Any] = {"predictions": [self._predictions(name, comparison(self.tasks)) for name in names]}
+        takes |= {"beats": [self._beats(name) for name in names]}
+        for argument, matched in (("trained", False), ("size_matched", True)):
+            cohorts = gap_tasks(self.tasks, config.trained_both_ways, size_matched=matched)
+            takes[argument] = [self._predictions(*cohort) for cohort in cohorts.items()]
+        return Job(steps.compute_statistics, settings, STATISTICS, takes)
+
+
+@cache
+def _recordings(people: steps.PeopleSettings) -> Job:
+    """Beats of a cohort, or at a rate the whole recordings of those with a beat, from blocks of people."""
+    cut, join, takes = (steps.cut_beats, steps.join_beats, {})  # type: tuple[Any, Any, dict[str, Job]]
+    if people.signal_rate_hz is not None:
+        cut, join = steps.cut_signals, steps.join_signals
+        takes = {"beats": _recordings(people.model_copy(update={"signal_rate_hz": None}))}
+    parts = [
+        Job(cut, people.model_copy(update={"start": start, "stop": stop}), RECORDINGS, takes)
+        for start, stop in blocks(len(steps.open_cohort(people.cohort)))
+    ]
+    return Job(join, people, RECORDINGS, {"blocks": parts})
 
 
 def _located(cohort: CohortConfig, folder: Path) -> CohortConfig:
@@ -218,4 +316,4 @@ def _located(cohort: CohortConfig, folder: Path) -> CohortConfig:
     if cohort.subjects is None:
         return cohort
     located = cohort.model_copy(update={"subjects": str(folder / cohort.subjects)})
-    return located.model_copy(update={"content": content_key(open_cohort(located))})
+    return located.model_copy(update={"content": content_key(steps.open_cohort(located))})

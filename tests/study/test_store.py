@@ -1,55 +1,19 @@
-"""A result is found again only if its settings, its inputs and its source are the same."""
+"""A result is found again only if its settings, its inputs, its rooms' source and the libraries are the same."""
 
-import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
 
 from lvmass.errors import DataError
-from lvmass.study.store import Store
-from tests.conftest import ROOT
-
-EDITS = {
-    "cohort/simulation/torso.py": {"beats", "signals", "fit", "external", "saliency"},
-    "ecg/peaks.py": {"beats", "signals", "fit", "external", "saliency"},
-    "networks/fcn.py": {"fit", "external", "saliency"},
-    "training/fit.py": {"fit", "external", "saliency"},
-    "saliency.py": {"saliency"},
-    "evaluation/delong.py": set(),
-    "report/figures/ecg.py": set(),
-    "cli.py": set(),
-    "study/settings.py": set(),
-    "study/study.py": set(),
-    "cohort/folds.py": {"fit", "external", "saliency"},
-}
-
-PRINT_WHAT_CHANGES = r"""
-import json, pathlib, sys
-import lvmass.study.store as store
-import lvmass.study.stages as stages
-
-def fingerprints():
-    store.source_fingerprint.cache_clear()
-    store._imports.cache_clear()
-    return {n: store.source_fingerprint(getattr(stages, n + "_stage"))
-            for n in ("beats", "signals", "fit", "external", "saliency")}
-
-assert pathlib.Path(store.__file__).parents[1] == pathlib.Path.cwd() / "lvmass"
-before, changed = fingerprints(), {}
-for name in sys.argv[1:]:
-    path = pathlib.Path("lvmass") / name
-    text = path.read_text()
-    path.write_text(text + "\nEDITED = 1\n")
-    after = fingerprints()
-    changed[name] = [stage for stage in before if before[stage] != after[stage]]
-    path.write_text(text)
-assert fingerprints() == before
-print(json.dumps(changed))
-"""
+from lvmass.study import store as store_module
+from lvmass.study.store import Job, Store, library_versions, source_fingerprint
 
 
 class Settings(BaseModel):
@@ -59,20 +23,92 @@ class Settings(BaseModel):
 CALLS: list[int] = []
 
 
-def double(settings: Settings, *, store: Store, key: str) -> int:
+def double(settings: Settings) -> int:
     CALLS.append(settings.x)
     return 2 * settings.x
+
+
+def add(settings: Settings, *, parts: list[int], other: int | None = None) -> int:
+    return settings.x + sum(parts) + (other or 0)
+
+
+def job(x: int) -> Job:
+    return Job(double, Settings(x=x), ("errors.py",))
 
 
 def test_computed_once_for_the_same_settings(tmp_path: Path) -> None:
     store = Store(tmp_path / "new" / "folder")
     CALLS.clear()
-    assert not store.has(double, Settings(x=3))
-    assert [store(double, Settings(x=x)) for x in (3, 3, 4)] == [6, 6, 8]
-    assert store.has(double, Settings(x=3))
+    assert not store.has(job(3))
+    assert [store.get(job(x)) for x in (3, 3, 4)] == [6, 6, 8]
+    assert store.has(job(3))
     assert CALLS == [3, 4]
-    assert Store(tmp_path / "new" / "folder")(double, Settings(x=4)) == 8
+    assert Store(tmp_path / "new" / "folder").get(job(4)) == 8
     assert CALLS == [3, 4]
+
+
+def test_takes_the_results_of_other_jobs_and_computes_only_what_is_missing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.get(job(1))
+    CALLS.clear()
+    total = Job(add, Settings(x=10), ("errors.py",), {"parts": [job(1), job(2)], "other": None})
+    assert store.get(total) == 16
+    assert CALLS == [2]
+    shutil.rmtree(tmp_path)
+    assert Store(tmp_path).has(total) is False
+    wider = Job(add, Settings(x=10), ("errors.py",), {"parts": [job(1), job(2)], "other": job(3)})
+    assert Store(tmp_path).get(wider) == 22
+    assert CALLS == [2, 1, 2, 3]
+
+
+def test_jobs_of_lower_rank_come_first(tmp_path: Path) -> None:
+    CALLS.clear()
+    Store(tmp_path).all([Job(double, Settings(x=x), ("errors.py",), rank=(-x,)) for x in (1, 3, 2)])
+    assert CALLS == [3, 2, 1]
+
+
+def test_key_covers_function_settings_inputs_rooms_and_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    base = Job(add, Settings(x=1), ("errors.py",), {"parts": [job(1)]})
+    others = [
+        Job(double, Settings(x=1), ("errors.py",), {"parts": [job(1)]}),
+        Job(add, Settings(x=2), ("errors.py",), {"parts": [job(1)]}),
+        Job(add, Settings(x=1), ("errors.py",), {"parts": [job(2)]}),
+        Job(add, Settings(x=1), ("errors.py",), {"parts": [], "other": job(1)}),
+        Job(add, Settings(x=1), ("errors.py", "ecg"), {"parts": [job(1)]}),
+    ]
+    keys = {each.key for each in [base, *others]}
+    assert len(keys) == 6
+    assert Job(add, Settings(x=1), ("errors.py",), {"parts": [job(1)]}, rank=(9,)).key == base.key
+    monkeypatch.setattr(store_module, "library_versions", lambda: ("numpy 0",))
+    source_fingerprint.cache_clear()
+    assert job(1).key not in keys
+    assert Job(add, Settings(x=1), ("errors.py",), {"parts": [job(1)]}).key not in keys
+    source_fingerprint.cache_clear()
+
+
+def test_fingerprint_follows_every_file_of_a_room_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(store_module.PACKAGE, tmp_path / "lvmass", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(store_module, "PACKAGE", tmp_path / "lvmass")
+
+    def fingerprint() -> str:
+        source_fingerprint.cache_clear()
+        return source_fingerprint("ecg", "saliency.py")
+
+    before = fingerprint()
+    for name, changes in (("ecg/peaks.py", True), ("saliency.py", True), ("cli.py", False), ("study/study.py", False)):
+        path = tmp_path / "lvmass" / name
+        text = path.read_text()
+        path.write_text(text + "\nEDITED = 1\n")
+        assert (fingerprint() != before) is changes, name
+        path.write_text(text)
+    assert fingerprint() == before
+    source_fingerprint.cache_clear()
+
+
+def test_versions_of_direct_and_indirect_libraries_count() -> None:
+    names = {text.partition(" ")[0] for text in library_versions()}
+    assert {"numpy", "torch", "joblib", "wfdb", "contourpy"} <= names
+    assert not {"pytest", "jupyter-book"} & names
 
 
 def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
@@ -81,16 +117,45 @@ def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
         Store(tmp_path / "file" / "cache")
 
 
-@pytest.fixture(scope="module")
-def changes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """Return which stages' fingerprints change when a line is added to a file, tried on a copy of the package."""
-    folder = tmp_path_factory.mktemp("package")
-    shutil.copytree(ROOT / "lvmass", folder / "lvmass", ignore=shutil.ignore_patterns("__pycache__"))
-    command = [sys.executable, "-c", PRINT_WHAT_CHANGES, *EDITS]
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-    return json.loads(result.stdout)
+SLEEPERS = """
+import sys, time
+from pathlib import Path
+from pydantic import BaseModel
+from lvmass.study.store import Job, Store
+
+class Settings(BaseModel):
+    x: int
+
+def sleep(settings):
+    Path(sys.argv[1], f"pid{settings.x}").write_text(str(__import__("os").getpid()))
+    time.sleep(60)
+
+if __name__ == "__main__":
+    Store(sys.argv[1], workers=2).all([Job(sleep, Settings(x=x), ("errors.py",)) for x in (1, 2)])
+"""
 
 
-@pytest.mark.parametrize("edited", sorted(EDITS))
-def test_edited_line_changes_what_depends_on_it_and_nothing_else(changes: dict[str, list[str]], edited: str) -> None:
-    assert set(changes[edited]) == EDITS[edited]
+def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
+    script = tmp_path / "sleepers.py"
+    script.write_text(SLEEPERS.replace("sys.argv[1]", repr(str(tmp_path))))
+    process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    files, deadline = [tmp_path / "pid1", tmp_path / "pid2"], time.monotonic() + 60
+    while not all(file.is_file() and file.read_text() for file in files) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    workers = [int(file.read_text()) for file in files]
+    assert process.pid not in workers
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    deadline = time.monotonic() + 10
+    while any(alive(pid) for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(alive(pid) for pid in workers)
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{pid}/stat")  # an ended process may wait for somebody to take note of its end
+    return not (status.is_file() and status.read_text().rpartition(")")[2].split()[0] == "Z")

@@ -10,20 +10,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lvmass.cohort.folds import assign_folds
 from lvmass.cohort.preprocessing import Beats
 from lvmass.errors import DataError
 from lvmass.evaluation.tables import check_predictions
-from lvmass.study import stages
-from lvmass.study.final_model import save_final_model
-from lvmass.study.plan import TWINS, fit_settings, lines
-from lvmass.study.stages import fit_stage, open_cohort
+from lvmass.study import steps
+from lvmass.study.settings import COUNTERFACTUAL
+from lvmass.study.steps import fit_model, open_cohort
 from lvmass.study.study import Study
-from lvmass.training import baselines as floors
+from lvmass.study.tasks import FitTask, comparison
+from lvmass.training import baselines
 from lvmass.training.baselines import fit_floor
 from lvmass.training.model import load_model
 
 COLUMNS = ["subject_id", "sex", "model", "training", "cohort", "fold", "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh"]
+
+
+def tasks_of(study: Study, model: str, training: str) -> list[FitTask]:
+    return [task for task in comparison(study.tasks) if (task.model, task.training) == (model, training)]
 
 
 def test_predictions_are_out_of_fold_for_everybody_once(tiny_study: Study) -> None:
@@ -42,13 +45,13 @@ def test_external_predictions_are_the_mean_of_fold_models(tiny_study: Study) -> 
     assert set(external.groupby(["model", "training"])["subject_id"].nunique()) == {
         len(tiny_study.beats("external").people)
     }
-    floor = external[external["model"] == "sex-median"]
+    baseline = external[external["model"] == "sex-median"]
     medians = [
         fit.predictor.predict_g(np.empty((2, 0)), np.array([[0.0], [1.0]]))
         for fit in tiny_study.fits("sex-median", "pooled")
     ]
-    expected = floor["sex"].map(dict(zip(("female", "male"), np.mean(medians, axis=0), strict=True)))
-    np.testing.assert_allclose(floor["predicted_lvm_g"], expected)
+    expected = baseline["sex"].map(dict(zip(("female", "male"), np.mean(medians, axis=0), strict=True)))
+    np.testing.assert_allclose(baseline["predicted_lvm_g"], expected)
 
 
 def test_lvh_is_mass_index_above_the_cutoff(tiny_study: Study) -> None:
@@ -59,40 +62,30 @@ def test_lvh_is_mass_index_above_the_cutoff(tiny_study: Study) -> None:
 
 def test_test_fold_never_influences_its_own_model(tiny_study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     """Poison the test fold's masses and waveforms: the model of that fold must stay the same."""
-    settings = fit_settings(tiny_study.config, "elvmass-net", "pooled")[0]
-    beats = tiny_study.beats()
-    folds = assign_folds(beats, 2, tiny_study.config.folds.seed)
-    test = folds == settings.fold
-
-    class Poisoned:
-        """A store whose beats are poisoned in the test fold, but whose folds are the same."""
-
-        def __call__(self, *_: object) -> Beats:
-            people = beats.people.assign(lvm_g=beats.people["lvm_g"].where(~test, 1000.0))
-            waveform_mv = np.where(test[:, None, None], 50.0, beats.waveform_mv).astype(np.float32)
-            return Beats(waveform_mv, beats.time_ms, people, beats.criteria, beats.report)
-
-    clean = tiny_study.fits("elvmass-net", "pooled")[0].predictor
-    monkeypatch.setattr(stages, "assign_folds", lambda *_: folds)  # who is tested was drawn before
-    poisoned = fit_stage(settings, store=Poisoned(), key="").predictor  # type: ignore[arg-type]
-    for name, value in clean.weights.items():  # type: ignore[attr-defined]
+    task = tasks_of(tiny_study, "elvmass-net", "pooled")[0]
+    beats, folds = tiny_study.beats(), tiny_study.folds()
+    test = (folds["fold"] == task.fold).to_numpy()
+    people = beats.people.assign(lvm_g=beats.people["lvm_g"].where(~test, 1000.0))
+    waveform_mv = np.where(test[:, None, None], 50.0, beats.waveform_mv).astype(np.float32)
+    poison = Beats(waveform_mv, beats.time_ms, people, beats.criteria, beats.report)
+    clean = tiny_study.networks("elvmass-net", "pooled")[0]
+    poisoned = fit_model(task, beats=poison, folds=folds).predictor  # who is tested was drawn before
+    for name, value in clean.weights.items():
         np.testing.assert_array_equal(value, poisoned.weights[name])  # type: ignore[attr-defined]
 
 
 def test_sex_specific_models_see_one_sex(tiny_study: Study) -> None:
     people = tiny_study.beats().people.set_index("subject_id")
-    for settings, fit in zip(
-        fit_settings(tiny_study.config, "elvmass-net", "sex-specific"),
-        tiny_study.fits("elvmass-net", "sex-specific"),
-        strict=True,
-    ):
-        assert set(people.loc[list(fit.subject_id), "sex"]) == {settings.sex}
+    tasks, fits = tasks_of(tiny_study, "elvmass-net", "sex-specific"), tiny_study.fits("elvmass-net", "sex-specific")
+    for task, fit in zip(tasks, fits, strict=True):
+        assert set(people.loc[list(fit.estimates.subject_id), "sex"]) == {task.sex}
 
 
 def test_results_are_written_with_units_and_origin(tiny_study: Study) -> None:
     folder = tiny_study.path.parent / "results" / "tiny"
     results = tiny_study.results()
-    assert {path.name for path in folder.iterdir()} == {f"{name}{end}" for name in results for end in (".csv", ".json")}
+    names = {path.name for path in folder.iterdir()}
+    assert names == {f"{name}{end}" for name in results for end in (".csv", ".json")} | {".written"}
     written = json.loads((folder / "gap.json").read_text())
     about = {"study": "tiny", "study_fingerprint": tiny_study.fingerprint, "simulated": True}
     assert about.items() <= written["about"].items()
@@ -112,32 +105,47 @@ def test_results_are_written_with_units_and_origin(tiny_study: Study) -> None:
     assert "fuchs-2016" not in set(results["cutoffs"]["cutoffs"])  # equal to the study file's
 
 
-def test_gap_has_twins_and_as_few_people_of_both_sexes(tiny_study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_of_an_earlier_study_file_do_not_stay(tiny_study_file: Path, tiny_study: Study) -> None:
+    stale, kept = (tiny_study.results_folder / name for name in ("earlier.csv", "notes.txt"))
+    stale.write_text("model\n")
+    kept.write_text("mine")
+    edited = tiny_study_file.with_name("fewer.toml")
+    edited.write_text(tiny_study_file.read_text().replace("bootstrap = 200", "bootstrap = 150"))
+    Study.from_toml(edited).write_results()
+    assert not stale.exists()
+    assert kept.exists()
+    kept.unlink()
+    tiny_study.write_results()
+
+
+def test_gap_has_a_counterfactual_cohort_and_size_matched_training(
+    tiny_study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gap = tiny_study.results()["gap"]
-    assert set(gap["cohort"]) == {"development", TWINS, f"development minus {TWINS}"}
-    assert set(gap.loc[gap["cohort"] == TWINS, "model"]) == {"demographics+ecg+criteria"}
+    assert set(gap["cohort"]) == {"development", COUNTERFACTUAL, f"development minus {COUNTERFACTUAL}"}
+    assert set(gap.loc[gap["cohort"] == COUNTERFACTUAL, "model"]) == {"demographics+ecg+criteria"}
     people, folds = tiny_study.beats().people, tiny_study.folds()["fold"]
     fitted: list[np.ndarray] = []
 
-    def fit_floor(kind: str, covariates: np.ndarray, lvm_g: np.ndarray) -> floors.Regression | floors.SexMedian:
+    def spy(kind: str, covariates: np.ndarray, lvm_g: np.ndarray) -> object:
         fitted.append(covariates)
-        return floors.fit_floor(kind, covariates, lvm_g)
+        return baselines.fit_floor(kind, covariates, lvm_g)
 
-    monkeypatch.setattr("lvmass.study.stages.fit_floor", fit_floor)
-    for settings in fit_settings(tiny_study.config, "demographics+ecg+criteria", "pooled", mixed=True):
-        fit = fit_stage(settings, store=tiny_study.store, key="")
+    monkeypatch.setattr(steps, "fit_floor", spy)
+    tasks = [task for task in tiny_study.tasks if task.size_matched and task.cohort == "development"]
+    for task in (task for task in tasks if task.model == "demographics+ecg+criteria"):
+        fit = fit_model(task, beats=tiny_study.beats(), folds=tiny_study.folds())
         male = fitted.pop()[:, 0]
-        assert len(male) == ((folds != settings.fold) & (people["sex"] == settings.sex)).sum()
+        assert len(male) == ((folds != task.fold) & (people["sex"] == task.sex)).sum()
         assert 0.2 < male.mean() < 0.8
-        assert set(people.set_index("subject_id").loc[list(fit.subject_id), "sex"]) == {settings.sex}
+        assert set(people.set_index("subject_id").loc[list(fit.estimates.subject_id), "sex"]) == {task.sex}
 
 
-def test_twins_are_the_same_people(tiny_study: Study) -> None:
-    config = tiny_study.config.development
-    twins = open_cohort(config.model_copy(update={"sex_interaction": False}))
+def test_counterfactual_cohort_is_the_same_people(tiny_study: Study) -> None:
+    others = open_cohort(tiny_study.config.cohort(COUNTERFACTUAL))
     cohort = tiny_study.cohort()
-    pd.testing.assert_frame_equal(twins.subjects, cohort.subjects)
-    assert any((twins.recording(i).signal_mv != cohort.recording(i).signal_mv).any() for i in range(5))
+    pd.testing.assert_frame_equal(others.subjects, cohort.subjects)
+    assert any((others.recording(i).signal_mv != cohort.recording(i).signal_mv).any() for i in range(5))
 
 
 def test_saliency_is_of_out_of_fold_people(tiny_study: Study) -> None:
@@ -162,21 +170,18 @@ def test_another_number_recomputes_only_what_uses_it(tiny_study: Study, tmp_path
     path = tiny_study.path.with_name("edited.toml")
     path.write_text(text.replace("filters = [16, 32, 16]", "filters = [16, 24, 16]").replace("Simulated", "Invented"))
     edited = Study.from_toml(path)
-    missing = [
-        (model, training)
-        for model, training in lines(edited.config)
-        if not all(edited.store.has(fit_stage, fit) for fit in fit_settings(edited.config, model, training))
-    ]
-    assert missing == [("fcn", "pooled")]
+    assert missing_fits(edited) == {("fcn", "pooled")}
     path.write_text(text + "\n[lvh]\nmale_g_m2 = 70\n")  # a cut-off moves labels, not fits
-    edited = Study.from_toml(path)
-    assert all(
-        edited.store.has(fit_stage, fit) for line in lines(edited.config) for fit in fit_settings(edited.config, *line)
-    )
+    assert not missing_fits(Study.from_toml(path))
+
+
+def missing_fits(study: Study) -> set[tuple[str, str]]:
+    """Models and trainings with fits that are not in the store."""
+    return {(task.model, task.training) for task in comparison(study.tasks) if not study.store.has(study._fit(task))}
 
 
 def test_saved_model_predicts_with_intervals(tiny_study: Study, tmp_path: Path) -> None:
-    save_final_model(tiny_study, tmp_path / "model")
+    tiny_study.save_model(tmp_path / "model")
     model, card = load_model(tmp_path / "model")
     beats = tiny_study.beats()
     assert card["trained_on_simulated_data"] is True
@@ -186,9 +191,9 @@ def test_saved_model_predicts_with_intervals(tiny_study: Study, tmp_path: Path) 
     assert np.isfinite(model.predict_g(beats.waveform_mv[:2], covariates)).all()
 
 
-def test_floor_cannot_be_saved(tiny_study: Study, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no network on beats called 'demographics'"):
-        save_final_model(tiny_study, tmp_path, model="demographics")
+def test_baseline_cannot_be_saved(tiny_study: Study, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no pooled network on beats called 'demographics'"):
+        tiny_study.save_model(tmp_path, "demographics")
 
 
 def test_unknown_cohort(tiny_study: Study) -> None:
@@ -210,9 +215,9 @@ fine_tune = true
 arguments = { channels = 4, levels = 5, stem_stride = 4 }
 fit = { epochs = 1, patience = 1 }
 
-[models.matched]
+[models.size-matched]
 estimator = "ridge"
-matched = true
+size_matched = true
 
 [models.ten-seconds]
 estimator = "elvmass-net"
@@ -255,9 +260,9 @@ def test_estimates_are_means_over_seeds(variants: Study) -> None:
     fits = variants.fits("seeds", "pooled")
     assert len(fits) == 4  # two folds, two seeds
     table = variants.predictions().query("model == 'seeds' and fold == 1").set_index("subject_id")
-    mean = np.mean([fit.predicted_lvm_g for fit in fits[:2]], axis=0)
-    np.testing.assert_allclose(table.loc[list(fits[0].subject_id), "predicted_lvm_g"], mean)
-    assert np.abs(fits[0].predicted_lvm_g - fits[1].predicted_lvm_g).max() > 1e-3
+    mean = np.mean([fit.estimates.predicted_lvm_g for fit in fits[:2]], axis=0)
+    np.testing.assert_allclose(table.loc[list(fits[0].estimates.subject_id), "predicted_lvm_g"], mean)
+    assert np.abs(fits[0].estimates.predicted_lvm_g - fits[1].estimates.predicted_lvm_g).max() > 1e-3
 
 
 def test_fine_tuned_models_have_the_scaling_of_the_pooled_one(variants: Study) -> None:
@@ -266,7 +271,7 @@ def test_fine_tuned_models_have_the_scaling_of_the_pooled_one(variants: Study) -
     assert tuned[0].target_mean_g == tuned[1].target_mean_g == pooled[0].target_mean_g
 
 
-def test_matched_training_has_as_many_people_as_one_sex(variants: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_size_matched_training_has_as_many_people_as_one_sex(variants: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
 
     def counted(kind: str, covariates: np.ndarray, lvm_g: np.ndarray) -> object:
@@ -274,9 +279,9 @@ def test_matched_training_has_as_many_people_as_one_sex(variants: Study, monkeyp
         assert set(covariates[:, 0]) == {0.0, 1.0}  # both sexes
         return fit_floor(kind, covariates, lvm_g)
 
-    monkeypatch.setattr(stages, "fit_floor", counted)
-    for settings in fit_settings(variants.config, "matched", "pooled"):
-        fit_stage(settings, store=variants.store, key="")
+    monkeypatch.setattr(steps, "fit_floor", counted)
+    for task in tasks_of(variants, "size-matched", "pooled"):
+        fit_model(task, beats=variants.beats(), folds=variants.folds())
     folds = variants.folds()
     expected = [
         int(((folds["sex"] == sex) & (folds["fold"] != fold)).sum()) for fold in (1, 2) for sex in ("female", "male")
@@ -292,7 +297,7 @@ def test_a_dask_cluster_gives_the_results_of_this_machine(tiny_study: Study, tmp
         study = Study.from_toml(path, scheduler=cluster.scheduler_address)
         for line in lines:
             for there, here in zip(study.fits(*line), tiny_study.fits(*line), strict=True):
-                np.testing.assert_allclose(there.predicted_lvm_g, here.predicted_lvm_g, atol=1e-5)
+                np.testing.assert_allclose(there.estimates.predicted_lvm_g, here.estimates.predicted_lvm_g, atol=1e-5)
 
 
 def test_full_disk_is_one_sentence_and_keeps_what_is_finished(tiny_study: Study, tmp_path: Path) -> None:

@@ -1,0 +1,366 @@
+"""The steps of a study: ``recordings -> beats -> fits -> predictions -> statistics``, and saliency.
+
+Each is a plain function of its settings and of what `lvmass.study.study.Study` hands it; none asks for more.
+"""
+
+import time
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from lvmass.cohort.covariates import covariate_matrix, covariate_names
+from lvmass.cohort.folds import assign_folds, inner_split
+from lvmass.cohort.manifest import Cohort, load_cohort
+from lvmass.cohort.preprocessing import Beats, BeatsBlock, assemble, beats_of_block, signals_of_block, stack
+from lvmass.cohort.schema import bsa_mosteller_m2
+from lvmass.cohort.simulation import Couplings, simulate_cohort
+from lvmass.ecg.beats import BeatConfig
+from lvmass.errors import DataError
+from lvmass.evaluation.gap import gap_by_cutoffs, pair_kinds
+from lvmass.evaluation.lvh import LVH_CUTOFFS_G_M2, internal_cutoffs
+from lvmass.evaluation.results import evaluate
+from lvmass.evaluation.tables import EXTERNAL_FOLD
+from lvmass.study.settings import CohortConfig, FoldsConfig, LvhConfig, Section
+from lvmass.study.tasks import FitTask
+from lvmass.training.baselines import Predictor, fit_floor
+from lvmass.training.model import FittedModel
+from lvmass.training.settings import MachineConfig
+
+Array = NDArray[np.float32]
+
+
+class PeopleSettings(Section):
+    """People whose recordings are read: rows ``start`` to ``stop`` of a cohort, or all of it."""
+
+    cohort: CohortConfig
+    beat: BeatConfig
+    start: int = 0
+    stop: int | None = None
+    signal_rate_hz: float | None = None
+    scratch: Annotated[Path | None, Field(exclude=True)] = None
+
+
+class AttributionSettings(Section):
+    """How many people of each sex a fold's model is explained for, and in how many steps."""
+
+    n_per_sex: int
+    steps: int
+    fold: int | None
+
+
+class PredictionsSettings(Section):
+    """A table of predictions: whose, by which fits (model, training, fold), and what counts as LVH."""
+
+    cohort: str
+    rows: tuple[tuple[str, str, int | None], ...]
+    external: bool
+    lvh: LvhConfig
+
+
+class StatisticsSettings(Section):
+    """What statistics depend on, beside predictions and people."""
+
+    reference: str
+    bootstrap: int
+    seed: int
+    lvh: LvhConfig
+
+
+class Estimates(NamedTuple):
+    """Estimates of LVM for some people."""
+
+    subject_id: tuple[str, ...]
+    predicted_lvm_g: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A fitted model, its estimates for the people of its fold (nobody, if trained on everybody), and its time."""
+
+    predictor: Predictor
+    estimates: Estimates
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Saliency:
+    """Out-of-fold attributions of one model.
+
+    Parameters
+    ----------
+    people : DataFrame, n rows
+        ``subject_id, sex, fold`` and the completeness error in grams.
+    grams : ndarray, shape (n, 12, n_samples)
+        Integrated Gradients.
+    inputs_mv : ndarray, shape (n, 12, n_samples)
+        What was attributed to.
+    """
+
+    people: pd.DataFrame
+    grams: Array
+    inputs_mv: Array
+
+    def mean_by_sex(self) -> dict[str, tuple[Array, Array]]:
+        """Mean input in mV and mean absolute attribution in grams of each sex, each of shape (12, n_samples)."""
+        sex = self.people["sex"].to_numpy()
+        return {
+            str(group): (self.inputs_mv[sex == group].mean(axis=0), np.abs(self.grams[sex == group]).mean(axis=0))
+            for group in sorted(set(sex))
+        }
+
+
+@lru_cache(maxsize=4)
+def open_cohort(config: CohortConfig) -> Cohort:
+    """Simulate a cohort, or open the one in files."""
+    if config.simulate is not None and config.n is not None:
+        couplings = Couplings(sex_interaction=config.sex_interaction)
+        return simulate_cohort(config.n, like=config.simulate, seed=config.seed, couplings=couplings)
+    options = config.model_dump(include={"unit", "sampling_rate_hz", "leads"})
+    return load_cohort(str(config.subjects), name=config.label, **options)
+
+
+# --- recordings ---
+
+
+def cut_beats(settings: PeopleSettings) -> BeatsBlock:
+    """Cut and measure some people's recordings."""
+    return beats_of_block(open_cohort(settings.cohort), settings.start, settings.stop or 0, settings.beat)
+
+
+def join_beats(settings: PeopleSettings, *, blocks: Sequence[BeatsBlock]) -> Beats:
+    """Beats of everybody."""
+    return assemble(open_cohort(settings.cohort), blocks, settings.beat, folder=settings.scratch)
+
+
+def cut_signals(settings: PeopleSettings, *, beats: Beats) -> Array:
+    """Whole recordings of some people, as far as they are usable, at a common rate."""
+    usable = frozenset(beats.people["subject_id"])
+    rate_hz = settings.signal_rate_hz or 0.0
+    return signals_of_block(open_cohort(settings.cohort), settings.start, settings.stop or 0, usable, rate_hz)
+
+
+def join_signals(settings: PeopleSettings, *, blocks: Sequence[Array]) -> Array:
+    """Whole recordings of the usable people."""
+    return stack(blocks, settings.scratch)
+
+
+def draw_folds(settings: FoldsConfig, *, beats: Beats) -> pd.DataFrame:
+    """Test fold of each usable person: ``subject_id, sex, fold``."""
+    return beats.people[["subject_id", "sex"]].assign(fold=assign_folds(beats, settings.n, settings.seed))
+
+
+# --- fits ---
+
+
+def fit_model(
+    task: FitTask,
+    *,
+    beats: Beats,
+    folds: pd.DataFrame,
+    cut: Beats | None = None,
+    signals: Array | None = None,
+    start: Fit | None = None,
+) -> Fit:
+    """Train one model on the other folds and estimate its own.
+
+    Parameters
+    ----------
+    task : FitTask
+    beats : Beats
+        Of the cohort, cut as the study says; covariates are measured on these.
+    folds : DataFrame
+        From `draw_folds`.
+    cut : Beats, optional
+        Cut as the model says, where it has a beat of its own.
+    signals : ndarray, shape (n, 12, time), optional
+        Whole recordings of ``beats.people``, where the model reads these.
+    start : Fit, optional
+        The pooled fit that training goes on from.
+    """
+    from lvmass.training.fit import fit_network  # Lightning takes seconds to import: only a fit pays for it
+
+    people, inputs = readings(beats, cut, signals)
+    fold = folds.set_index("subject_id")["fold"].loc[people["subject_id"]].to_numpy()
+    test = fold == task.fold if task.fold is not None else np.zeros(len(people), bool)
+    eligible = np.ones(len(test), bool) if task.sex is None else (people["sex"] == task.sex).to_numpy()
+    training, test_rows = np.flatnonzero(eligible & ~test), np.flatnonzero(eligible & test)
+    if not len(training):
+        raise DataError(f"There is nobody to train {task.model} ({task.training}) on in fold {task.fold}; add people.")
+    seed = zlib.crc32(f"{task.seed}/{task.fold}/{task.sex}".encode())
+    if task.size_matched:
+        chosen = np.random.default_rng(seed).choice(np.flatnonzero(~test), len(training), replace=False)
+        training = np.sort(chosen)
+    names = covariate_names(task.config.covariates)
+    covariates = covariate_matrix(people, names)
+    lvm_g = people["lvm_g"].to_numpy(float)
+    begun = time.perf_counter()
+    predictor: Predictor
+    if task.config.is_network:
+        fitted, validation = inner_split(beats, training, task.config.fit.validation_fraction, seed)
+        pooled = None if start is None else start.predictor
+        assert pooled is None or isinstance(pooled, FittedModel)
+        predictor = fit_network(
+            task.config.estimator,
+            task.config.arguments,
+            task.config.fit,
+            names,
+            (inputs, covariates, lvm_g),
+            fitted,
+            validation,
+            sampling_rate_hz=task.signal_rate_hz or task.beat.sampling_rate_hz,
+            seed=seed,
+            machine=task.machine,
+            start=pooled,
+            checkpoints=task.unfinished,
+        )
+    else:
+        predictor = fit_floor(task.config.estimator, covariates[training], lvm_g[training])
+    seconds = time.perf_counter() - begun
+    return Fit(predictor, _estimated(predictor, people, inputs, covariates, test_rows, task.machine), seconds)
+
+
+def estimate_external(
+    task: FitTask, *, fit: Fit, beats: Beats, cut: Beats | None = None, signals: Array | None = None
+) -> Estimates:
+    """Estimate external people with a fold's model, without refit; arguments as `fit_model`."""
+    people, inputs = readings(beats, cut, signals)
+    rows = np.arange(len(people))
+    if task.sex is not None:
+        rows = np.flatnonzero(people["sex"] == task.sex)
+    covariates = covariate_matrix(people, covariate_names(task.config.covariates))
+    return _estimated(fit.predictor, people, inputs, covariates, rows, task.machine)
+
+
+def attribute(
+    settings: AttributionSettings, *, fit: Fit, beats: Beats, cut: Beats | None = None, signals: Array | None = None
+) -> Saliency:
+    """Attribute a fold model's estimates of its own test people; arguments as `fit_model`."""
+    from lvmass.saliency import integrated_gradients  # so does captum
+
+    people, inputs = readings(beats, cut, signals)
+    tested = people[people["subject_id"].isin(fit.estimates.subject_id)]
+    chosen = tested.groupby("sex", sort=True).head(settings.n_per_sex)
+    rows, model = chosen.index.to_numpy(), fit.predictor
+    assert isinstance(model, FittedModel)
+    covariates = covariate_matrix(chosen, model.covariates)
+    attribution = integrated_gradients(model, inputs[rows], covariates, steps=settings.steps)
+    table = chosen[["subject_id", "sex"]].assign(
+        fold=settings.fold, completeness_error_g=attribution.completeness_error_g
+    )
+    return Saliency(table.reset_index(drop=True), attribution.grams, np.array(inputs[rows]))
+
+
+def readings(beats: Beats, cut: Beats | None, signals: Array | None) -> tuple[pd.DataFrame, Array]:
+    """People and what a model reads of them: beats, beats cut otherwise, or whole recordings.
+
+    Covariates are the study's, whatever the model reads. Whose beat cannot be cut otherwise is left out.
+    """
+    if signals is not None:
+        return beats.people, signals
+    if cut is None:
+        return beats.people, beats.waveform_mv
+    rows = pd.Index(cut.people["subject_id"]).get_indexer(beats.people["subject_id"])
+    return beats.people[rows >= 0].reset_index(drop=True), cut.waveform_mv[rows[rows >= 0]]
+
+
+def _estimated(
+    predictor: Predictor,
+    people: pd.DataFrame,
+    inputs: Array,
+    covariates: NDArray[np.float64],
+    rows: NDArray[np.int64],
+    machine: MachineConfig,
+) -> Estimates:
+    """Estimate some rows, a few thousand at a time, because the inputs may be larger than memory."""
+    options = {"device": machine.device} if isinstance(predictor, FittedModel) else {}
+    parts = [rows[start : start + 4096] for start in range(0, len(rows), 4096)]
+    lvm_g = np.concatenate([np.empty(0), *(predictor.predict_g(inputs[p], covariates[p], **options) for p in parts)])
+    return Estimates(tuple(people["subject_id"].iloc[rows]), lvm_g)
+
+
+# --- tables ---
+
+
+def tabulate_predictions(
+    settings: PredictionsSettings, *, beats: Beats, estimates: Sequence[Fit | Estimates]
+) -> pd.DataFrame:
+    """Predictions table of the contract: one row a person, model and training.
+
+    Estimates of several seeds, and in an external cohort those of the fold models, are averaged.
+    """
+    parts = []
+    for (model, training, fold), part in zip(settings.rows, estimates, strict=True):
+        subject_id, predicted_lvm_g = part.estimates if isinstance(part, Fit) else part
+        named = {"model": model, "training": training, "fold": EXTERNAL_FOLD if settings.external else fold}
+        parts.append(pd.DataFrame({"subject_id": subject_id, "predicted_lvm_g": predicted_lvm_g}).assign(**named))
+    keys = ["model", "training", "fold", "subject_id"]
+    table = pd.concat(parts).groupby(keys, sort=False, as_index=False).mean()
+    table = table.merge(beats.people, on="subject_id", validate="many_to_one")
+    table["bsa_m2"] = bsa_mosteller_m2(table["height_cm"], table["weight_kg"])
+    table["lvh"] = table["lvm_g"] / table["bsa_m2"] > table["sex"].map(settings.lvh.cutoffs_g_m2)
+    table["cohort"] = settings.cohort
+    columns = ["subject_id", "sex", "model", "training", "cohort", "fold"]
+    return table[[*columns, "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh"]]
+
+
+PERCENTILES = (90.0, 97.5)
+"""Internal LVH cut-offs that are tried: percentiles of the mass index of each sex in the development cohort."""
+
+
+OWN_CUTOFFS = "study file"
+"""Name of the study's own cut-offs in the tables; others that are equal to them are not repeated."""
+
+
+def compute_statistics(
+    settings: StatisticsSettings,
+    *,
+    predictions: Sequence[pd.DataFrame],
+    beats: Sequence[Beats],
+    trained: Sequence[pd.DataFrame],
+    size_matched: Sequence[pd.DataFrame],
+) -> dict[str, pd.DataFrame]:
+    """Every table of results, by the name of its file."""
+    table = pd.concat(predictions, ignore_index=True)
+    cohorts = dict(zip((str(part["cohort"].iloc[0]) for part in predictions), beats, strict=True))
+    cutoffs = settings.lvh.cutoffs_g_m2
+    internal = {f"internal, {p:g}th percentile": internal_cutoffs(predictions[0], p) for p in PERCENTILES}
+    cutoff_sets = {OWN_CUTOFFS: cutoffs}
+    cutoff_sets |= {name: each for name, each in {**LVH_CUTOFFS_G_M2, **internal}.items() if each != cutoffs}
+    tables = evaluate(
+        table,
+        settings.reference,
+        subjects=pd.concat([each.people.assign(cohort=cohort) for cohort, each in cohorts.items()], ignore_index=True),
+        criteria=pd.concat([criteria_table(each, cohort) for cohort, each in cohorts.items()], ignore_index=True),
+        cutoffs_g_m2=cutoffs,
+        cutoff_sets=cutoff_sets,
+        n_resamples=settings.bootstrap,
+        seed=settings.seed,
+    )
+    if trained:
+        both, matched = (pd.concat(parts, ignore_index=True) for parts in (trained, size_matched))
+        tables["gap"] = gap_by_cutoffs(both, matched, cutoff_sets)
+    tables["pair_kinds"] = pair_kinds(table, cutoffs)
+    rows = [{"cutoffs": name} | {f"{sex}_g_m2": each[sex] for sex in each} for name, each in cutoff_sets.items()]
+    tables["cutoffs"] = pd.DataFrame(rows)
+    return tables
+
+
+def criteria_table(beats: Beats, cohort: str) -> pd.DataFrame:
+    """Classical criteria, one row a person and criterion; see `lvmass.evaluation.decision.with_criteria`."""
+    names = [name for name in beats.criteria.columns if not name.endswith("_positive")]
+    parts = [
+        pd.DataFrame(
+            {"cohort": cohort, "subject_id": beats.people["subject_id"], "criterion": name}
+            | {"value": beats.criteria[name].astype(float), "positive": beats.criteria[f"{name}_positive"].astype(bool)}
+        )
+        for name in names
+    ]
+    return pd.concat(parts, ignore_index=True)

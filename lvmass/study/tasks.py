@@ -1,0 +1,130 @@
+"""What a study file asks for: a flat list of fits. Nothing is computed here."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_serializer
+
+from lvmass.ecg.beats import BeatConfig
+from lvmass.study.settings import COUNTERFACTUAL, ModelConfig, Section, Sex, StudyConfig, Training
+from lvmass.training.settings import MachineConfig
+
+
+class FitTask(Section):
+    """One fit.
+
+    Parameters
+    ----------
+    cohort : str
+        Who is learnt from: "development" or the counterfactual cohort.
+    model : str
+        Name in the study file.
+    training : {"pooled", "sex-specific"}
+        As the table of predictions calls it.
+    config : ModelConfig
+        Settings of the model; what they say of several fits counts for none of them.
+    beat : BeatConfig
+        How the beat that it reads is cut.
+    signal_rate_hz : float or None
+        Rate of whole recordings, where it reads these instead.
+    fold : int or None
+        Left out; None trains on everybody.
+    sex : {"female", "male"} or None
+        Whom it estimates, and, unless size-matched, whom it learns from.
+    size_matched : bool
+        Learns from both sexes, but from no more people than there are of ``sex``.
+    seed : int
+    machine : MachineConfig
+    slot : int
+        Running number that spreads fits over GPUs.
+    unfinished : path or None
+        Where its state is kept after each epoch.
+    """
+
+    cohort: str = Field(exclude=True)
+    model: str = Field(exclude=True)
+    training: Training = Field(exclude=True)
+    config: ModelConfig
+    beat: BeatConfig
+    signal_rate_hz: float | None
+    fold: int | None
+    sex: Sex | None
+    size_matched: bool
+    seed: int
+    machine: MachineConfig
+    slot: Annotated[int, Field(exclude=True)] = 0
+    unfinished: Annotated[Path | None, Field(exclude=True)] = None
+
+    @field_serializer("config")
+    def _of_one_fit(self, config: ModelConfig) -> dict[str, object]:
+        return config.model_dump(mode="json", exclude={"training", "seeds", "reads", "beat", "size_matched"})
+
+    @property
+    def start(self) -> "FitTask | None":
+        """The pooled fit that this one goes on from."""
+        if not self.config.fine_tune:
+            return None
+        pooled = self.config.model_copy(update={"fine_tune": False})
+        return self.model_copy(update={"sex": None, "size_matched": False, "config": pooled})
+
+    @property
+    def row(self) -> tuple[str, Training, int | None]:
+        """Model, training and fold of its predictions."""
+        return self.model, self.training, self.fold
+
+
+def fit_tasks(config: StudyConfig, sexes: Sequence[Sex]) -> tuple[FitTask, ...]:
+    """Every fit of a study, in the order of the study file.
+
+    Parameters
+    ----------
+    config : StudyConfig
+    sexes : sequence of {"female", "male"}
+        Those that the development cohort has.
+
+    Returns
+    -------
+    tuple of FitTask
+        Of the models in their trainings; then size-matched ones of those that are trained both ways; then both again
+        in the counterfactual cohort. See `comparison`, `both_ways` and `size_matched` for who is who.
+    """
+    both = config.trained_both_ways
+    plan: list[tuple[str, str, Training, bool]] = []
+    for name, model in config.models.items():
+        plan += [("development", name, training, model.size_matched) for training in model.training]
+    plan += [("development", name, "pooled", True) for name in both]
+    for name in config.gap.counterfactual:
+        plan += [(COUNTERFACTUAL, name, training, False) for training in config.models[name].training]
+        plan += [(COUNTERFACTUAL, name, "pooled", True)]
+    return tuple(
+        FitTask(
+            cohort=cohort,
+            model=name,
+            training=training,
+            config=model,
+            beat=model.beat or config.beat,
+            signal_rate_hz=config.signal_rate_hz if model.reads_signal else None,
+            fold=fold,
+            sex=sex,
+            size_matched=matched,
+            seed=config.seed + member,
+            machine=config.machine,
+        )
+        for cohort, name, training, matched in plan
+        for model in (config.models[name],)
+        for fold in range(1, config.folds.n + 1)
+        for sex in (sexes if training == "sex-specific" or matched else (None,))
+        for member in range(model.seeds)
+    )
+
+
+def comparison(tasks: Sequence[FitTask]) -> list[FitTask]:
+    """Fits that the tables of predictions are made of."""
+    return [task for task in tasks if task.cohort == "development" and task.size_matched == task.config.size_matched]
+
+
+def gap_tasks(tasks: Sequence[FitTask], both_ways: Sequence[str], *, size_matched: bool) -> Mapping[str, list[FitTask]]:
+    """Fits that the gap is taken apart with, by cohort."""
+    chosen = [task for task in tasks if task.model in both_ways and task.size_matched == size_matched]
+    return {name: [task for task in chosen if task.cohort == name] for name in dict.fromkeys(t.cohort for t in chosen)}
