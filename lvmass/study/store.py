@@ -59,6 +59,10 @@ class Job:
         parts += [f"{name}={[job.key for job in _jobs(taken)]}" for name, taken in self.takes.items()]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the key: a worker finds it anew, from the source that it runs."""
+        return {name: value for name, value in vars(self).items() if name != "key"}
+
     def inputs(self) -> list["Job"]:
         """Jobs whose results it takes."""
         return [job for taken in self.takes.values() for job in _jobs(taken)]

@@ -1,6 +1,7 @@
 """A result is found again only if its settings, its inputs, its rooms' source and the libraries are the same."""
 
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -84,6 +85,14 @@ def test_key_covers_function_settings_inputs_rooms_and_libraries(monkeypatch: py
     assert job(1).key not in keys
     assert Job(add, Settings(x=1), ("errors.py",), {"parts": [job(1)]}).key not in keys
     source_fingerprint.cache_clear()
+
+
+def test_a_worker_finds_the_key_anew() -> None:
+    total = Job(add, Settings(x=1), ("errors.py",), {"parts": [job(1)]})
+    before = total.key
+    sent = pickle.loads(pickle.dumps(total))
+    assert not {"key"} & {*vars(sent), *vars(sent.takes["parts"][0])}
+    assert sent.key == before
 
 
 def test_fingerprint_follows_every_file_of_a_room_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

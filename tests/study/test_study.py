@@ -271,6 +271,33 @@ def test_fine_tuned_models_have_the_scaling_of_the_pooled_one(variants: Study) -
     assert tuned[0].target_mean_g == tuned[1].target_mean_g == pooled[0].target_mean_g
 
 
+def test_a_beat_of_its_own_leaves_the_covariates_as_they_are(variants: Study) -> None:
+    own, study = (variants.networks(name, "pooled")[0] for name in ("one-beat", "seeds"))
+    assert own.covariates == study.covariates
+    np.testing.assert_array_equal(own.covariate_mean, study.covariate_mean)
+
+
+def test_saved_model_knows_the_beat_it_was_trained_on(variants: Study, tmp_path: Path) -> None:
+    variants.save_model(tmp_path / "model", "one-beat")
+    card = load_model(tmp_path / "model")[1]
+    assert card["beat"]["average"] == "single"
+    assert variants.config.beat.average != "single"
+
+
+def test_fingerprint_is_of_what_changes_results_alone(tiny_study: Study, tmp_path: Path) -> None:
+    text = (tiny_study.path).read_text()
+
+    def fingerprint(name: str, edited: str) -> str:
+        path = tmp_path / name
+        path.write_text(edited)
+        return Study.from_toml(path).fingerprint
+
+    same = 'cache_dir = "elsewhere"\nworkers = 1\n' + text.replace('name = "tiny"', 'name = "other"')
+    assert fingerprint("same.toml", same) == tiny_study.fingerprint
+    assert fingerprint("seed.toml", text.replace("seed = 2026", "seed = 2027")) != tiny_study.fingerprint
+    assert fingerprint("cohort.toml", text.replace("n = 80", "n = 81")) != tiny_study.fingerprint
+
+
 def test_size_matched_training_has_as_many_people_as_one_sex(variants: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
 
