@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvmass.ecg.formats import Channels
-from lvmass.ecg.leads import canonical_lead
+from lvmass.ecg.recording import canonical_lead
 from lvmass.errors import DataError
 
 MAX_VALUES = 12 * 2000 * 600

@@ -79,9 +79,7 @@ def lvh_criteria(beat: Beat, parameters: EcgParameters, sex: str) -> dict[str, C
     Examples
     --------
     >>> from pydicom.data import get_testdata_file
-    >>> from lvmass.ecg.beats import synchronized_beat
-    >>> from lvmass.ecg.intervals import measure_beat
-    >>> from lvmass.ecg.reading import read_ecg
+    >>> from lvmass.ecg import measure_beat, read_ecg, synchronized_beat
     >>> beat = synchronized_beat(read_ecg(get_testdata_file("waveform_ecg.dcm")))
     >>> sokolow = lvh_criteria(beat, measure_beat(beat), "female")["sokolow_lyon_voltage_mv"]
     >>> round(sokolow.value, 1), sokolow.threshold, sokolow.positive

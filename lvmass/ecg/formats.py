@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lvmass.ecg.leads import canonical_lead
+from lvmass.ecg.recording import canonical_lead
 from lvmass.errors import DataError
 
 if TYPE_CHECKING:

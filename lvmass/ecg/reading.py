@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from lvmass.ecg.formats import Channels, check_file, read_vendor, read_wfdb, wfdb_header
-from lvmass.ecg.leads import assemble_leads, canonical_lead
-from lvmass.ecg.recording import Recording
+from lvmass.ecg.recording import Recording, assemble_leads, canonical_lead
 from lvmass.errors import DataError
 
 MILLIVOLT_PER_UNIT: dict[str, float] = {

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from lvmass.ecg.leads import assemble_leads, canonical_lead
-from lvmass.ecg.recording import LEADS
+from lvmass.ecg.recording import LEADS, assemble_leads, canonical_lead
 from lvmass.errors import DataError
 
 EIGHT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")

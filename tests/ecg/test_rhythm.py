@@ -7,8 +7,7 @@ import pytest
 
 from lvmass.cohort import simulate_cohort
 from lvmass.ecg.beats import synchronized_beat
-from lvmass.ecg.intervals import measure_beat
-from lvmass.ecg.rhythm import fibrillation_sign
+from lvmass.ecg.intervals import fibrillation_sign, measure_beat
 
 BEAT = synchronized_beat(simulate_cohort(1, like="tw-cvai", seed=2).recording(0))
 PARAMETERS = measure_beat(BEAT)
