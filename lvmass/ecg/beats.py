@@ -17,7 +17,7 @@ from scipy import fft
 from lvmass.ecg.delineation import isoelectric_level, qrs_bounds
 from lvmass.ecg.filters import resample, zero_phase_bandpass
 from lvmass.ecg.peaks import detect_r_peaks
-from lvmass.ecg.recording import INDEPENDENT_LEADS, LEADS, Beat, Recording
+from lvmass.ecg.recording import INDEPENDENT_LEADS, LEADS, Beat, Floats, Recording
 from lvmass.errors import DataError
 
 _LEAD_IN_MS = 240.0  # cut before the window: 200 ms for long PR intervals and the margin
@@ -122,7 +122,7 @@ class AlignedBeats:
         How they were cut.
     """
 
-    beats_mv: NDArray[np.float32]
+    beats_mv: Floats
     centre: float
     r_peaks: NDArray[np.int64]
     recording: Recording
@@ -261,7 +261,7 @@ def _refuse_unusable(recording: Recording, name: str) -> None:
             raise DataError(f"{name}: lead {', '.join(np.array(LEADS)[bad])} {what} record again.")
 
 
-def _quiet_level(beats: NDArray[np.float32], r_sample: int, rate_hz: float) -> NDArray[np.float32]:
+def _quiet_level(beats: Floats, r_sample: int, rate_hz: float) -> Floats:
     """Level of each lead in the quietest 20 ms of the 160 to 30 ms before R: the isoelectric PR segment."""
     width = max(2, round(0.020 * rate_hz))
     start, stop = r_sample - round(0.160 * rate_hz), r_sample - round(0.030 * rate_hz)
@@ -272,14 +272,14 @@ def _quiet_level(beats: NDArray[np.float32], r_sample: int, rate_hz: float) -> N
     return np.take_along_axis(beats, index, axis=-1).mean(axis=-1, keepdims=True)
 
 
-def _align_each_lead(beats: NDArray[np.float32], r_sample: int, rate_hz: float) -> NDArray[np.float32]:
+def _align_each_lead(beats: Floats, r_sample: int, rate_hz: float) -> Floats:
     """Put every lead's own largest deflection at R (the ablation of synchronization)."""
     half = round(0.06 * rate_hz)
     peak = np.argmax(np.abs(beats[..., r_sample - half : r_sample + half + 1]), axis=-1) - half
     return _shift(beats[..., None, :], -peak.astype(np.float64))[..., 0, :]
 
 
-def _combine(beats: NDArray[np.float32], average: Average) -> NDArray[np.float32]:
+def _combine(beats: Floats, average: Average) -> Floats:
     """Combine aligned beats (n, 12, t) as `BeatConfig.average` says."""
     if average == "mean":
         return beats.mean(axis=0)
@@ -290,7 +290,7 @@ def _combine(beats: NDArray[np.float32], average: Average) -> NDArray[np.float32
     return median if average == "median" else beats[np.argmax(_similarity(beats, median))]
 
 
-def _standard_error(before_qrs: NDArray[np.floating], average: Average) -> NDArray[np.float32]:
+def _standard_error(before_qrs: Floats, average: Average) -> Floats:
     """Standard error of each lead from how the beats (n, 12, t) scatter before their QRS complexes.
 
     A straight line is taken out of each beat first: drift is no obstacle to seeing a P wave, fibrillation is.
@@ -305,9 +305,7 @@ def _standard_error(before_qrs: NDArray[np.floating], average: Average) -> NDArr
     return np.sqrt(variance / n_effective).astype(np.float32)
 
 
-def _align_dominant(
-    beats: NDArray[np.float32], r_sample: int, rate_hz: float
-) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
+def _align_dominant(beats: Floats, r_sample: int, rate_hz: float) -> tuple[Floats, NDArray[np.bool_]]:
     """Delay of each beat (n, 12, t) behind the dominant class in samples, at most 30 ms, and whether it belongs to it.
 
     The dominant class is the largest; in bigeminy, where a class of wide beats can be as large, it is the narrow one.
@@ -327,7 +325,7 @@ def _align_dominant(
     return delay, same
 
 
-def _dominant_template(beats: NDArray[np.floating], r_sample: int, rate_hz: float) -> NDArray[np.floating]:
+def _dominant_template(beats: Floats, r_sample: int, rate_hz: float) -> Floats:
     """Beat most like the others of the dominant class."""
     some = beats[np.linspace(0, len(beats) - 1, min(len(beats), _MAX_COMPARED)).astype(int)]
     flat = some.reshape(len(some), -1)
@@ -349,7 +347,7 @@ def _dominant_template(beats: NDArray[np.floating], r_sample: int, rate_hz: floa
     return some[first]
 
 
-def _similarity(beats: NDArray[np.floating], template: NDArray[np.floating]) -> NDArray[np.floating]:
+def _similarity(beats: Floats, template: Floats) -> Floats:
     """Compare beats (n, leads, t) with a template (leads, t), in shape and in voltage.
 
     ``1 - |a - b|² / (|a|² + |b|²)``: 1 for equal, 0 for unrelated, -1 for opposite beats, in any unit.
@@ -359,7 +357,7 @@ def _similarity(beats: NDArray[np.floating], template: NDArray[np.floating]) -> 
     return 2 * (flat @ one) / np.maximum(size, _TINY)
 
 
-def _shift(beats: NDArray[np.floating], samples: NDArray[np.floating]) -> NDArray[np.floating]:
+def _shift(beats: Floats, samples: Floats) -> Floats:
     """Delay beats (..., leads, t) by fractions of samples (...), through the phase of the spectrum.
 
     The beats need some margin: what is shifted in at an end is not signal.
@@ -371,7 +369,7 @@ def _shift(beats: NDArray[np.floating], samples: NDArray[np.floating]) -> NDArra
     return fft.irfft(fft.rfft(beats - line) * phase[..., None, :], n) + line
 
 
-def _peak_offset(beat: NDArray[np.floating], r_sample: int, rate_hz: float) -> float:
+def _peak_offset(beat: Floats, r_sample: int, rate_hz: float) -> float:
     """Samples from ``r_sample`` to R: where the vector of all leads is longest, smoothed to a common bandwidth."""
     half = round(_MAX_SHIFT_MS * rate_hz / 1000) + 1
     smooth = zero_phase_bandpass(beat[INDEPENDENT_LEADS], rate_hz, 0.0, _R_SMOOTH_HZ)
@@ -379,7 +377,7 @@ def _peak_offset(beat: NDArray[np.floating], r_sample: int, rate_hz: float) -> f
     return float(_top(length, half)[0])
 
 
-def _delay(beats: NDArray[np.floating], template: NDArray[np.floating], rate_hz: float) -> NDArray[np.floating]:
+def _delay(beats: Floats, template: Floats, rate_hz: float) -> Floats:
     """Delay of each beat behind the template, by cross-correlation over all leads."""
     n_fast = fft.next_fast_len(2 * beats.shape[-1], real=True)
     spectrum = np.einsum("ijk,jk->ik", fft.rfft(beats, n_fast), np.conj(fft.rfft(template, n_fast)))
@@ -388,7 +386,7 @@ def _delay(beats: NDArray[np.floating], template: NDArray[np.floating], rate_hz:
     return _top(np.concatenate([correlation[:, -limit - 1 :], correlation[:, : limit + 2]], axis=1), limit + 1)
 
 
-def _top(values: NDArray[np.floating], zero: int) -> NDArray[np.floating]:
+def _top(values: Floats, zero: int) -> Floats:
     """Samples from ``zero`` to the top of each row, by the parabola through the highest value and its neighbours."""
     row, best = np.arange(len(values)), 1 + np.argmax(values[:, 1:-1], axis=1)
     left, top, right = (values[row, best + step] for step in (-1, 0, 1))

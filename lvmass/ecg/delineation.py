@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lvmass.ecg.filters import zero_phase_bandpass
-from lvmass.ecg.recording import INDEPENDENT_LEADS, Beat
+from lvmass.ecg.recording import INDEPENDENT_LEADS, Beat, Floats
 
 # smoothing, share of the top speed and time below it, and how many times the noise is let pass
 _QRS_SMOOTH_HZ = 32.0
@@ -91,7 +91,7 @@ def delineate(beat: Beat) -> Fiducials:
     return Fiducials(*times.tolist())
 
 
-def qrs_bounds(waves: NDArray[np.floating], r_sample: int, rate_hz: float) -> tuple[float, float]:
+def qrs_bounds(waves: Floats, r_sample: int, rate_hz: float) -> tuple[float, float]:
     """Onset and offset of the QRS complex.
 
     Parameters
@@ -138,7 +138,7 @@ def qrs_bounds(waves: NDArray[np.floating], r_sample: int, rate_hz: float) -> tu
     return onset, offset
 
 
-def pacing_edges(waves: NDArray[np.floating], r_sample: int, rate_hz: float) -> NDArray[np.int64]:
+def pacing_edges(waves: Floats, r_sample: int, rate_hz: float) -> NDArray[np.int64]:
     """Sharp edges of pacing pulses before the QRS complex.
 
     A pacing pulse jumps within a few milliseconds out of a quiet signal, faster than any part of the smoothed QRS
@@ -181,7 +181,7 @@ def pacing_edges(waves: NDArray[np.floating], r_sample: int, rate_hz: float) -> 
     return np.array(found, dtype=np.int64)
 
 
-def isoelectric_level(waves: NDArray[np.floating], onset: float, rate_hz: float) -> NDArray[np.floating]:
+def isoelectric_level(waves: Floats, onset: float, rate_hz: float) -> Floats:
     """Level of each lead at the QRS onset (over 6 ms, against noise), from which amplitudes are measured.
 
     Parameters
@@ -208,9 +208,7 @@ def isoelectric_level(waves: NDArray[np.floating], onset: float, rate_hz: float)
     return waves[:, max(0, start) : max(0, stop) + 1].mean(axis=1, keepdims=True)
 
 
-def _t_offset(
-    waves: NDArray[np.float32], onset: float, offset: float, limit: float, rate_hz: float, noise_mv: float
-) -> float:
+def _t_offset(waves: Floats, onset: float, offset: float, limit: float, rate_hz: float, noise_mv: float) -> float:
     """End of the T wave: where the last steep slope has come to rest."""
     start, stop = round(offset + ST_MS * rate_hz / 1000), round(min(limit, waves.shape[1] - 1))
     if stop - start < 0.06 * rate_hz:
@@ -230,7 +228,7 @@ def _t_offset(
 
 
 def _p_wave(
-    waves: NDArray[np.float32], first: float, last: float, rate_hz: float, noise_mv: float, doubtful: bool
+    waves: Floats, first: float, last: float, rate_hz: float, noise_mv: float, doubtful: bool
 ) -> tuple[float, float]:
     """Onset and offset of the P wave between the last T wave and the QRS complex; NaN where there is none.
 
@@ -263,20 +261,18 @@ def _p_wave(
     return (onset if onset > start else np.nan), offset
 
 
-def _smooth_part(
-    waves: NDArray[np.float32], start: int, stop: int, rate_hz: float, high_hz: float
-) -> NDArray[np.float32]:
+def _smooth_part(waves: Floats, start: int, stop: int, rate_hz: float, high_hz: float) -> Floats:
     """Low-pass after holding the signal still outside a part, so that the QRS complex does not leak into it."""
     held = np.pad(waves[:, start:stop], ((0, 0), (start, waves.shape[1] - stop)), mode="edge")
     return zero_phase_bandpass(held, rate_hz, 0.0, high_hz)
 
 
-def _mean_speed(waves: NDArray[np.floating]) -> NDArray[np.floating]:
+def _mean_speed(waves: Floats) -> Floats:
     """Mean absolute slope over the leads, per sample."""
     return np.abs(np.gradient(waves, axis=1)).mean(axis=0)
 
 
-def _walk_to_rest(speed: NDArray[np.floating], start: int, limit: int, low: float, quiet: int) -> float:
+def _walk_to_rest(speed: Floats, start: int, limit: int, low: float | np.floating, quiet: int) -> float:
     """Walk from ``start`` to the first place where the speed is below ``low`` for ``quiet`` samples, interpolated."""
     step = 1 if limit > start else -1
     below = speed[start : limit + step if limit + step >= 0 else None : step] < low
@@ -290,4 +286,4 @@ def _walk_to_rest(speed: NDArray[np.floating], start: int, limit: int, low: floa
     if i == start:
         return float(start)
     above, under = float(speed[i - step]), float(speed[i])
-    return i - step * (low - under) / (above - under) if above > under else float(i)
+    return float(i - step * (low - under) / (above - under)) if above > under else float(i)

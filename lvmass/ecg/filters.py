@@ -4,16 +4,17 @@ from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import fft
 from scipy.signal import resample_poly
+
+from lvmass.ecg.recording import Floats
 
 _PAD_S = 1.5
 _AT_EDGE = np.sqrt(2.0) - 1.0  # 1 / (1 + _AT_EDGE) is -3 dB
 
 
 @lru_cache(maxsize=64)
-def _gain(n_padded: int, sampling_rate_hz: float, low_hz: float, high_hz: float) -> NDArray[np.float32]:
+def _gain(n_padded: int, sampling_rate_hz: float, low_hz: float, high_hz: float) -> Floats:
     """Squared magnitude of second-order analogue Butterworth high- and low-pass filters at the FFT's frequencies."""
     frequency_hz = fft.rfftfreq(n_padded, 1.0 / sampling_rate_hz)
     gain = np.ones_like(frequency_hz)
@@ -25,9 +26,7 @@ def _gain(n_padded: int, sampling_rate_hz: float, low_hz: float, high_hz: float)
     return gain.astype(np.float32)
 
 
-def zero_phase_bands(
-    signal: NDArray[np.floating], sampling_rate_hz: float, *bands_hz: tuple[float, float]
-) -> list[NDArray[np.float32]]:
+def zero_phase_bands(signal: Floats, sampling_rate_hz: float, *bands_hz: tuple[float, float]) -> list[Floats]:
     """Filter one signal to several bands, with one Fourier transform of it; see `zero_phase_bandpass`.
 
     Parameters
@@ -70,9 +69,7 @@ def zero_phase_bands(
     return filtered
 
 
-def zero_phase_bandpass(
-    signal: NDArray[np.floating], sampling_rate_hz: float, low_hz: float, high_hz: float
-) -> NDArray[np.float32]:
+def zero_phase_bandpass(signal: Floats, sampling_rate_hz: float, low_hz: float, high_hz: float) -> Floats:
     r"""Filter without moving a wave in time.
 
     The gain is that of a Butterworth high- and low-pass filter of order n = 2 run forwards and backwards,
@@ -108,7 +105,7 @@ def zero_phase_bandpass(
     return zero_phase_bands(signal, sampling_rate_hz, (low_hz, high_hz))[0]
 
 
-def remove_spikes(signal: NDArray[np.float32], sampling_rate_hz: float) -> NDArray[np.float32]:
+def remove_spikes(signal: Floats, sampling_rate_hz: float) -> Floats:
     """Take out pacing spikes: the median of five points 4 ms apart drops what is shorter than 8 ms.
 
     Parameters
@@ -143,7 +140,7 @@ def remove_spikes(signal: NDArray[np.float32], sampling_rate_hz: float) -> NDArr
     return np.maximum(low, np.minimum(c, high))
 
 
-def resample(signal: NDArray[np.floating], sampling_rate_hz: float, new_rate_hz: float) -> NDArray[np.float32]:
+def resample(signal: Floats, sampling_rate_hz: float, new_rate_hz: float) -> Floats:
     """Change the sampling rate by a polyphase filter (`scipy.signal.resample_poly`).
 
     Parameters

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.signal import find_peaks
 
 from lvmass.ecg.delineation import ST_MS, delineate, isoelectric_level
-from lvmass.ecg.recording import LEADS, Beat
+from lvmass.ecg.recording import LEADS, Beat, Floats
 
 _I, _AVF = LEADS.index("I"), LEADS.index("aVF")
 _MIN_WAVE_MV = 0.02  # smaller deflections of a QRS complex are not named (CSE working party)
@@ -59,12 +58,12 @@ class EcgParameters:
     qrs_onset_ms: float
     qrs_offset_ms: float
     t_offset_ms: float
-    p_mv: NDArray[np.floating]
-    q_mv: NDArray[np.floating]
-    r_mv: NDArray[np.floating]
-    s_mv: NDArray[np.floating]
-    st_j_mv: NDArray[np.floating]
-    t_mv: NDArray[np.floating]
+    p_mv: Floats
+    q_mv: Floats
+    r_mv: Floats
+    s_mv: Floats
+    st_j_mv: Floats
+    t_mv: Floats
 
 
 def measure_beat(beat: Beat) -> EcgParameters:
@@ -120,7 +119,7 @@ def measure_beat(beat: Beat) -> EcgParameters:
     )
 
 
-def part_of_beat(beat: Beat, waves: NDArray[np.floating], start_ms: float, stop_ms: float) -> NDArray[np.floating]:
+def part_of_beat(beat: Beat, waves: Floats, start_ms: float, stop_ms: float) -> Floats:
     """Samples between two times relative to R.
 
     Parameters
@@ -178,7 +177,7 @@ def fibrillation_sign(beat: Beat, parameters: EcgParameters) -> bool:
     return bool(np.sqrt(np.mean(np.diff(rr) ** 2)) > IRREGULAR * rr.mean())
 
 
-def _qrs_amplitudes(qrs: NDArray[np.floating]) -> NDArray[np.floating]:
+def _qrs_amplitudes(qrs: Floats) -> Floats:
     """Q, R and S of each lead, shape (3, 12)."""
     q, r, s = amplitudes = np.full((3, len(LEADS)), np.nan)
     for lead, wave in enumerate(qrs):
@@ -194,14 +193,14 @@ def _qrs_amplitudes(qrs: NDArray[np.floating]) -> NDArray[np.floating]:
     return amplitudes
 
 
-def _largest(wave: NDArray[np.floating]) -> NDArray[np.floating]:
+def _largest(wave: Floats) -> Floats:
     """Value farthest from zero in each lead."""
     if wave.shape[1] == 0:
         return np.full(len(LEADS), np.nan)
     return np.take_along_axis(wave, np.argmax(np.abs(wave), axis=1)[:, None], axis=1)[:, 0]
 
 
-def _axis(wave: NDArray[np.floating], rate_hz: float) -> float:
+def _axis(wave: Floats, rate_hz: float) -> float:
     """Frontal axis from the net areas in I and aVF; the augmented lead is brought to scale by 2 / sqrt(3)."""
     across, down = (wave[lead].sum() * 1000 / rate_hz for lead in (_I, _AVF))
     if np.hypot(across, down) < _MIN_AXIS_MV_MS:

@@ -14,7 +14,7 @@ from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
 from lvmass.ecg.filters import remove_spikes, zero_phase_bandpass
-from lvmass.ecg.recording import INDEPENDENT_LEADS, LEADS
+from lvmass.ecg.recording import INDEPENDENT_LEADS, LEADS, Floats
 from lvmass.errors import DataError
 
 _QRS_BAND_HZ = (6.0, 16.0)
@@ -32,7 +32,7 @@ _LEAST_SHARE = 1e-4  # of the largest slope
 _TINY = float(np.finfo(np.float32).tiny)
 
 
-def detect_r_peaks(signal_mv: NDArray[np.floating], sampling_rate_hz: float) -> NDArray[np.int64]:
+def detect_r_peaks(signal_mv: Floats, sampling_rate_hz: float) -> NDArray[np.int64]:
     """Find the R peak of every heartbeat, one position common to all leads.
 
     The position is where the vector of all leads, between 4 and 32 Hz, is longest within the QRS complex; it does not
@@ -80,7 +80,7 @@ def detect_r_peaks(signal_mv: NDArray[np.floating], sampling_rate_hz: float) -> 
     return _locate(without_spikes, sampling_rate_hz, np.round(peaks).astype(np.int64))
 
 
-def _slope_envelope(signal: NDArray[np.float32], sampling_rate_hz: float, step: int) -> NDArray[np.float32]:
+def _slope_envelope(signal: Floats, sampling_rate_hz: float, step: int) -> Floats:
     """Root mean square slope of each lead in the QRS band, at every ``step``-th sample."""
     pad = min(-(-round(sampling_rate_hz) // step), (signal.shape[1] - 1) // step) * step
     padded = np.pad(signal, ((0, 0), (pad, pad)), mode="reflect")
@@ -96,9 +96,7 @@ def _slope_envelope(signal: NDArray[np.float32], sampling_rate_hz: float, step: 
     return np.sqrt(np.maximum(uniform_filter1d(slope * slope, window, axis=1), 0.0))
 
 
-def _levels(
-    envelope: NDArray[np.floating], rate_hz: float, percentile: float
-) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
+def _levels(envelope: Floats, rate_hz: float, percentile: float) -> tuple[Floats, Floats, Floats]:
     """Typical beat and noise level around each second, both (..., n_bins), and the bins' centres in samples."""
     n_bins = max(1, int(envelope.shape[-1] / rate_hz))
     width = envelope.shape[-1] // n_bins
@@ -111,7 +109,7 @@ def _levels(
     return beat, noise, (np.arange(n_bins) + 0.5) * width
 
 
-def _beat_height(envelope: NDArray[np.float32], rate_hz: float) -> NDArray[np.floating]:
+def _beat_height(envelope: Floats, rate_hz: float) -> Floats:
     """Slope of all leads together, 0 at the noise level and 1 at the typical beat."""
     beat, noise, centres = _levels(envelope, rate_hz, _LEAD_BEAT_PERCENTILE)
     # Where the electrode is off, the rounding of the filter must not become a heartbeat.
@@ -128,7 +126,7 @@ def _beat_height(envelope: NDArray[np.float32], rate_hz: float) -> NDArray[np.fl
     return (together - np.interp(time, centres, noise)) / np.interp(time, centres, span)
 
 
-def _select(height: NDArray[np.floating], rate_hz: float) -> NDArray[np.int64]:
+def _select(height: Floats, rate_hz: float) -> NDArray[np.int64]:
     """Accept maxima as beats: threshold, T-wave rule, search-back."""
     candidates, _ = find_peaks(height, distance=max(1, int(_REFRACTORY_S * rate_hz)))
     accepted: list[int] = []
@@ -151,7 +149,7 @@ def _select(height: NDArray[np.floating], rate_hz: float) -> NDArray[np.int64]:
     return np.sort(np.concatenate([beats, np.array(missed, dtype=np.int64)]))
 
 
-def _centre(height: NDArray[np.floating], peaks: NDArray[np.int64], rate_hz: float) -> NDArray[np.floating]:
+def _centre(height: Floats, peaks: NDArray[np.int64], rate_hz: float) -> Floats:
     """Centre of mass of each maximum: a wide QRS complex has a plateau whose highest point wanders."""
     half = round(_SMOOTHING_S * rate_hz)
     around = np.arange(-half, half + 1)
@@ -160,7 +158,7 @@ def _centre(height: NDArray[np.floating], peaks: NDArray[np.int64], rate_hz: flo
     return peaks + (mass * around).sum(axis=1) / np.maximum(mass.sum(axis=1), _TINY)
 
 
-def _locate(signal: NDArray[np.float32], sampling_rate_hz: float, peaks: NDArray[np.int64]) -> NDArray[np.int64]:
+def _locate(signal: Floats, sampling_rate_hz: float, peaks: NDArray[np.int64]) -> NDArray[np.int64]:
     """Move each peak to where the vector of all leads is longest."""
     if peaks.size == 0:
         return peaks

@@ -9,13 +9,12 @@ from itertools import combinations, pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lvmass.ecg.beats import DEFAULT, BeatConfig, aligned_beats
 from lvmass.ecg.delineation import pacing_edges
 from lvmass.ecg.filters import zero_phase_bands
 from lvmass.ecg.intervals import EcgParameters, measure_beat
-from lvmass.ecg.recording import INDEPENDENT_LEADS, LEADS, Beat, Recording
+from lvmass.ecg.recording import INDEPENDENT_LEADS, LEADS, Beat, Floats, Recording
 from lvmass.errors import DataError
 
 DISQUALIFYING = {
@@ -50,22 +49,26 @@ FINDING_WORDS = DISQUALIFYING | {
 }
 """Every code of a finding in short words. ``unreadable`` is for those who list files: no recording, no finding."""
 
-_GAP_S = 1.0
-_GAP_SHARE = 0.1
+_GAP_S, _GAP_SHARE = 1.0, 0.1
 _CLIP_S, _CLIP_RUNS, _CLIP_MV = 0.008, 3, 0.5
 _DRIFT_MV = (1.0, 10.0)  # range of the signal below 0.5 Hz: worth saying, unusable
 _MUSCLE_MV = (0.05, 0.15)  # robust SD of the signal above 35 Hz: worth saying, unusable
 _MAX_QRS_MV, _MIN_QRS_MV = 15.0, 0.03
 _LAW_SHARE = 0.15
-_MIN_BEAT_TO_NOISE = 2.0
-_MIN_ALIKE_SHARE = 0.4
+_MIN_BEAT_TO_NOISE, _MIN_ALIKE_SHARE = 2.0, 0.4
 _SHORT_S = 5.0
 
-_I, _II, _III, _AVR, _AVL, _AVF, _V1 = range(7)
-_V6 = LEADS.index("V6")
+_I, _II, _III = range(3)
+_V1, _V6 = LEADS.index("V1"), LEADS.index("V6")
+_LAWS = {
+    # I + III - II = 0, aVR + (I + II) / 2 = 0, aVL - (I - III) / 2 = 0, aVF - (II + III) / 2 = 0: weights of I to aVF
+    "III": (1, -1, 1, 0, 0, 0),
+    "aVR": (0.5, 0.5, 0, 1, 0, 0),
+    "aVL": (-0.5, 0, 0.5, 0, 1, 0),
+    "aVF": (0, -0.5, -0.5, 0, 0, 1),
+}
 _BROKEN_SHARE, _MENDED_SHARE = 0.3, 0.1
-_FAR_FIELD_SHARE = 0.12
-_MIN_LIMB_QRS_MV = 0.15
+_FAR_FIELD_SHARE, _MIN_LIMB_QRS_MV = 0.12, 0.15
 _OPPOSITE = -0.5
 _ORDER_GAIN, _SURE_ORDER_GAIN = 0.2, 0.5
 
@@ -219,9 +222,7 @@ def _signal_findings(recording: Recording) -> Iterator[Finding]:
             yield Finding(LEADS[second], "duplicate", f"Leads {names} hold the same samples.")
 
 
-def _lead_findings(
-    name: str, values: NDArray[np.float32], rate_hz: float, drift_mv: float, muscle_mv: float
-) -> Iterator[Finding]:
+def _lead_findings(name: str, values: Floats, rate_hz: float, drift_mv: float, muscle_mv: float) -> Iterator[Finding]:
     """Rules on the samples of one lead without missing samples."""
     starts = np.concatenate([[0], np.flatnonzero(np.diff(values)) + 1])  # of the runs of equal samples
     lengths = np.diff(np.append(starts, values.size))
@@ -267,7 +268,7 @@ def _beat_findings(beat: Beat, parameters: EcgParameters) -> Iterator[Finding]:
         yield from _placement_findings(beat.waveform_mv, qrs, parameters.p_mv)
 
 
-def _placement_findings(beat_mv: NDArray[np.floating], qrs: slice, p_mv: NDArray[np.floating]) -> Iterator[Finding]:
+def _placement_findings(beat_mv: Floats, qrs: slice, p_mv: Floats) -> Iterator[Finding]:
     """Rules on how the leads fit together."""
     for lead, share in _limb_residuals(beat_mv).items():
         law = "Einthoven" if lead == "III" else "Goldberger"
@@ -290,25 +291,17 @@ def _placement_findings(beat_mv: NDArray[np.floating], qrs: slice, p_mv: NDArray
         yield Finding(first, "precordial_exchange", message)
 
 
-def _limb_residuals(beat_mv: NDArray[np.floating]) -> dict[str, float]:
+def _limb_residuals(beat_mv: Floats) -> dict[str, float]:
     """How far III, aVR, aVL and aVF are from Einthoven's or Goldberger's law, as a share of the size of the limb leads.
 
-    The laws are ``I + III - II = 0`` and ``aVR + (I + II) / 2 = 0``, ``aVL - (I - III) / 2 = 0``,
-    ``aVF - (II + III) / 2 = 0``; carts filter each lead's offset, so deviations from the mean are compared.
+    Carts filter each lead's offset, so deviations from the mean are compared.
     """
     limb = beat_mv[:6] - beat_mv[:6].mean(axis=1, keepdims=True)
-    one, two, three = limb[:3]
-    residual = {
-        "III": one + three - two,
-        "aVR": limb[_AVR] + (one + two) / 2,
-        "aVL": limb[_AVL] - (one - three) / 2,
-        "aVF": limb[_AVF] - (two + three) / 2,
-    }
-    size = max(float(np.sqrt(np.square(limb).mean())), 1e-9)
-    return {lead: float(np.sqrt(np.square(values).mean())) / size for lead, values in residual.items()}
+    residual = np.sqrt(np.square(np.array([*_LAWS.values()]) @ limb).mean(axis=1))
+    return dict(zip(_LAWS, (residual / max(np.sqrt(np.square(limb).mean()), 1e-9)).tolist(), strict=True))
 
 
-def _mislabelled_limb_leads(beat_mv: NDArray[np.floating]) -> tuple[str, ...]:
+def _mislabelled_limb_leads(beat_mv: Floats) -> tuple[str, ...]:
     """The two limb leads whose exchange, or the one whose inversion, would make the laws hold that are now broken."""
     if max(_limb_residuals(beat_mv).values()) < _BROKEN_SHARE:
         return ()
@@ -320,7 +313,7 @@ def _mislabelled_limb_leads(beat_mv: NDArray[np.floating]) -> tuple[str, ...]:
     return ()
 
 
-def _reversed_limb_electrodes(beat_mv: NDArray[np.floating], qrs: slice, p_mv: NDArray[np.floating]) -> str | None:
+def _reversed_limb_electrodes(beat_mv: Floats, qrs: slice, p_mv: Floats) -> str | None:
     """Name the limb electrodes that look exchanged: RA/LA, RA/RL or LA/RL.
 
     Right and left arm: lead I is upside down against V6, which looks the same way, and its P wave is not upright.
@@ -338,7 +331,7 @@ def _reversed_limb_electrodes(beat_mv: NDArray[np.floating], qrs: slice, p_mv: N
     return "RA/LA" if alike < _OPPOSITE and not p_mv[_I] > 0 else None
 
 
-def _exchanged_precordial_leads(beat_mv: NDArray[np.floating]) -> tuple[str, str, float]:
+def _exchanged_precordial_leads(beat_mv: Floats) -> tuple[str, str, float]:
     """The two precordial leads whose exchange would make V1 to V6 smoothest, and by how much smoother than it is.
 
     Neighbouring electrodes see similar waves, so the beat's correlation from lead to lead sums up highest in the
@@ -347,14 +340,10 @@ def _exchanged_precordial_leads(beat_mv: NDArray[np.floating]) -> tuple[str, str
     waves = beat_mv[_V1:].astype(np.float64)
     waves = waves / np.maximum(np.linalg.norm(waves, axis=1, keepdims=True), 1e-9)
     alike = waves @ waves.T
-
-    def smoothness(order: list[int]) -> float:
-        return float(sum(alike[a, b] for a, b in pairwise(order)))
-
     gains = {}
     for a, b in combinations(range(6), 2):
-        order = list(range(6))
-        order[a], order[b] = b, a
-        gains[a, b] = smoothness(order) - smoothness(list(range(6)))
-    (a, b), gain = max(gains.items(), key=lambda item: item[1])
-    return LEADS[_V1 + a], LEADS[_V1 + b], gain
+        order = np.arange(6)
+        order[[a, b]] = b, a
+        gains[a, b] = float(alike[order[:-1], order[1:]].sum() - np.diag(alike, 1).sum())
+    a, b = max(gains, key=lambda pair: gains[pair])
+    return LEADS[_V1 + a], LEADS[_V1 + b], gains[a, b]

@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 
 from lvmass.errors import DataError
 
+Floats = NDArray[np.floating]
+"""Any array of real numbers; docstrings say its shape and unit."""
+
 LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 """The twelve leads in the one order used everywhere."""
 
@@ -61,7 +64,7 @@ class Recording:
     10.0
     """
 
-    signal_mv: NDArray[np.float32]
+    signal_mv: Floats
     sampling_rate_hz: float
     leads: tuple[str, ...] = LEADS
     source: str = ""
@@ -110,18 +113,18 @@ class Beat:
         complex; None where there was only one beat to look at.
     """
 
-    waveform_mv: NDArray[np.float32]
+    waveform_mv: Floats
     r_peaks: NDArray[np.int64]
     n_beats: int
     recording_rate_hz: float
     sampling_rate_hz: float = 500.0
     r_sample: int = 150
     source: str = ""
-    noise_mv: NDArray[np.float32] | None = None
-    lead_in_mv: NDArray[np.float32] | None = None
+    noise_mv: Floats | None = None
+    lead_in_mv: Floats | None = None
 
     @property
-    def time_ms(self) -> NDArray[np.float64]:
+    def time_ms(self) -> Floats:
         """Time of each sample relative to the R peak, in milliseconds."""
         return np.asarray((np.arange(self.waveform_mv.shape[1]) - self.r_sample) * 1000.0 / self.sampling_rate_hz)
 
@@ -147,7 +150,7 @@ def canonical_lead(name: str) -> str | None:
     return _CANONICAL.get(_DECORATION.sub("", name.strip().lower()).strip())
 
 
-def assemble_leads(names: Sequence[str], samples: Sequence[NDArray[np.floating]], source: str) -> NDArray[np.float32]:
+def assemble_leads(names: Sequence[str], samples: Sequence[Floats], source: str) -> Floats:
     """Put named channels into the order of ``LEADS`` and derive the limb leads that are not stored.
 
     Parameters
@@ -177,7 +180,7 @@ def assemble_leads(names: Sequence[str], samples: Sequence[NDArray[np.floating]]
     >>> twelve[:6, 0].tolist()  # I II III aVR aVL aVF
     [1.0, 1.0, 0.0, -1.0, 0.5, 0.5]
     """
-    found: dict[str, NDArray[np.floating]] = {}
+    found: dict[str, Floats] = {}
     for name, values in zip(names, samples, strict=True):
         lead = canonical_lead(name)
         if lead is None:
@@ -187,10 +190,8 @@ def assemble_leads(names: Sequence[str], samples: Sequence[NDArray[np.floating]]
         found[lead] = np.asarray(values, dtype=np.float32)
     lengths = {values.size for values in found.values()}
     if len(lengths) > 1:
-        raise DataError(
-            f"{source}: the leads have different lengths ({min(lengths)} to {max(lengths)} samples); "
-            "export them at one sampling rate."
-        )
+        span = f"{min(lengths)} to {max(lengths)} samples"
+        raise DataError(f"{source}: the leads have different lengths ({span}); export them at one sampling rate.")
     _derive_limb_leads(found)
     missing = [lead for lead in LEADS if lead not in found]
     if missing:
@@ -201,7 +202,7 @@ def assemble_leads(names: Sequence[str], samples: Sequence[NDArray[np.floating]]
     return np.stack([found[lead] for lead in LEADS])
 
 
-def _derive_limb_leads(found: dict[str, NDArray[np.floating]]) -> None:
+def _derive_limb_leads(found: dict[str, Floats]) -> None:
     """Add the limb leads that follow from any two of I, II and III."""
     if len(found.keys() & {"I", "II", "III"}) < 2:
         return
