@@ -1,26 +1,27 @@
 """One ECG: from a file of any supported format to one synchronized beat, its intervals and its LVH criteria."""
 
 from lvmass.ecg.beats import BeatConfig, synchronized_beat
-from lvmass.ecg.criteria import Criterion, lvh_criteria
-from lvmass.ecg.intervals import EcgParameters, measure_beat
+from lvmass.ecg.criteria import lvh_criteria
+from lvmass.ecg.intervals import EcgParameters, fibrillation_sign, measure_beat
 from lvmass.ecg.peaks import detect_r_peaks
-from lvmass.ecg.quality import Finding, Quality, check_quality
+from lvmass.ecg.quality import FINDING_WORDS, Examination, Finding, Quality, check_quality, examine
 from lvmass.ecg.reading import read_ecg
-from lvmass.ecg.recording import LEADS, LIMB_LEADS, PRECORDIAL_LEADS, Beat, Recording
+from lvmass.ecg.recording import LEADS, Beat, Recording
 
 __all__ = [
+    "FINDING_WORDS",
     "LEADS",
-    "LIMB_LEADS",
-    "PRECORDIAL_LEADS",
     "Beat",
     "BeatConfig",
-    "Criterion",
     "EcgParameters",
+    "Examination",
     "Finding",
     "Quality",
     "Recording",
     "check_quality",
     "detect_r_peaks",
+    "examine",
+    "fibrillation_sign",
     "lvh_criteria",
     "measure_beat",
     "read_ecg",

@@ -2,20 +2,22 @@
 
 All leads are cut at one common R, so the time between leads is kept. The beats are aligned to a fraction of a
 sample, those that do not look like the dominant beat (ectopics, artefacts) are left out, and the rest are combined.
+A shift is common to all leads of a beat, and a fraction of a sample: at 500 Hz a whole sample of jitter would already
+take 10 % off a narrow R wave.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from scipy import fft
 
-from lvmass.ecg.alignment import align_dominant, peak_offset, shift, similarity
+from lvmass.ecg.delineation import isoelectric_level, qrs_bounds
 from lvmass.ecg.filters import resample, zero_phase_bandpass
-from lvmass.ecg.leads import INDEPENDENT_LEADS
 from lvmass.ecg.peaks import detect_r_peaks
-from lvmass.ecg.qrs import isoelectric_level, qrs_bounds
-from lvmass.ecg.recording import LEADS, Beat, Recording
+from lvmass.ecg.recording import INDEPENDENT_LEADS, LEADS, Beat, Floats, Recording
 from lvmass.errors import DataError
 
 _LEAD_IN_MS = 240.0  # cut before the window: 200 ms for long PR intervals and the margin
@@ -23,66 +25,70 @@ _MARGIN_MS = 40.0  # cut on both sides, so that shifting a beat brings in signal
 _TRIM = 0.1  # share of the beats left out at each end of a trimmed mean
 _EFFICIENCY = {"trimmed": 0.94, "median": 0.64, "mean": 1.0}  # of the mean, for normal noise
 
+_MATCH_MS = (-90.0, 110.0)  # QRS complex and early ST segment, on which beats are compared
+_MAX_SHIFT_MS = 30.0
+_SAME_CLASS = 0.75
+_R_SMOOTH_HZ = 100.0  # what a recording of 250 Hz still holds
+_RIVAL_SHARE = 0.6  # a class this large, compared with the largest, may be the conducted one
+_RIVAL_NARROWER_MS = 20.0
+_MAX_COMPARED = 64  # beats of a long recording that are compared each with each
+_TINY = float(np.finfo(np.float32).tiny)
 
-@dataclass(frozen=True)
-class BeatConfig:
-    """How a recording becomes one beat.
+Average = Literal["trimmed", "median", "mean", "single"]
+Alignment = Literal["synchronized", "per-lead"]
 
-    Parameters
-    ----------
-    window_before_ms, window_after_ms : float
-        Part of the beat kept before and after R.
-    band_low_hz, band_high_hz : float
-        Edges (-3 dB) of the zero-phase filter. Up to 0.67 Hz leave the ST segment alone in a filter without phase, and
-        at least 150 Hz are asked for in adults by Kligfield et al. 2007 (AHA/ACC/HRS, Circulation 115:1306).
-    sampling_rate_hz : float
-        Sampling rate of the beat.
-    average : {"trimmed", "median", "mean", "single"}
-        How the beats of the dominant class are combined. "trimmed" leaves out the highest and lowest tenth at each
-        sample (at least one each) and averages the rest: nearly as blind to a stray beat as the median, with 10 to
-        25 % less noise. "single" takes the one beat closest to the median.
-    min_beats : int
-        Fewer beats in the dominant class are refused.
-    alignment : {"synchronized", "per-lead"}
-        "per-lead" puts every lead's own largest deflection at R and so destroys the time between leads; it exists
-        to show what synchronization keeps.
+
+class BeatConfig(BaseModel):
+    """How a recording becomes one beat; the ``[beat]`` section of a study file.
+
+    Up to 0.67 Hz, the lower edge leaves the ST segment alone in a filter without phase, and an upper edge of at least
+    150 Hz is asked for in adults by Kligfield et al. 2007 (AHA/ACC/HRS, Circulation 115:1306). The trimmed mean is
+    nearly as blind to a stray beat as the median, with 10 to 25 % less noise. Alignment "per-lead" exists to show what
+    synchronization keeps.
 
     Raises
     ------
     DataError
-        If a value is out of range.
+        If a value is out of range or a name is not one of these.
 
     Examples
     --------
-    >>> BeatConfig().n_samples, BeatConfig().r_sample
-    (400, 150)
+    >>> BeatConfig().n_samples, BeatConfig(sampling_rate_hz=250).r_sample
+    (400, 75)
+    >>> BeatConfig(min_beats=0)
+    Traceback (most recent call last):
+    ...
+    lvmass.errors.DataError: BeatConfig: min_beats: input should be greater than or equal to 1 (given: 0).
     """
 
-    window_before_ms: float = 300.0
-    window_after_ms: float = 500.0
-    band_low_hz: float = 0.5
-    band_high_hz: float = 250.0
-    sampling_rate_hz: float = 500.0
-    average: Literal["trimmed", "median", "mean", "single"] = "trimmed"
-    min_beats: int = 3
-    alignment: Literal["synchronized", "per-lead"] = "synchronized"
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def __post_init__(self) -> None:
-        """Refuse values that cannot make a beat."""
-        problems = {
-            "window_before_ms must be 150 to 600": not 150 <= self.window_before_ms <= 600,
-            "window_after_ms must be 200 to 1000": not 200 <= self.window_after_ms <= 1000,
-            "band_low_hz must be 0 to 2": not 0 <= self.band_low_hz <= 2,
-            "band_high_hz must be 20 to 500": not 20 <= self.band_high_hz <= 500,
-            "sampling_rate_hz must be 100 to 2000": not 100 <= self.sampling_rate_hz <= 2000,
-            'average must be "trimmed", "median", "mean" or "single"': self.average
-            not in ("trimmed", "median", "mean", "single"),
-            "min_beats must be at least 1": self.min_beats < 1,
-            'alignment must be "synchronized" or "per-lead"': self.alignment not in ("synchronized", "per-lead"),
-        }
-        for problem, present in problems.items():
-            if present:
-                raise DataError(f"BeatConfig: {problem} (given: {getattr(self, problem.split()[0])}).")
+    window_before_ms: float = Field(300.0, ge=150, le=600, description="part of the beat kept before R, 150 to 600 ms")
+    window_after_ms: float = Field(500.0, ge=200, le=1000, description="part of the beat kept after R, 200 to 1000 ms")
+    band_low_hz: float = Field(0.5, ge=0, le=2, description="lower edge (-3 dB) of the zero-phase filter, 0 to 2 Hz")
+    band_high_hz: float = Field(250.0, ge=20, le=500, description="its upper edge (-3 dB), 20 to 500 Hz")
+    sampling_rate_hz: float = Field(500.0, ge=100, le=2000, description="sampling rate of the beat, 100 to 2000 Hz")
+    average: Average = Field(
+        "trimmed",
+        description="how beats are combined: mean without the highest and lowest tenth at each sample, median, mean, "
+        "or the one beat closest to the median",
+    )
+    min_beats: int = Field(3, ge=1, description="fewer beats in the dominant class are refused, at least 1")
+    alignment: Alignment = Field(
+        "synchronized", description="one R for all leads, or every lead's own largest deflection at R"
+    )
+
+    def __init__(self, **values: Any) -> None:
+        """Give one sentence where a value cannot make a beat."""
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            name, message = problem["loc"][0], problem["msg"][0].lower() + problem["msg"][1:]
+            raise DataError(f"BeatConfig: {name}: {message} (given: {problem['input']}).") from error
+
+    # Inside a study file pydantic shall validate the fields itself and so name the place of the mistake.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
     @property
     def r_sample(self) -> int:
@@ -95,10 +101,59 @@ class BeatConfig:
         return self.r_sample + round(self.window_after_ms * self.sampling_rate_hz / 1000)
 
 
-_DEFAULT = BeatConfig()
+DEFAULT = BeatConfig()
 
 
-def synchronized_beat(recording: Recording, config: BeatConfig = _DEFAULT) -> Beat:
+@dataclass(frozen=True, eq=False)
+class AlignedBeats:
+    """The beats of a recording's dominant class, laid on each other, before they are combined.
+
+    Parameters
+    ----------
+    beats_mv : ndarray of float32, shape (n_beats, 12, n_samples)
+        With 240 ms before and 40 ms after the window.
+    centre : float
+        Samples from the index of R to the R of their mean.
+    r_peaks : ndarray of int, shape (n_r_peaks,)
+        All R peaks, as sample indices of the recording.
+    recording : Recording
+        Where they were cut from.
+    config : BeatConfig
+        How they were cut.
+    """
+
+    beats_mv: Floats
+    centre: float
+    r_peaks: NDArray[np.int64]
+    recording: Recording
+    config: BeatConfig
+
+    def combined(self, average: Average, alignment: Alignment) -> Beat:
+        """Make one beat of them; the level of each lead at the QRS onset becomes 0 mV."""
+        config, rate_hz = self.config, self.config.sampling_rate_hz
+        margin, lead_in = _margins(rate_hz)
+        r, chosen = lead_in + config.r_sample, self.beats_mv
+        if alignment == "per-lead":
+            chosen = _align_each_lead(chosen, r, rate_hz)
+        waveform = _combine(chosen, average)
+        if alignment == "synchronized":
+            waveform = _shift(waveform, np.array(-self.centre))
+        onset, _ = qrs_bounds(waveform[INDEPENDENT_LEADS], r, rate_hz)
+        waveform = (waveform - isoelectric_level(waveform, onset, rate_hz)).astype(np.float32)
+        return Beat(
+            waveform_mv=np.ascontiguousarray(waveform[:, lead_in : lead_in + config.n_samples]),
+            r_peaks=self.r_peaks,
+            n_beats=len(chosen),
+            recording_rate_hz=self.recording.sampling_rate_hz,
+            sampling_rate_hz=rate_hz,
+            r_sample=config.r_sample,
+            source=self.recording.source,
+            noise_mv=_standard_error(chosen[:, :, lead_in:r], average) if len(chosen) > 1 else None,
+            lead_in_mv=np.ascontiguousarray(waveform[:, margin:lead_in]),
+        )
+
+
+def synchronized_beat(recording: Recording, config: BeatConfig = DEFAULT) -> Beat:
     """Make one representative beat of a recording.
 
     Filter, find R, cut, align, leave out other beat classes, combine. The level of each lead at the QRS onset
@@ -124,10 +179,40 @@ def synchronized_beat(recording: Recording, config: BeatConfig = _DEFAULT) -> Be
     Examples
     --------
     >>> from pydicom.data import get_testdata_file
-    >>> from lvmass.ecg.reading import read_ecg
+    >>> from lvmass.ecg import read_ecg
     >>> beat = synchronized_beat(read_ecg(get_testdata_file("waveform_ecg.dcm")))
     >>> beat.waveform_mv.shape, beat.r_sample, beat.n_beats
     ((12, 400), 150, 10)
+    """
+    return aligned_beats(recording, config).combined(config.average, config.alignment)
+
+
+def aligned_beats(recording: Recording, config: BeatConfig) -> AlignedBeats:
+    """Filter, find R, cut, align, and leave out other beat classes: `synchronized_beat` before its last step.
+
+    Parameters
+    ----------
+    recording : Recording
+        At least ``config.min_beats`` whole beats of one class.
+    config : BeatConfig
+        Window and filter.
+
+    Returns
+    -------
+    AlignedBeats
+
+    Raises
+    ------
+    DataError
+        If the signal holds NaN, a lead is flat, or too few beats are found.
+
+    Examples
+    --------
+    >>> from pydicom.data import get_testdata_file
+    >>> from lvmass.ecg import read_ecg
+    >>> aligned = aligned_beats(read_ecg(get_testdata_file("waveform_ecg.dcm")), BeatConfig())
+    >>> aligned.beats_mv.shape  # 240 + 300 + 500 + 40 ms at 500 Hz
+    (10, 12, 540)
     """
     name = recording.source or "recording"
     _refuse_unusable(recording, name)
@@ -136,7 +221,7 @@ def synchronized_beat(recording: Recording, config: BeatConfig = _DEFAULT) -> Be
     signal = resample(recording.signal_mv, recording.sampling_rate_hz, rate_hz)
     signal = zero_phase_bandpass(signal, rate_hz, config.band_low_hz, config.band_high_hz)
     at = np.round(r_peaks * (rate_hz / recording.sampling_rate_hz)).astype(np.int64)
-    margin, lead_in = (round(ms * rate_hz / 1000) for ms in (_MARGIN_MS, _LEAD_IN_MS))
+    margin, lead_in = _margins(rate_hz)
     before, length = lead_in + config.r_sample, lead_in + config.n_samples + margin
     whole = (at >= config.r_sample + margin) & (at - before + length <= signal.shape[1])
     if whole.sum() < config.min_beats:
@@ -148,73 +233,53 @@ def synchronized_beat(recording: Recording, config: BeatConfig = _DEFAULT) -> Be
     index = np.maximum((at[whole] - before)[:, None] + np.arange(length), 0)
     cut = signal[:, index].transpose(1, 0, 2)
     cut = cut - _quiet_level(cut, before, rate_hz)
-    delay, same = align_dominant(cut, before, rate_hz)
+    delay, same = _align_dominant(cut, before, rate_hz)
     if same.sum() < config.min_beats:
         raise DataError(
             f"{name}: only {int(same.sum())} of {same.size} heartbeats look alike and "
             f"{config.min_beats} are needed; give a longer or cleaner recording."
         )
-    chosen = shift(cut[same], -delay[same])
-    centre = peak_offset(chosen.mean(axis=0), before, rate_hz)
-    if config.alignment == "per-lead":
-        chosen = _align_each_lead(chosen, before, rate_hz)
-        waveform = _combine(chosen, config.average)
-    else:
-        waveform = shift(_combine(chosen, config.average), np.array(-centre))
-    onset, _ = qrs_bounds(waveform[list(INDEPENDENT_LEADS)], before, rate_hz)
-    waveform = waveform - isoelectric_level(waveform, onset, rate_hz)
+    chosen = _shift(cut[same], -delay[same])
+    centre = _peak_offset(chosen.mean(axis=0), before, rate_hz)
     r_peaks = r_peaks.copy()
     moved = (at[whole][same] + delay[same] + centre) * (recording.sampling_rate_hz / rate_hz)
     r_peaks[np.flatnonzero(whole)[same]] = np.round(moved).astype(np.int64)
-    noise_mv = _standard_error(chosen[:, :, lead_in:before], config.average) if len(chosen) > 1 else None
-    waveform = waveform.astype(np.float32)
-    return Beat(
-        waveform_mv=np.ascontiguousarray(waveform[:, lead_in : lead_in + config.n_samples]),
-        r_peaks=r_peaks,
-        n_beats=int(same.sum()),
-        recording_rate_hz=recording.sampling_rate_hz,
-        sampling_rate_hz=rate_hz,
-        r_sample=config.r_sample,
-        source=recording.source,
-        noise_mv=noise_mv,
-        lead_in_mv=np.ascontiguousarray(waveform[:, margin:lead_in]),
-    )
+    return AlignedBeats(chosen, centre, r_peaks, recording, config)
+
+
+def _margins(rate_hz: float) -> tuple[int, int]:
+    """Samples cut beyond the window, after and before it."""
+    return round(_MARGIN_MS * rate_hz / 1000), round(_LEAD_IN_MS * rate_hz / 1000)
 
 
 def _refuse_unusable(recording: Recording, name: str) -> None:
     """Raise where no beat can be made whatever the algorithm."""
-    finite = np.asarray(np.isfinite(recording.signal_mv).all(axis=1))
-    if not finite.all():
-        names = ", ".join(lead for lead, good in zip(LEADS, finite, strict=True) if not good)
-        raise DataError(f"{name}: lead {names} holds NaN; cut the gap out or record again.")
-    flat = np.ptp(recording.signal_mv, axis=1) == 0 if recording.signal_mv.shape[1] else np.ones(12, dtype=bool)
-    if flat.any():
-        names = ", ".join(lead for lead, bad in zip(LEADS, flat, strict=True) if bad)
-        raise DataError(f"{name}: lead {names} is flat; check the electrode and record again.")
+    signal_mv = recording.signal_mv
+    missing, flat = ~np.isfinite(signal_mv).all(axis=1), (signal_mv == signal_mv[:, :1]).all(axis=1)
+    for bad, what in ((missing, "holds NaN; cut the gap out or"), (flat, "is flat; check the electrode and")):
+        if bad.any():
+            raise DataError(f"{name}: lead {', '.join(np.array(LEADS)[bad])} {what} record again.")
 
 
-def _quiet_level(beats: NDArray[np.float32], r_sample: int, rate_hz: float) -> NDArray[np.float32]:
+def _quiet_level(beats: Floats, r_sample: int, rate_hz: float) -> Floats:
     """Level of each lead in the quietest 20 ms of the 160 to 30 ms before R: the isoelectric PR segment."""
     width = max(2, round(0.020 * rate_hz))
     start, stop = r_sample - round(0.160 * rate_hz), r_sample - round(0.030 * rate_hz)
-    slope = np.diff(beats[..., list(INDEPENDENT_LEADS), start:stop], axis=-1)
-    moved = np.cumsum(np.einsum("...ij,...ij->...j", slope, slope), axis=-1)
-    window = moved[..., width:] - moved[..., :-width]
-    quietest = start + 1 + np.argmin(window, axis=-1)
-    index = np.asarray(quietest)[..., None, None] + np.arange(width + 1)
-    return np.take_along_axis(beats, np.broadcast_to(index, (*beats.shape[:-1], width + 1)), axis=-1).mean(
-        axis=-1, keepdims=True
-    )
+    slope = np.diff(beats[:, INDEPENDENT_LEADS, start:stop], axis=-1)
+    moved = np.cumsum(np.einsum("bij,bij->bj", slope, slope), axis=-1)
+    quietest = start + 1 + np.argmin(moved[:, width:] - moved[:, :-width], axis=-1)
+    index = quietest[:, None, None] + np.arange(width + 1)
+    return np.take_along_axis(beats, index, axis=-1).mean(axis=-1, keepdims=True)
 
 
-def _align_each_lead(beats: NDArray[np.float32], r_sample: int, rate_hz: float) -> NDArray[np.float32]:
+def _align_each_lead(beats: Floats, r_sample: int, rate_hz: float) -> Floats:
     """Put every lead's own largest deflection at R (the ablation of synchronization)."""
     half = round(0.06 * rate_hz)
     peak = np.argmax(np.abs(beats[..., r_sample - half : r_sample + half + 1]), axis=-1) - half
-    return shift(beats[..., None, :], -peak.astype(np.float64))[..., 0, :]
+    return _shift(beats[..., None, :], -peak.astype(np.float64))[..., 0, :]
 
 
-def _combine(beats: NDArray[np.float32], average: str) -> NDArray[np.float32]:
+def _combine(beats: Floats, average: Average) -> Floats:
     """Combine aligned beats (n, 12, t) as `BeatConfig.average` says."""
     if average == "mean":
         return beats.mean(axis=0)
@@ -222,10 +287,10 @@ def _combine(beats: NDArray[np.float32], average: str) -> NDArray[np.float32]:
         n_dropped = min(max(1, round(_TRIM * len(beats))), (len(beats) - 1) // 2)
         return np.sort(beats, axis=0)[n_dropped : len(beats) - n_dropped].mean(axis=0)
     median = np.median(beats, axis=0)
-    return median if average == "median" else beats[np.argmax(similarity(beats, median))]
+    return median if average == "median" else beats[np.argmax(_similarity(beats, median))]
 
 
-def _standard_error(before_qrs: NDArray[np.floating], average: str) -> NDArray[np.float32]:
+def _standard_error(before_qrs: Floats, average: Average) -> Floats:
     """Standard error of each lead from how the beats (n, 12, t) scatter before their QRS complexes.
 
     A straight line is taken out of each beat first: drift is no obstacle to seeing a P wave, fibrillation is.
@@ -238,3 +303,93 @@ def _standard_error(before_qrs: NDArray[np.floating], average: str) -> NDArray[n
     variance = np.square(rest).mean(axis=(0, 2)) * n_beats / (n_beats - 1)
     n_effective = 1.0 if average == "single" else n_beats * _EFFICIENCY[average]
     return np.sqrt(variance / n_effective).astype(np.float32)
+
+
+def _align_dominant(beats: Floats, r_sample: int, rate_hz: float) -> tuple[Floats, NDArray[np.bool_]]:
+    """Delay of each beat (n, 12, t) behind the dominant class in samples, at most 30 ms, and whether it belongs to it.
+
+    The dominant class is the largest; in bigeminy, where a class of wide beats can be as large, it is the narrow one.
+    """
+    start, stop = (r_sample + round(ms * rate_hz / 1000) for ms in _MATCH_MS)
+    part = np.ascontiguousarray(beats[:, INDEPENDENT_LEADS, start:stop])
+    template = _dominant_template(part, r_sample - start, rate_hz)
+    delay = _delay(part, template, rate_hz)
+    same = np.ones(len(beats), dtype=bool)
+    for _ in range(2):
+        aligned = _shift(part, -delay)
+        same = _similarity(aligned, template) >= _SAME_CLASS
+        if not same.any():
+            break
+        template = aligned[same].mean(axis=0)
+        delay = _delay(part, template, rate_hz)
+    return delay, same
+
+
+def _dominant_template(beats: Floats, r_sample: int, rate_hz: float) -> Floats:
+    """Beat most like the others of the dominant class."""
+    some = beats[np.linspace(0, len(beats) - 1, min(len(beats), _MAX_COMPARED)).astype(int)]
+    flat = some.reshape(len(some), -1)
+    product = flat @ flat.T
+    size = np.diag(product)
+    alike = 2 * product / np.maximum(size[:, None] + size, _TINY)
+    friends = alike >= _SAME_CLASS
+    rank = friends.sum(axis=1) + 0.5 * alike.mean(axis=1)
+    first = int(np.argmax(rank))
+    others = ~friends[first]
+    if others.any():
+        rank = np.where(others, (friends & others).sum(axis=1) + 0.5 * alike.mean(axis=1), -np.inf)
+        rival = int(np.argmax(rank))
+        if (friends[rival] & others).sum() >= max(3, _RIVAL_SHARE * friends[first].sum()):
+            means = (some[friends[i]].mean(axis=0) for i in (rival, first))
+            narrow_ms, wide_ms = (np.ptp(qrs_bounds(mean, r_sample, rate_hz)) * 1000 / rate_hz for mean in means)
+            if narrow_ms < wide_ms - _RIVAL_NARROWER_MS:
+                return some[rival]
+    return some[first]
+
+
+def _similarity(beats: Floats, template: Floats) -> Floats:
+    """Compare beats (n, leads, t) with a template (leads, t), in shape and in voltage.
+
+    ``1 - |a - b|² / (|a|² + |b|²)``: 1 for equal, 0 for unrelated, -1 for opposite beats, in any unit.
+    """
+    flat, one = beats.reshape(len(beats), -1), template.ravel()
+    size = np.einsum("ij,ij->i", flat, flat) + one @ one
+    return 2 * (flat @ one) / np.maximum(size, _TINY)
+
+
+def _shift(beats: Floats, samples: Floats) -> Floats:
+    """Delay beats (..., leads, t) by fractions of samples (...), through the phase of the spectrum.
+
+    The beats need some margin: what is shifted in at an end is not signal.
+    """
+    n = beats.shape[-1]
+    # The straight line between the ends is moved aside: a step between them would ring after the shift.
+    line = beats[..., :1] + (beats[..., -1:] - beats[..., :1]) * np.linspace(0.0, 1.0, n, dtype=np.float32)
+    phase = np.exp(-2j * np.pi * fft.rfftfreq(n) * np.asarray(samples)[..., None]).astype(np.complex64)
+    return fft.irfft(fft.rfft(beats - line) * phase[..., None, :], n) + line
+
+
+def _peak_offset(beat: Floats, r_sample: int, rate_hz: float) -> float:
+    """Samples from ``r_sample`` to R: where the vector of all leads is longest, smoothed to a common bandwidth."""
+    half = round(_MAX_SHIFT_MS * rate_hz / 1000) + 1
+    smooth = zero_phase_bandpass(beat[INDEPENDENT_LEADS], rate_hz, 0.0, _R_SMOOTH_HZ)
+    length = np.square(smooth[:, r_sample - half : r_sample + half + 1]).sum(axis=0)[None]
+    return float(_top(length, half)[0])
+
+
+def _delay(beats: Floats, template: Floats, rate_hz: float) -> Floats:
+    """Delay of each beat behind the template, by cross-correlation over all leads."""
+    n_fast = fft.next_fast_len(2 * beats.shape[-1], real=True)
+    spectrum = np.einsum("ijk,jk->ik", fft.rfft(beats, n_fast), np.conj(fft.rfft(template, n_fast)))
+    correlation = fft.irfft(spectrum, n_fast)
+    limit = round(_MAX_SHIFT_MS * rate_hz / 1000)
+    return _top(np.concatenate([correlation[:, -limit - 1 :], correlation[:, : limit + 2]], axis=1), limit + 1)
+
+
+def _top(values: Floats, zero: int) -> Floats:
+    """Samples from ``zero`` to the top of each row, by the parabola through the highest value and its neighbours."""
+    row, best = np.arange(len(values)), 1 + np.argmax(values[:, 1:-1], axis=1)
+    left, top, right = (values[row, best + step] for step in (-1, 0, 1))
+    curvature = left - 2 * top + right
+    fraction = 0.5 * (left - right) / np.where(curvature < 0, curvature, -np.inf)
+    return best - zero + np.clip(fraction, -0.5, 0.5)

@@ -5,7 +5,6 @@ an S wave counts by its depth, a QS complex counts as an S, an absent wave count
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -14,7 +13,8 @@ from lvmass.ecg.recording import LEADS, Beat
 from lvmass.errors import DataError
 
 _TABLE = "PMC4750022, table 1"
-_LEFT_PRECORDIAL = (LEADS.index("V5"), LEADS.index("V6"))
+_GUBNER = "Gubner & Ungerleider 1943; uncertain: PMC4750022 uses 2.0 mV"
+_LEFT_PRECORDIAL = [LEADS.index("V5"), LEADS.index("V6")]
 _V1 = LEADS.index("V1")
 
 
@@ -79,9 +79,7 @@ def lvh_criteria(beat: Beat, parameters: EcgParameters, sex: str) -> dict[str, C
     Examples
     --------
     >>> from pydicom.data import get_testdata_file
-    >>> from lvmass.ecg.beats import synchronized_beat
-    >>> from lvmass.ecg.intervals import measure_beat
-    >>> from lvmass.ecg.reading import read_ecg
+    >>> from lvmass.ecg import measure_beat, read_ecg, synchronized_beat
     >>> beat = synchronized_beat(read_ecg(get_testdata_file("waveform_ecg.dcm")))
     >>> sokolow = lvh_criteria(beat, measure_beat(beat), "female")["sokolow_lyon_voltage_mv"]
     >>> round(sokolow.value, 1), sokolow.threshold, sokolow.positive
@@ -95,37 +93,35 @@ def lvh_criteria(beat: Beat, parameters: EcgParameters, sex: str) -> dict[str, C
     qrs_ms = parameters.qrs_duration_ms
     sokolow = s["V1"] + max(r["V5"], r["V6"])
     cornell = r["aVL"] + s["V3"]
+    product = (cornell + (0.0 if male else 0.8)) * qrs_ms
+    peguero = max(s.values()) + s["V4"]
+    gubner = r["I"] + s["III"]
     strain = _strain_leads(beat, parameters)
     points = _romhilt_estes(beat, parameters, r, s, strain > 0)
     perugia = strain > 0 or points >= 5 or cornell > (2.4 if male else 2.0)
     voltage = (
-        r["I"] + s["III"] >= 2.5
+        gubner >= 2.5
         or max(s["V1"], s["V2"]) + max(r["V5"], r["V6"]) >= 3.5
         or max(s["V1"], s["V2"], s["V3"]) >= 2.5
         or max(r["V4"], r["V5"], r["V6"]) >= 2.5
     )
-    return {
-        "sokolow_lyon_voltage_mv": _judge(sokolow, ">=", 3.5, "mV", f"Sokolow & Lyon 1949; {_TABLE}"),
-        "sokolow_lyon_product_mv_ms": _judge(sokolow * qrs_ms, ">=", 371.0, "mV·ms", _TABLE),
-        "cornell_voltage_mv": _judge(cornell, ">", 2.8 if male else 2.0, "mV", f"Casale et al. 1987; {_TABLE}"),
-        "cornell_product_mv_ms": _judge(
-            (cornell + (0.0 if male else 0.8)) * qrs_ms, ">=", 244.0, "mV·ms", f"{_TABLE}; uncertain: 0.6 or 0.8 mV"
-        ),
-        "peguero_lo_presti_mv": _judge(
-            max(s.values()) + s["V4"], ">", 2.8 if male else 2.3, "mV", "Peguero et al. 2017; PMC7846009"
-        ),
-        "gubner_ungerleider_mv": _judge(
-            r["I"] + s["III"], ">=", 2.5, "mV", "Gubner & Ungerleider 1943; uncertain: PMC4750022 uses 2.0 mV"
-        ),
-        "r_avl_mv": _judge(r["aVL"], ">", 1.1, "mV", "ECG rules of broadinstitute/ml4h"),
-        "strain_leads": _judge(strain, ">=", 1.0, "leads", "rule after Okin et al. 2001"),
-        "romhilt_estes_points": _judge(points, ">=", 4.0, "points", f"Romhilt & Estes 1968; {_TABLE}"),
-        "perugia": _judge(float(perugia), ">=", 1.0, "yes/no", "Schillaci et al. 1994"),
-        "framingham": _judge(float(strain > 0 and voltage), ">=", 1.0, "yes/no", "uncertain: recalled, not re-read"),
+    rules: dict[str, tuple[float, str, float, str, str]] = {
+        "sokolow_lyon_voltage_mv": (sokolow, ">=", 3.5, "mV", f"Sokolow & Lyon 1949; {_TABLE}"),
+        "sokolow_lyon_product_mv_ms": (sokolow * qrs_ms, ">=", 371.0, "mV·ms", _TABLE),
+        "cornell_voltage_mv": (cornell, ">", 2.8 if male else 2.0, "mV", f"Casale et al. 1987; {_TABLE}"),
+        "cornell_product_mv_ms": (product, ">=", 244.0, "mV·ms", f"{_TABLE}; uncertain: 0.6 or 0.8 mV"),
+        "peguero_lo_presti_mv": (peguero, ">", 2.8 if male else 2.3, "mV", "Peguero et al. 2017; PMC7846009"),
+        "gubner_ungerleider_mv": (gubner, ">=", 2.5, "mV", _GUBNER),
+        "r_avl_mv": (r["aVL"], ">", 1.1, "mV", "ECG rules of broadinstitute/ml4h"),
+        "strain_leads": (strain, ">=", 1.0, "leads", "rule after Okin et al. 2001"),
+        "romhilt_estes_points": (points, ">=", 4.0, "points", f"Romhilt & Estes 1968; {_TABLE}"),
+        "perugia": (perugia, ">=", 1.0, "yes/no", "Schillaci et al. 1994"),
+        "framingham": (strain > 0 and voltage, ">=", 1.0, "yes/no", "uncertain: recalled, not re-read"),
     }
+    return {name: _judge(*rule) for name, rule in rules.items()}
 
 
-def _judge(value: float, sign: Literal[">", ">="], threshold: float, unit: str, source: str) -> Criterion:
+def _judge(value: float, sign: str, threshold: float, unit: str, source: str) -> Criterion:
     """Compare a value with its cut-off; voltages are stored as 32-bit numbers, hence the tolerance."""
     positive = value >= threshold - 1e-6 if sign == ">=" else value > threshold + 1e-6
     return Criterion(float(value), threshold, unit, bool(positive), source)
@@ -133,15 +129,13 @@ def _judge(value: float, sign: Literal[">", ">="], threshold: float, unit: str, 
 
 def _strain_leads(beat: Beat, parameters: EcgParameters) -> int:
     """Count leads V5 and V6 with a falling, depressed ST segment and an inverted T under a positive QRS complex."""
-    later = part_of_beat(beat, beat.waveform_mv, parameters.qrs_offset_ms, parameters.qrs_offset_ms + 80)
-    count = 0
-    for lead in _LEFT_PRECORDIAL:
-        upright = np.nan_to_num(parameters.r_mv[lead]) > -np.nan_to_num(parameters.s_mv[lead])
-        depressed = parameters.st_j_mv[lead] <= -0.05
-        falling = later.shape[1] > 0 and later[lead, -1] <= later[lead, 0] + 0.01
-        inverted = parameters.t_mv[lead] <= -0.1
-        count += bool(upright and depressed and falling and inverted)
-    return count
+    rows = _LEFT_PRECORDIAL
+    later = part_of_beat(beat, beat.waveform_mv[rows], parameters.qrs_offset_ms, parameters.qrs_offset_ms + 80)
+    if later.shape[1] == 0:
+        return 0
+    upright = np.nan_to_num(parameters.r_mv[rows]) > -np.nan_to_num(parameters.s_mv[rows])
+    falling = (parameters.st_j_mv[rows] <= -0.05) & (later[:, -1] <= later[:, 0] + 0.01)
+    return int((upright & falling & (parameters.t_mv[rows] <= -0.1)).sum())
 
 
 def _romhilt_estes(
@@ -154,7 +148,7 @@ def _romhilt_estes(
     points += 2 * (parameters.qrs_axis_deg <= -30)
     points += parameters.qrs_duration_ms >= 90
     qrs = part_of_beat(beat, beat.waveform_mv, parameters.qrs_onset_ms, parameters.qrs_offset_ms)
-    to_peak_ms = np.argmax(qrs[list(_LEFT_PRECORDIAL)], axis=1) * 1000 / beat.sampling_rate_hz
+    to_peak_ms = np.argmax(qrs[_LEFT_PRECORDIAL], axis=1) * 1000 / beat.sampling_rate_hz
     return int(points + (to_peak_ms.max() >= 50))
 
 

@@ -1,36 +1,38 @@
-"""The binary and XML formats that state their own leads, unit and sampling rate.
+"""What an ECG file stores, by format: channels with a name, a unit and a sampling rate.
 
-ecgdatakit parses WFDB, DICOM, MUSE, Philips, HL7 aECG, SCP-ECG, EDF, MFER, ISHNE and Mortara; the tests compare its
-WFDB reading with that of wfdb. Before a parser opens a file, the few things that could make it allocate without
-bound, follow a path out of the folder or expand entities are checked here.
+ecgdatakit parses WFDB, DICOM, MUSE, Philips, HL7 aECG, SCP-ECG, EDF, MFER, ISHNE and Mortara, which state their own
+leads, unit and rate; the tests compare its WFDB reading with that of wfdb. CSV, NPY and Parquet are plain numbers,
+whose rate, unit and leads the reader of the file must know. What could make a parser allocate without bound, follow a
+path out of the folder or expand entities is checked before it opens a file.
 """
 
 import warnings
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lvmass.ecg.leads import canonical_lead
+from lvmass.ecg.recording import Floats, canonical_lead
 from lvmass.errors import DataError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from ecgdatakit import Lead
 
-MAX_FILE_BYTES = 24 * 2**20
-"""Larger files are refused: eight minutes of twelve leads at 2000 Hz are 23 MB as 16-bit integers."""
+ARRAY_FILES = (".csv", ".npy", ".parquet")
+"""Endings of files that hold numbers only."""
 
-MAX_XML_BYTES = 8 * 2**20
-"""XML grows about fifty-fold in memory; a 10-s ECG takes 0.1 to 2 MB."""
-
+_MAX_FILE_MB = 24  # eight minutes of twelve leads at 2000 Hz are 23 MB as 16-bit integers
+_MAX_XML_MB = 8  # XML grows about fifty-fold in memory; a 10-s ECG takes 0.1 to 2 MB
+_MAX_VALUES = 12 * 2000 * 600  # ten minutes of twelve leads at 2000 Hz
+_MAX_COLUMNS = 64
 _WFDB_FORMATS = frozenset({"8", "16", "24", "32", "61", "80", "160", "212", "310", "311"})
 _DEFLATED_DICOM = b"1.2.840.10008.1.2.1.99"
+_SECONDS_PER_UNIT = {"time_s": 1.0, "time_ms": 1e-3}
 
 
-@dataclass(frozen=True, eq=False)
-class Channels:
+class Channels(NamedTuple):
     """What a file stores, before units are converted and leads are ordered.
 
     Parameters
@@ -48,25 +50,55 @@ class Channels:
     """
 
     names: list[str]
-    samples: list[NDArray[np.floating]]
+    samples: list[Floats]
     units: list[str]
     sampling_rate_hz: float
     notes: tuple[str, ...] = ()
 
 
-def check_file(path: Path) -> None:
-    """Refuse a file that is absent, empty, too large, or that carries XML entities or a deflated DICOM body.
+def read_channels(path: Path, sampling_rate_hz: float | None = None, leads: Sequence[str] | None = None) -> Channels:
+    """Read what a file of any supported format stores.
 
     Parameters
     ----------
     path : Path
-        The file.
+        The file; of a WFDB record ``record.hea``, ``record.dat`` or ``record``. Tables (CSV, Parquet) have one column
+        a lead, named after it (``V1``, or ``V1_mv`` and ``V1_uv`` to state the unit), and may have a ``time_s`` or
+        ``time_ms`` column.
+    sampling_rate_hz : float or None
+        For CSV, NPY and Parquet, unless a time column states it.
+    leads : sequence of str or None
+        For CSV, NPY and Parquet: names of the rows (or columns) of an array, or new names for a table's columns.
+
+    Returns
+    -------
+    Channels
+        With an empty unit where the file states none; samples marked invalid are NaN.
 
     Raises
     ------
     DataError
-        If the file must not be handed to a parser.
+        If the file must not be handed to a parser, or the format, the numbers, the leads or the rate cannot be told.
+        A damaged file may end in any other exception of its parser.
+
+    Examples
+    --------
+    >>> from pydicom.data import get_testdata_file
+    >>> channels = read_channels(Path(get_testdata_file("waveform_ecg.dcm")))
+    >>> channels.names[:2], channels.units[0], channels.sampling_rate_hz
+    (['I', 'II'], 'mV', 1000.0)
     """
+    header = _wfdb_header(path)
+    _check_file(header or path)
+    if path.suffix.lower() in ARRAY_FILES:
+        return _read_array(path, sampling_rate_hz, leads)
+    if sampling_rate_hz is not None or leads is not None:
+        raise DataError(f"{path.name}: sampling_rate_hz and leads are for CSV, NPY and Parquet files only.")
+    return _read_vendor(path) if header is None else _read_wfdb(header)
+
+
+def _check_file(path: Path) -> None:
+    """Refuse a file that is absent, empty, too large, or that carries XML entities or a deflated DICOM body."""
     if not path.exists():
         raise DataError(f"{path.name}: there is no such file in {path.parent}; check the path.")
     if not path.is_file():
@@ -74,40 +106,22 @@ def check_file(path: Path) -> None:
     size = path.stat().st_size
     if size == 0:
         raise DataError(f"{path.name}: the file is empty; export it again.")
-    if size > MAX_FILE_BYTES:
-        raise DataError(
-            f"{path.name}: the file has {size / 2**20:.0f} MB and at most {MAX_FILE_BYTES // 2**20} MB are read; "
-            "cut a resting ECG out of the long recording."
-        )
     with path.open("rb") as file:
         head = file.read(4096)
-        if not head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith(b"<"):
-            if _DEFLATED_DICOM in head:
-                raise DataError(f"{path.name}: deflated DICOM is not read; export it as explicit little endian.")
-            return
-        if size > MAX_XML_BYTES:
-            raise DataError(
-                f"{path.name}: the XML has {size / 2**20:.0f} MB and at most {MAX_XML_BYTES // 2**20} MB are read; "
-                "export the 10-s resting ECG alone."
-            )
+        is_xml = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith(b"<")
+        kind, limit_mb = ("XML", _MAX_XML_MB) if is_xml else ("file", _MAX_FILE_MB)
+        if size > limit_mb * 2**20:
+            most = f"the {kind} has {size / 2**20:.0f} MB and at most {limit_mb} MB are read"
+            raise DataError(f"{path.name}: {most}; cut a resting ECG out of the long recording.")
         # UTF-16 interleaves zero bytes; without them the keyword reads the same in every encoding expat knows.
-        if b"<!ENTITY" in (head + file.read()).replace(b"\0", b"").upper():
+        if is_xml and b"<!ENTITY" in (head + file.read()).replace(b"\0", b"").upper():
             raise DataError(f"{path.name}: the XML declares entities, which are refused; export it without them.")
+    if not is_xml and _DEFLATED_DICOM in head:
+        raise DataError(f"{path.name}: deflated DICOM is not read; export it as explicit little endian.")
 
 
-def wfdb_header(path: Path) -> Path | None:
-    """Find the WFDB header that a path means.
-
-    Parameters
-    ----------
-    path : Path
-        ``record.hea``, ``record.dat`` or ``record``.
-
-    Returns
-    -------
-    Path or None
-        The header, or None if the path does not mean a WFDB record.
-    """
+def _wfdb_header(path: Path) -> Path | None:
+    """The header that ``record.hea``, ``record.dat`` or ``record`` means, or None if it is no WFDB record."""
     if path.suffix.lower() == ".hea":
         return path
     if path.suffix.lower() == ".dat" and path.with_suffix(".hea").is_file():
@@ -116,94 +130,143 @@ def wfdb_header(path: Path) -> Path | None:
     return beside if not path.exists() and beside.is_file() else None
 
 
-def read_wfdb(header: Path) -> Channels:
-    """Read a single-segment WFDB record.
-
-    Parameters
-    ----------
-    header : Path
-        The ``.hea`` file.
-
-    Returns
-    -------
-    Channels
-        Physical values; samples marked invalid are NaN.
-
-    Raises
-    ------
-    DataError
-        If the header states no rate, points out of its folder, or does not fit its signal files.
-    """
-    lines = [line for line in header.read_text("utf-8", "replace").splitlines() if line.strip()]
-    lines = [line for line in lines if not line.lstrip().startswith("#")]
-    record = lines[0].split() if lines else []
+def _read_wfdb(header: Path) -> Channels:
+    """Read a single-segment WFDB record whose header states a rate and names signal files in its own folder."""
+    lines = [line.split() for line in header.read_text("utf-8", "replace").splitlines()]
+    record, *signals = [fields for fields in lines if fields and not fields[0].startswith("#")] or [[]]
     if len(record) < 3:
         raise DataError(f"{header.name}: the WFDB header states no sampling rate; write it in the first line.")
     if "/" in record[0]:
         raise DataError(f"{header.name}: this WFDB record has several segments; give the header of one segment.")
-    for fields in (line.split() for line in lines[1 : 1 + int(record[1])]):
+    for fields in signals[: int(record[1])]:
         if len(fields) < 2 or fields[1].split("x")[0].split(":")[0].split("+")[0] not in _WFDB_FORMATS:
             raise DataError(f"{header.name}: a signal line is incomplete or its storage format is not supported.")
         if Path(fields[0]).name != fields[0] or "\\" in fields[0]:
             raise DataError(f"{header.name}: it names the signal file {fields[0]}; keep it in the header's folder.")
-        check_file(header.parent / fields[0])
-    rate_hz = float(record[2].split("/")[0].split("(")[0])
-    return replace(read_vendor(header), sampling_rate_hz=rate_hz)
+        _check_file(header.parent / fields[0])
+    return _read_vendor(header)._replace(sampling_rate_hz=float(record[2].split("/")[0].split("(")[0]))
 
 
-def read_vendor(path: Path) -> Channels:
-    """Read any other format through ecgdatakit, which tells the format from the content.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    Channels
-        The rhythm strips of the known leads, in the unit the file states.
-
-    Raises
-    ------
-    DataError
-        If the format is not known or the leads differ in sampling rate.
-    """
+def _read_vendor(path: Path) -> Channels:
+    """Read the rhythm strips of the known leads through ecgdatakit, which tells the format from the content."""
     from ecgdatakit import ChecksumWarning, FileParser, UnsupportedFormatError
 
     with warnings.catch_warnings(record=True) as caught:
         # Most warnings are about metadata that is not used here; a wrong checksum is about the samples.
         warnings.simplefilter("always")
         try:
-            record = FileParser.parse(path)
+            stored = FileParser.parse(path).leads
         except UnsupportedFormatError as error:
             raise DataError(
                 f"{path.name}: the file type is not known; give WFDB, DICOM, GE MUSE or Philips XML, HL7 aECG, "
                 "SCP-ECG, EDF, MFER, ISHNE, CSV, NPY or Parquet."
             ) from error
-    damaged = any(issubclass(warning.category, ChecksumWarning) for warning in caught)
-    for lead in record.leads:
+    for lead in stored:
         # The parser names a second channel of lead V1 "V1_2".
         stem, _, number = lead.label.rpartition("_")
         if number.isdigit() and canonical_lead(stem) is not None:
             raise DataError(f"{path.name}: lead {stem} is stored twice; keep one channel for each lead.")
-    known = [lead for lead in record.leads if canonical_lead(lead.label) is not None]
+    known = [lead for lead in stored if canonical_lead(lead.label) is not None]
     rates = {float(lead.sampling_rate) for lead in known}
     if len(rates) > 1:
-        raise DataError(
-            f"{path.name}: the leads have different sampling rates ({min(rates):g} to {max(rates):g} Hz); "
-            "export them at one rate."
-        )
+        listed = ", ".join(f"{rate:g}" for rate in sorted(rates))
+        raise DataError(f"{path.name}: the leads have different sampling rates ({listed} Hz); export them at one rate.")
+    damaged = any(issubclass(warning.category, ChecksumWarning) for warning in caught)
     return Channels(
         [lead.label for lead in known],
         [_values(lead) for lead in known],
         ["" if lead.is_raw else lead.units for lead in known],
-        rates.pop() if rates else 0.0,
+        max(rates, default=0.0),
         ("The checksum stored in the file does not fit its samples.",) if damaged else (),
     )
 
 
-def _values(lead: "Lead") -> NDArray[np.floating]:
+def _values(lead: "Lead") -> Floats:
     """Samples of a lead; where the file states a scale but no unit, the scale is applied and the unit left open."""
     samples = np.asarray(lead.samples, dtype=np.float64)
     return samples * lead.resolution + lead.offset if lead.is_raw and lead.resolution else samples
+
+
+def _read_array(path: Path, sampling_rate_hz: float | None, leads: Sequence[str] | None) -> Channels:
+    """Read plain numbers, one row or column a lead."""
+    kind = path.suffix.lower()
+    if kind == ".npy":
+        names, samples = _read_npy(path, leads)
+    else:
+        table = _read_csv(path) if kind == ".csv" else _read_parquet(path)
+        names, samples = table.columns.tolist(), [column.to_numpy(np.float64) for _, column in table.items()]
+    for index, name in enumerate(names):
+        if name.strip().lower() in _SECONDS_PER_UNIT:
+            time_s = samples.pop(index) * _SECONDS_PER_UNIT[names.pop(index).strip().lower()]
+            sampling_rate_hz = _rate_of(time_s, f"{path.name}: the column {name}", sampling_rate_hz)
+            break
+    if sampling_rate_hz is None:
+        raise DataError(f"{path.name}: no sampling rate is stated; pass sampling_rate_hz or add a time_s column.")
+    if leads is not None and kind != ".npy":
+        if len(leads) != len(names):
+            raise DataError(f"{path.name}: it has {len(names)} columns of voltages but {len(leads)} leads are given.")
+        names = list(leads)
+    bare, units = [], []
+    for name in names:
+        stem, _, suffix = name.strip().rpartition("_")
+        stated = suffix.lower() in ("mv", "uv") and canonical_lead(stem) is not None
+        bare.append(stem if stated else name)
+        units.append(suffix if stated else "")
+    return Channels(bare, samples, units, sampling_rate_hz)
+
+
+def _read_npy(path: Path, leads: Sequence[str] | None) -> tuple[list[str], list[Floats]]:
+    """Rows (or columns) of a two-dimensional array; memory-mapped first, so a false shape allocates nothing."""
+    if leads is None:
+        raise DataError(f"{path.name}: an NPY array names no leads; pass leads=, in the order of its rows.")
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    if array.ndim != 2 or array.dtype.kind not in "iuf" or len(leads) not in array.shape:
+        found = f"the array has shape {array.shape} and type {array.dtype}"
+        raise DataError(f"{path.name}: {found}; numbers of shape ({len(leads)}, n_samples) are needed.")
+    if array.size > _MAX_VALUES:
+        raise DataError(f"{path.name}: it holds {array.size} values; give at most ten minutes of ECG.")
+    return list(leads), list(np.array(array if array.shape[0] == len(leads) else array.T, dtype=np.float64))
+
+
+def _read_csv(path: Path) -> "pd.DataFrame":
+    """A comma-separated table, or with semicolons and decimal commas, with a header row.
+
+    The header is split here: pandas renames a lead that comes twice, and its own search for the separator reads
+    thirteen times slower.
+    """
+    import pandas as pd
+
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        first = file.readline(100_000)
+    separator, decimal = (";", ",") if first.count(";") > first.count(",") else (",", ".")
+    names = [name.strip().strip('"') for name in first.rstrip("\n").split(separator)]
+    if pd.to_numeric(pd.Series(names), errors="coerce").notna().all():
+        raise DataError(f"{path.name}: the first row holds numbers; write the lead names there.")
+    if len(names) > _MAX_COLUMNS:
+        raise DataError(f"{path.name}: it has {len(names)} columns; one column a lead is needed.")
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        table = pd.read_csv(file, sep=separator, decimal=decimal, header=None, skiprows=1)
+    if table.shape[1] != len(names) or not all(dtype.kind in "iuf" for dtype in table.dtypes):
+        raise DataError(f"{path.name}: a row does not hold {len(names)} numbers; write one number a lead in every row.")
+    return table.set_axis(names, axis=1)
+
+
+def _read_parquet(path: Path) -> "pd.DataFrame":
+    """Columns of a Parquet table; its size is checked in the metadata before a column is read."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        n_rows, n_columns = file.metadata.num_rows, file.metadata.num_columns
+        if n_rows * n_columns > _MAX_VALUES or n_columns > _MAX_COLUMNS:
+            raise DataError(f"{path.name}: the table is too large; give at most ten minutes of ECG, a column a lead.")
+        return file.read().to_pandas(ignore_metadata=True)
+
+
+def _rate_of(time_s: Floats, column: str, sampling_rate_hz: float | None) -> float:
+    """The sampling rate that a time column means."""
+    step_s = (time_s[-1] - time_s[0]) / (time_s.size - 1) if time_s.size > 1 else 0.0
+    if not step_s > 0 or not np.allclose(np.diff(time_s), step_s, rtol=0, atol=0.1 * step_s):
+        raise DataError(f"{column} is not evenly spaced; samples may be missing.")
+    if sampling_rate_hz is not None and abs(1.0 / step_s / sampling_rate_hz - 1) > 0.01:
+        raise DataError(f"{column} says {1.0 / step_s:g} Hz but sampling_rate_hz is {sampling_rate_hz:g}.")
+    return sampling_rate_hz or 1.0 / step_s

@@ -13,9 +13,8 @@ from scipy import fft
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
-from lvmass.ecg.filters import mirrored, remove_spikes, zero_phase_bandpass
-from lvmass.ecg.leads import INDEPENDENT_LEADS
-from lvmass.ecg.recording import LEADS
+from lvmass.ecg.filters import remove_spikes, zero_phase_bandpass
+from lvmass.ecg.recording import INDEPENDENT_LEADS, LEADS, Floats
 from lvmass.errors import DataError
 
 _QRS_BAND_HZ = (6.0, 16.0)
@@ -33,7 +32,7 @@ _LEAST_SHARE = 1e-4  # of the largest slope
 _TINY = float(np.finfo(np.float32).tiny)
 
 
-def detect_r_peaks(signal_mv: NDArray[np.floating], sampling_rate_hz: float) -> NDArray[np.int64]:
+def detect_r_peaks(signal_mv: Floats, sampling_rate_hz: float) -> NDArray[np.int64]:
     """Find the R peak of every heartbeat, one position common to all leads.
 
     The position is where the vector of all leads, between 4 and 32 Hz, is longest within the QRS complex; it does not
@@ -70,21 +69,21 @@ def detect_r_peaks(signal_mv: NDArray[np.floating], sampling_rate_hz: float) -> 
     if not np.isfinite(signal).all():
         raise DataError("the signal holds NaN or infinite values; cut them out before looking for R peaks.")
     if signal.shape[0] == len(LEADS):
-        signal = signal[list(INDEPENDENT_LEADS)]
+        signal = signal[INDEPENDENT_LEADS]
     if signal.shape[1] < 2 * _REFRACTORY_S * sampling_rate_hz:
         return np.empty(0, dtype=np.int64)
     step = max(1, round(sampling_rate_hz / _FEATURE_RATE_HZ))
+    rate_hz = sampling_rate_hz / step
     without_spikes = remove_spikes(signal, sampling_rate_hz)
-    height = _beat_height(_slope_envelope(without_spikes, sampling_rate_hz, step), sampling_rate_hz / step)
-    peaks = _centre(height, _select(height, sampling_rate_hz / step), sampling_rate_hz / step) * step
+    height = _beat_height(_slope_envelope(without_spikes, sampling_rate_hz, step), rate_hz)
+    peaks = _centre(height, _select(height, rate_hz), rate_hz) * step
     return _locate(without_spikes, sampling_rate_hz, np.round(peaks).astype(np.int64))
 
 
-def _slope_envelope(signal: NDArray[np.float32], sampling_rate_hz: float, step: int) -> NDArray[np.float32]:
+def _slope_envelope(signal: Floats, sampling_rate_hz: float, step: int) -> Floats:
     """Root mean square slope of each lead in the QRS band, at every ``step``-th sample."""
-    pad = -(-round(sampling_rate_hz) // step) * step
-    pad = min(pad, (signal.shape[1] - 1) // step * step)
-    padded = mirrored(signal, pad)
+    pad = min(-(-round(sampling_rate_hz) // step), (signal.shape[1] - 1) // step) * step
+    padded = np.pad(signal, ((0, 0), (pad, pad)), mode="reflect")
     # The band ends far below half the feature rate, so the short inverse transform is the decimated signal.
     n_short = fft.next_fast_len(-(-padded.shape[1] // step), real=True)
     frequency_hz = fft.rfftfreq(n_short, step / sampling_rate_hz)
@@ -97,9 +96,7 @@ def _slope_envelope(signal: NDArray[np.float32], sampling_rate_hz: float, step: 
     return np.sqrt(np.maximum(uniform_filter1d(slope * slope, window, axis=1), 0.0))
 
 
-def _levels(
-    envelope: NDArray[np.floating], rate_hz: float, percentile: float
-) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
+def _levels(envelope: Floats, rate_hz: float, percentile: float) -> tuple[Floats, Floats, Floats]:
     """Typical beat and noise level around each second, both (..., n_bins), and the bins' centres in samples."""
     n_bins = max(1, int(envelope.shape[-1] / rate_hz))
     width = envelope.shape[-1] // n_bins
@@ -112,7 +109,7 @@ def _levels(
     return beat, noise, (np.arange(n_bins) + 0.5) * width
 
 
-def _beat_height(envelope: NDArray[np.float32], rate_hz: float) -> NDArray[np.floating]:
+def _beat_height(envelope: Floats, rate_hz: float) -> Floats:
     """Slope of all leads together, 0 at the noise level and 1 at the typical beat."""
     beat, noise, centres = _levels(envelope, rate_hz, _LEAD_BEAT_PERCENTILE)
     # Where the electrode is off, the rounding of the filter must not become a heartbeat.
@@ -129,15 +126,14 @@ def _beat_height(envelope: NDArray[np.float32], rate_hz: float) -> NDArray[np.fl
     return (together - np.interp(time, centres, noise)) / np.interp(time, centres, span)
 
 
-def _select(height: NDArray[np.floating], rate_hz: float) -> NDArray[np.int64]:
+def _select(height: Floats, rate_hz: float) -> NDArray[np.int64]:
     """Accept maxima as beats: threshold, T-wave rule, search-back."""
     candidates, _ = find_peaks(height, distance=max(1, int(_REFRACTORY_S * rate_hz)))
     accepted: list[int] = []
-    for peak in candidates[height[candidates] >= _THRESHOLD]:
+    for peak in candidates[height[candidates] >= _THRESHOLD].tolist():
         follows_closely = accepted and peak - accepted[-1] < _T_WAVE_S * rate_hz
-        if follows_closely and height[peak] < 0.5 * height[accepted[-1]]:
-            continue
-        accepted.append(int(peak))
+        if not follows_closely or height[peak] >= 0.5 * height[accepted[-1]]:
+            accepted.append(peak)
     beats = np.array(accepted, dtype=np.int64)
     if beats.size < 3:
         return beats
@@ -146,17 +142,14 @@ def _select(height: NDArray[np.floating], rate_hz: float) -> NDArray[np.int64]:
     for i in np.flatnonzero(intervals > 1.5 * np.median(intervals)):
         if intervals[i] <= 1.5 * np.median(intervals[max(0, i - 5) : i + 6]):
             continue
-        gap = candidates[
-            (candidates > beats[i] + _T_WAVE_S * rate_hz)
-            & (candidates < beats[i + 1] - 0.3 * rate_hz)
-            & (height[candidates] > 0.5 * _THRESHOLD)
-        ]
+        inside = (candidates > beats[i] + _T_WAVE_S * rate_hz) & (candidates < beats[i + 1] - 0.3 * rate_hz)
+        gap = candidates[inside & (height[candidates] > 0.5 * _THRESHOLD)]
         if gap.size:
             missed.append(gap[np.argmax(height[gap])])
     return np.sort(np.concatenate([beats, np.array(missed, dtype=np.int64)]))
 
 
-def _centre(height: NDArray[np.floating], peaks: NDArray[np.int64], rate_hz: float) -> NDArray[np.floating]:
+def _centre(height: Floats, peaks: NDArray[np.int64], rate_hz: float) -> Floats:
     """Centre of mass of each maximum: a wide QRS complex has a plateau whose highest point wanders."""
     half = round(_SMOOTHING_S * rate_hz)
     around = np.arange(-half, half + 1)
@@ -165,7 +158,7 @@ def _centre(height: NDArray[np.floating], peaks: NDArray[np.int64], rate_hz: flo
     return peaks + (mass * around).sum(axis=1) / np.maximum(mass.sum(axis=1), _TINY)
 
 
-def _locate(signal: NDArray[np.float32], sampling_rate_hz: float, peaks: NDArray[np.int64]) -> NDArray[np.int64]:
+def _locate(signal: Floats, sampling_rate_hz: float, peaks: NDArray[np.int64]) -> NDArray[np.int64]:
     """Move each peak to where the vector of all leads is longest."""
     if peaks.size == 0:
         return peaks

@@ -10,26 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from lvmass.ecg.formats import Channels, check_file, read_vendor, read_wfdb, wfdb_header
-from lvmass.ecg.leads import assemble_leads, canonical_lead
-from lvmass.ecg.recording import Recording
+from lvmass.ecg.formats import ARRAY_FILES as ARRAY_FILES
+from lvmass.ecg.formats import Channels, read_channels
+from lvmass.ecg.recording import Recording, assemble_leads, canonical_lead
 from lvmass.errors import DataError
 
-MILLIVOLT_PER_UNIT: dict[str, float] = {
-    "nv": 1e-6,
-    "uv": 1e-3,
-    "\u00b5v": 1e-3,  # micro sign
-    "\u03bcv": 1e-3,  # Greek mu
-    "mv": 1.0,
-    "v": 1e3,
-}
-"""Units of voltage that files state, in lower case."""
-
-MAX_MILLIVOLT = 1e7
-"""More than that is damage; a unit that is wrong by a factor of 1000 or a million is left to `check_quality`."""
-
-ARRAY_FILES = (".csv", ".npy", ".parquet")
-"""Endings of files that hold numbers only."""
+_MILLIVOLT_PER_UNIT = {"nv": 1e-6, "uv": 1e-3, "\u00b5v": 1e-3, "\u03bcv": 1e-3, "mv": 1.0, "v": 1e3}
+_MAX_MILLIVOLT = 1e7  # more is damage; a unit that is wrong by a factor of 1000 or a million is left to `examine`
 
 
 def read_ecg(
@@ -75,59 +62,38 @@ def read_ecg(
     ((12, 10000), 1000.0)
     """
     path = Path(path)
-    source = path.name
-    if unit is not None and unit.strip().lower() not in MILLIVOLT_PER_UNIT:
-        raise DataError(f'{source}: the unit "{unit}" is not known; give mV, uV, V or nV.')
-    header = wfdb_header(path)
-    check_file(header or path)
-    is_array = path.suffix.lower() in ARRAY_FILES
-    if not is_array and (sampling_rate_hz is not None or leads is not None):
-        raise DataError(f"{source}: sampling_rate_hz and leads are for CSV, NPY and Parquet files only.")
+    if unit is not None and unit.strip().lower() not in _MILLIVOLT_PER_UNIT:
+        raise DataError(f'{path.name}: the unit "{unit}" is not known; give mV, uV, V or nV.')
     try:
         with np.errstate(all="ignore"):  # damaged numbers overflow; what comes out is checked
-            if header is not None:
-                channels = read_wfdb(header)
-            elif is_array:
-                from lvmass.ecg.arrays import read_array
-
-                channels = read_array(path, sampling_rate_hz, leads)
-            else:
-                channels = read_vendor(path)
-            return _to_recording(channels, unit, source)
+            return _to_recording(read_channels(path, sampling_rate_hz, leads), unit, path.name)
     except DataError:
         raise
     except Exception as error:  # a parser may fail in any way on a damaged file
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise DataError(f"{source}: the file is damaged or no ECG ({reason}); export it again.") from error
+        raise DataError(f"{path.name}: the file is damaged or no ECG ({reason}); export it again.") from error
 
 
 def _to_recording(channels: Channels, unit: str | None, source: str) -> Recording:
     """Convert to millivolt, put the leads in order, and refuse what cannot be a resting ECG."""
-    if not any(canonical_lead(name) for name in channels.names):
-        raise DataError(f"{source}: none of the twelve leads is stored; give a 12-lead ECG.")
     names, samples_mv = [], []
     for name, samples, stored in zip(channels.names, channels.samples, channels.units, strict=True):
         if canonical_lead(name) is None:
             continue
         if not stored and unit is None:
             raise DataError(f'{source}: no unit is stated for lead {name}; pass unit="mV" or unit="uV".')
-        if stored and unit is not None and _millivolt(stored, name, source) != MILLIVOLT_PER_UNIT[unit.strip().lower()]:
+        scale = _MILLIVOLT_PER_UNIT.get((stored or unit or "").strip().lower())
+        if scale is None:
+            raise DataError(f'{source}: lead {name} is stored in "{stored}", no unit of voltage; export it in mV.')
+        if stored and unit is not None and scale != _MILLIVOLT_PER_UNIT[unit.strip().lower()]:
             raise DataError(f"{source}: lead {name} is stored in {stored} but unit is {unit}; leave unit out.")
         names.append(name)
-        samples_mv.append(samples * _millivolt(stored or unit or "", name, source))
+        samples_mv.append(samples * scale)
+    if not names:
+        raise DataError(f"{source}: none of the twelve leads is stored; give a 12-lead ECG.")
     signal_mv = assemble_leads(names, samples_mv, source)
     if signal_mv.shape[1] == 0:
         raise DataError(f"{source}: the leads hold no samples; export it again.")
-    if np.nanmax(np.abs(signal_mv), initial=0.0) > MAX_MILLIVOLT:
-        raise DataError(
-            f"{source}: some voltages exceed {MAX_MILLIVOLT:.0e} mV; the file is damaged or its unit is wrong."
-        )
+    if np.nanmax(np.abs(signal_mv), initial=0.0) > _MAX_MILLIVOLT:
+        raise DataError(f"{source}: voltages exceed {_MAX_MILLIVOLT:.0e} mV; the file is damaged or its unit wrong.")
     return Recording(signal_mv, channels.sampling_rate_hz, source=source, notes=channels.notes)
-
-
-def _millivolt(unit: str, name: str, source: str) -> float:
-    """Millivolt in one stored unit."""
-    scale = MILLIVOLT_PER_UNIT.get(unit.strip().lower())
-    if scale is None:
-        raise DataError(f'{source}: lead {name} is stored in "{unit}", which is no unit of voltage; export it in mV.')
-    return scale

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from lvmass.ecg.leads import assemble_leads
-from lvmass.ecg.recording import LEADS, Recording
+from lvmass.ecg.recording import LEADS, Recording, assemble_leads
 
 
 def synthetic_recording(

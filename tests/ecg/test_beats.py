@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
 
 from lvmass.ecg.beats import BeatConfig, synchronized_beat
 from lvmass.ecg.filters import resample
@@ -124,11 +125,26 @@ def test_window_and_rate_follow_the_configuration(cart_recording: Recording) -> 
         {"average": "mode"},
         {"min_beats": 0},
         {"alignment": "none"},
+        {"band_low_hz": float("nan")},
+        {"min_beat": 3},
     ],
 )
 def test_impossible_configurations_are_refused(wrong: dict) -> None:
-    with pytest.raises(DataError, match=next(iter(wrong))):
+    with pytest.raises(DataError, match=rf"^BeatConfig: {next(iter(wrong))}: [^\n]+\.$"):
         BeatConfig(**wrong)
+
+
+def test_a_configuration_inside_another_model_names_its_place_and_keeps_its_keys() -> None:
+    class Section(BaseModel):
+        beat: BeatConfig = BeatConfig()
+
+    with pytest.raises(ValidationError) as caught:
+        Section.model_validate({"beat": {"min_beats": 0, "window": 3}})
+    assert {problem["loc"] for problem in caught.value.errors()} == {("beat", "min_beats"), ("beat", "window")}
+    assert list(Section().model_dump(mode="json")["beat"]) == [
+        *("window_before_ms", "window_after_ms", "band_low_hz", "band_high_hz"),
+        *("sampling_rate_hz", "average", "min_beats", "alignment"),
+    ]
 
 
 def test_too_few_beats_of_one_kind() -> None:
@@ -139,6 +155,6 @@ def test_too_few_beats_of_one_kind() -> None:
         synchronized_beat(Recording(rng.normal(size=(12, 5000)).astype(np.float32), 500.0), BeatConfig(min_beats=8))
 
 
-def test_a_long_recording_takes_little_memory_and_time() -> None:
+def test_all_beats_of_a_long_recording_are_used() -> None:
     beat = synchronized_beat(synthetic_recording(duration_s=300.0, noise_mv=0.02))
     assert beat.n_beats > 340

@@ -5,11 +5,9 @@ import numpy as np
 import pytest
 
 from lvmass.ecg.beats import synchronized_beat
-from lvmass.ecg.delineation import delineate
-from lvmass.ecg.leads import INDEPENDENT_LEADS
-from lvmass.ecg.qrs import pacing_edges
+from lvmass.ecg.delineation import delineate, pacing_edges
 from lvmass.ecg.reading import read_ecg
-from lvmass.ecg.recording import Recording
+from lvmass.ecg.recording import INDEPENDENT_LEADS, Recording
 from tests.ecg.reference import ludb_annotations, ludb_ids, qrs_of_beats, waves_near
 from tests.ecg.synthetic import synthetic_recording
 
@@ -67,8 +65,8 @@ def test_pacing_pulses_are_seen_and_not_taken_for_the_onset() -> None:
     plain = delineate(beat)
     waveform_mv = beat.waveform_mv.copy()
     waveform_mv[:, 110:112] += 1.5
-    assert pacing_edges(waveform_mv[list(INDEPENDENT_LEADS)], beat.r_sample, 500.0).size
-    assert not pacing_edges(beat.waveform_mv[list(INDEPENDENT_LEADS)], beat.r_sample, 500.0).size
+    assert pacing_edges(waveform_mv[INDEPENDENT_LEADS], beat.r_sample, 500.0).size
+    assert not pacing_edges(beat.waveform_mv[INDEPENDENT_LEADS], beat.r_sample, 500.0).size
     paced = delineate(replace(beat, waveform_mv=waveform_mv))
     assert paced.qrs_onset_ms == pytest.approx(plain.qrs_onset_ms, abs=12)
 
@@ -76,7 +74,7 @@ def test_pacing_pulses_are_seen_and_not_taken_for_the_onset() -> None:
 def test_paced_ludb_records_and_few_others(real_ecg: Path) -> None:
     def paced(number: int) -> bool:
         beat = synchronized_beat(read_ecg(real_ecg / "ludb" / "data" / str(number)))
-        return bool(pacing_edges(beat.waveform_mv[list(INDEPENDENT_LEADS)], beat.r_sample, 500.0).size)
+        return bool(pacing_edges(beat.waveform_mv[INDEPENDENT_LEADS], beat.r_sample, 500.0).size)
 
     assert all(paced(number) for number in (45, 93, 111))
     assert not any(paced(number) for number in ludb_ids(real_ecg)[:20])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lvmass.ecg.beats import synchronized_beat
 from lvmass.ecg.filters import resample
-from lvmass.ecg.intervals import EcgParameters, measure_beat
+from lvmass.ecg.intervals import EcgParameters, fibrillation_sign, measure_beat
 from lvmass.ecg.reading import read_ecg
 from lvmass.ecg.recording import LEADS, Beat, Recording
 from tests.ecg.synthetic import synthetic_recording
@@ -119,3 +119,32 @@ def test_one_beat_alone_has_no_rate() -> None:
     found = measure_beat(alone)
     assert np.isnan([found.heart_rate_bpm, found.qtc_ms]).all()
     assert np.isfinite(found.qrs_duration_ms)
+
+
+BEAT = synchronized_beat(synthetic_recording())
+PARAMETERS = measure_beat(BEAT)
+NO_P = replace(PARAMETERS, pr_interval_ms=np.nan)
+REGULAR = np.arange(12) * 400
+IRREGULAR = np.cumsum([0, 300, 520, 380, 610, 290, 450, 560, 330])
+
+
+@pytest.mark.parametrize(
+    ("r_peaks", "parameters", "sign"),
+    [
+        (IRREGULAR, NO_P, True),
+        (IRREGULAR, PARAMETERS, False),
+        (REGULAR, NO_P, False),
+        (IRREGULAR[:3], NO_P, False),
+    ],
+)
+def test_needs_irregular_rr_and_no_p_wave(r_peaks: np.ndarray, parameters: EcgParameters, sign: bool) -> None:
+    assert np.isfinite(PARAMETERS.pr_interval_ms)
+    assert fibrillation_sign(replace(BEAT, r_peaks=r_peaks), parameters) is sign
+
+
+def test_rarely_seen_in_sinus_rhythm() -> None:
+    from lvmass.cohort import simulate_cohort
+
+    beats = [synchronized_beat(recording) for recording in simulate_cohort(60, like="tw-cvai", seed=5).recordings()]
+    # 1.5 % of this cohort fibrillate
+    assert sum(fibrillation_sign(beat, measure_beat(beat)) for beat in beats) <= 4
