@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from lvmass.cohort.covariates import COVARIATE_GROUPS, STUDY_GROUPS
 from lvmass.ecg.beats import BeatConfig
 from lvmass.errors import DataError
-from lvmass.networks.registry import NETWORKS, SIGNAL_NETWORKS, network_arguments
+from lvmass.networks.registry import NETWORKS, default_arguments
 from lvmass.training.baselines import FLOORS
 from lvmass.training.settings import FitConfig, MachineConfig
 
@@ -90,13 +90,13 @@ class ModelConfig(Section):
             raise ValueError("'matched' needs training = ['pooled']")
         if self.estimator in NETWORKS:
             for argument in self.arguments:
-                _require_known(f"argument of {self.estimator}", argument, network_arguments(self.estimator))
+                _require_known(f"argument of {self.estimator}", argument, tuple(default_arguments(self.estimator)))
         return self
 
     @property
     def reads_signal(self) -> bool:
         """Whether it reads the whole recording instead of the beat."""
-        return self.reads == "signal" or (self.reads is None and self.estimator in SIGNAL_NETWORKS)
+        return self.is_network and (self.reads or NETWORKS[self.estimator].reads) == "signal"
 
     @property
     def is_network(self) -> bool:

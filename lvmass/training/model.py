@@ -17,7 +17,6 @@ from torch import nn
 
 from lvmass.errors import DataError
 from lvmass.networks.registry import build_network
-from lvmass.networks.tcn import in_time_layout
 
 WEIGHTS_FILE, CARD_FILE = "model.safetensors", "model.json"
 MAX_BATCH = 256
@@ -63,7 +62,7 @@ class FittedModel:
         network = build_network(self.network, 2 * len(self.covariates), self.n_samples, **self.arguments)
         # a copy, because the cache hands out read-only arrays
         network.load_state_dict({name: torch.tensor(value) for name, value in self.weights.items()})
-        return in_time_layout(network).eval()
+        return network.eval()
 
     def scale_covariates(self, covariates: ArrayLike) -> torch.Tensor:
         """Turn raw covariates ``(n, covariate)`` into z-scores and missing flags ``(n, 2 * covariate)``."""
