@@ -12,7 +12,7 @@ from lvmass.cohort.covariates import COVARIATE_GROUPS, STUDY_GROUPS
 from lvmass.ecg.beats import BeatConfig
 from lvmass.errors import DataError
 from lvmass.networks.registry import NETWORKS, default_arguments
-from lvmass.training.baselines import FLOORS
+from lvmass.training.baselines import BASELINES
 from lvmass.training.settings import FitConfig, MachineConfig
 
 Training = Literal["pooled", "sex-specific"]
@@ -60,7 +60,7 @@ class CohortConfig(Section):
 class ModelConfig(Section):
     """One line of the comparison."""
 
-    estimator: Annotated[str, Field(description="a network or a floor")]
+    estimator: Annotated[str, Field(description="a network or a baseline")]
     covariates: Annotated[tuple[str, ...], Field(description="covariate groups")] = STUDY_GROUPS
     training: Annotated[
         tuple[Training, ...], Field(min_length=1, description="one model for all, or one for each sex")
@@ -79,12 +79,12 @@ class ModelConfig(Section):
 
     @model_validator(mode="after")
     def _known_names(self) -> "ModelConfig":
-        _require_known("estimator", self.estimator, (*NETWORKS, *FLOORS))
+        _require_known("estimator", self.estimator, (*NETWORKS, *BASELINES))
         for group in self.covariates:
             _require_known("covariate group", group, tuple(COVARIATE_GROUPS))
         if self.estimator == "sex-median" and self.covariates[:1] != ("demographics",):
             raise ValueError("'sex-median' needs covariates = ['demographics']")
-        if self.fine_tune and (self.training != ("sex-specific",) or self.estimator in FLOORS):
+        if self.fine_tune and (self.training != ("sex-specific",) or self.estimator in BASELINES):
             raise ValueError("'fine_tune' is for a network with training = ['sex-specific']")
         if self.matched and self.training != ("pooled",):
             raise ValueError("'matched' needs training = ['pooled']")
@@ -100,7 +100,7 @@ class ModelConfig(Section):
 
     @property
     def is_network(self) -> bool:
-        """Whether it is a network, not a floor."""
+        """Whether it is a network, not a baseline."""
         return self.estimator in NETWORKS
 
 

@@ -23,7 +23,7 @@ from lvmass.ecg.beats import BeatConfig
 from lvmass.saliency import integrated_gradients
 from lvmass.study.settings import CohortConfig, FoldsConfig, ModelConfig, Section, Sex
 from lvmass.study.store import Store
-from lvmass.training.baselines import Predictor, fit_floor
+from lvmass.training.baselines import Predictor, fit_baseline
 from lvmass.training.fit import fit_network
 from lvmass.training.model import FittedModel
 from lvmass.training.settings import MachineConfig
@@ -205,7 +205,7 @@ def fit_stage(settings: FitSettings, *, store: Store, key: str) -> Fit:
             checkpoints=store.folder / "unfinished" / key if key else None,
         )
     else:
-        predictor = fit_floor(model.estimator, covariates[training], lvm_g[training])
+        predictor = fit_baseline(model.estimator, covariates[training], lvm_g[training])
     seconds = time.perf_counter() - begun
     estimates = predict_rows(predictor, inputs, covariates, test_rows, settings.machine)
     return Fit(predictor, tuple(beats.people["subject_id"].iloc[test_rows]), estimates, seconds)
@@ -225,9 +225,10 @@ def predict_rows(
     machine: MachineConfig,
 ) -> NDArray[np.float64]:
     """Estimate LVM of some rows, a few thousand at a time, because the inputs may be larger than memory."""
-    options = {"device": machine.device} if isinstance(predictor, FittedModel) else {}
     parts = [rows[start : start + 4096] for start in range(0, len(rows), 4096)]
-    return np.concatenate([np.empty(0), *(predictor.predict_g(inputs[p], covariates[p], **options) for p in parts)])
+    return np.concatenate(
+        [np.empty(0), *(predictor.predict_g(inputs[p], covariates[p], machine.device) for p in parts)]
+    )
 
 
 def external_beats(external: BeatsSettings, fit: FitSettings) -> BeatsSettings:

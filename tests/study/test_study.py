@@ -19,8 +19,8 @@ from lvmass.study.final_model import save_final_model
 from lvmass.study.plan import TWINS, fit_settings, lines
 from lvmass.study.stages import fit_stage, open_cohort
 from lvmass.study.study import Study
-from lvmass.training import baselines as floors
-from lvmass.training.baselines import fit_floor
+from lvmass.training import baselines
+from lvmass.training.baselines import fit_baseline
 from lvmass.training.model import load_model
 
 COLUMNS = ["subject_id", "sex", "model", "training", "cohort", "fold", "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh"]
@@ -119,11 +119,11 @@ def test_gap_has_twins_and_as_few_people_of_both_sexes(tiny_study: Study, monkey
     people, folds = tiny_study.beats().people, tiny_study.folds()["fold"]
     fitted: list[np.ndarray] = []
 
-    def fit_floor(kind: str, covariates: np.ndarray, lvm_g: np.ndarray) -> floors.Regression | floors.SexMedian:
+    def fit_baseline(kind: str, covariates: np.ndarray, lvm_g: np.ndarray) -> object:
         fitted.append(covariates)
-        return floors.fit_floor(kind, covariates, lvm_g)
+        return baselines.fit_baseline(kind, covariates, lvm_g)
 
-    monkeypatch.setattr("lvmass.study.stages.fit_floor", fit_floor)
+    monkeypatch.setattr("lvmass.study.stages.fit_baseline", fit_baseline)
     for settings in fit_settings(tiny_study.config, "demographics+ecg+criteria", "pooled", mixed=True):
         fit = fit_stage(settings, store=tiny_study.store, key="")
         male = fitted.pop()[:, 0]
@@ -272,9 +272,9 @@ def test_matched_training_has_as_many_people_as_one_sex(variants: Study, monkeyp
     def counted(kind: str, covariates: np.ndarray, lvm_g: np.ndarray) -> object:
         seen.append(len(lvm_g))
         assert set(covariates[:, 0]) == {0.0, 1.0}  # both sexes
-        return fit_floor(kind, covariates, lvm_g)
+        return fit_baseline(kind, covariates, lvm_g)
 
-    monkeypatch.setattr(stages, "fit_floor", counted)
+    monkeypatch.setattr(stages, "fit_baseline", counted)
     for settings in fit_settings(variants.config, "matched", "pooled"):
         fit_stage(settings, store=variants.store, key="")
     folds = variants.folds()
