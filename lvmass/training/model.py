@@ -4,7 +4,7 @@ A saved model is ``model.safetensors`` (weights) and ``model.json`` (all the res
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -132,19 +132,9 @@ def save_model(model: FittedModel, folder: str | Path, card: dict[str, Any]) -> 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights = save({name: np.ascontiguousarray(value) for name, value in model.weights.items()})
-    text = {
-        "network": model.network,
-        "arguments": model.arguments,
-        "n_samples": model.n_samples,
-        "covariates": list(model.covariates),
-        "covariate_mean": model.covariate_mean.tolist(),
-        "covariate_sd": model.covariate_sd.tolist(),
-        "target_unit": "g",
-        "target_mean_g": model.target_mean_g,
-        "target_sd_g": model.target_sd_g,
-        **card,
-    }
-    contents = {WEIGHTS_FILE: weights, CARD_FILE: (json.dumps(text, indent=2) + "\n").encode()}
+    own = {f.name: getattr(model, f.name) for f in fields(model) if f.name not in ("weights", "history")}
+    text = json.dumps(own | {"target_unit": "g"} | card, indent=2, default=np.ndarray.tolist) + "\n"
+    contents = {WEIGHTS_FILE: weights, CARD_FILE: text.encode()}
     for name, content in contents.items():  # each file appears whole or not at all
         (folder / f".{name}").write_bytes(content)
     for name in contents:
@@ -174,14 +164,11 @@ def load_model(folder: str | Path) -> tuple[FittedModel, dict[str, Any]]:
     try:
         card = json.loads((folder / CARD_FILE).read_text())
         model = FittedModel(
-            network=card["network"],
+            **{name: card[name] for name in ("network", "n_samples", "target_mean_g", "target_sd_g")},
             arguments={k: tuple(v) if isinstance(v, list) else v for k, v in card["arguments"].items()},
-            n_samples=card["n_samples"],
             covariates=tuple(card["covariates"]),
             covariate_mean=np.array(card["covariate_mean"], dtype=float),
             covariate_sd=np.array(card["covariate_sd"], dtype=float),
-            target_mean_g=float(card["target_mean_g"]),
-            target_sd_g=float(card["target_sd_g"]),
             weights=load_file(folder / WEIGHTS_FILE),
         )
         model.build()
