@@ -5,7 +5,6 @@ Lightning runs the loop. The people of the test fold are never handed to this mo
 
 import logging
 import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -125,7 +124,7 @@ def fit_network(
 
     regression = _Regression(built, model, config, sampling_rate_hz, seed)
     size = min(config.batch_size, len(training))  # batch normalization needs a full batch
-    with tempfile.TemporaryDirectory() as temporary, warnings.catch_warnings():
+    with warnings.catch_warnings():
         for message in _HARMLESS:
             warnings.filterwarnings("ignore", message=message)
         warnings.filterwarnings("ignore", category=FutureWarning, module="lightning.*")
@@ -145,7 +144,6 @@ def fit_network(
             deterministic=machine.deterministic,
             use_distributed_sampler=False,  # _Batches does it
             callbacks=callbacks,
-            default_root_dir=temporary,
             enable_checkpointing=checkpoints is not None,
             logger=False,
             enable_progress_bar=False,
@@ -158,7 +156,8 @@ def fit_network(
         try:
             trainer.fit(regression, batches, loader(validation, 256), ckpt_path=interrupted, weights_only=True)
         except FloatingPointError as error:
-            shutil.rmtree(checkpoints or temporary, ignore_errors=True)
+            if checkpoints is not None:
+                shutil.rmtree(checkpoints, ignore_errors=True)
             raise DataError(
                 f"Training {network} diverged: {error}; lower its learning_rate in the study file."
             ) from error
