@@ -26,7 +26,7 @@ from lvmass.cohort.folds import assign_folds, inner_split
 from lvmass.cohort.preprocessing import Beats, preprocess
 from lvmass.ecg.beats import BeatConfig
 from lvmass.evaluation import delong_variance
-from lvmass.training.baselines import fit_floor
+from lvmass.training.baselines import fit_baseline
 from lvmass.training.fit import fit_network
 from lvmass.training.settings import FitConfig, MachineConfig
 
@@ -44,10 +44,10 @@ def out_of_fold(beats: Beats, config: FitConfig, threads: int, folds_run: int) -
             "elvmass-net", {}, config, names, (beats.waveform_mv, covariates, lvm_g), inner, validation,
             sampling_rate_hz=500, seed=fold, machine=MachineConfig(threads=threads),
         )  # fmt: skip
-        floor = fit_floor("sex-median", covariates[training], lvm_g[training])
+        baseline = fit_baseline("sex-median", covariates[training], lvm_g[training])
         rows.append(test)
         network_g.append(model.predict_g(beats.waveform_mv[test], covariates[test]))
-        median_g.append(floor.predict_g(None, covariates[test]))
+        median_g.append(baseline.predict_g(None, covariates[test]))
     return np.concatenate(rows), np.concatenate(network_g), np.concatenate(median_g)
 
 

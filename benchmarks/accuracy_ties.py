@@ -22,11 +22,11 @@ from sklearn.linear_model import RidgeCV
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from lvmass.ecg.leads import INDEPENDENT_LEADS
+
 from lvmass.cohort.covariates import covariate_matrix, covariate_names
 from lvmass.cohort.preprocessing import Beats
-from lvmass.ecg.recording import LEADS
 from lvmass.evaluation import compare_errors
-from lvmass.networks.fcn import INDEPENDENT_LEADS
 from lvmass.study.settings import STUDY_GROUPS, read_study_file
 from lvmass.study.study import Study
 from lvmass.training.model import scale_covariates
@@ -40,7 +40,7 @@ FREE = 100.0
 
 def linear_estimates_g(beats: Beats, folds: pd.Series) -> np.ndarray:
     """Out-of-fold estimates of the ridge regression, one for each person."""
-    rows = [LEADS.index(lead) for lead in INDEPENDENT_LEADS]
+    rows = list(INDEPENDENT_LEADS)
     step = round(10 / np.diff(beats.time_ms).mean())  # samples in 10 ms
     n = beats.waveform_mv.shape[2] // step * step
     means_mv = beats.waveform_mv[:, rows, :n].reshape(len(folds), len(rows), -1, step).mean(axis=3)

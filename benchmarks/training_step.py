@@ -19,7 +19,7 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lvmass.networks.tcn import Tcn, TimeConv, in_time_layout, to_time_layout
+from lvmass.networks.tcn import Tcn, TimeConv, to_time_layout
 
 BATCH, CHANNELS, LEVELS, KERNEL, SAMPLES = 64, 64, 6, 3, 200
 GFLOP = 2 * LEVELS * CHANNELS**2 * KERNEL * SAMPLES * BATCH * 2 * 3 / 1e9  # forward, and twice as much backward
@@ -60,8 +60,8 @@ def main() -> None:
     )
     tcn = Tcn(CHANNELS, channels=CHANNELS, levels=LEVELS, kernel=KERNEL, stem_stride=1, dropout=0.1).blocks
     candidates = {
-        "convolutions": step(in_time_layout(convolutions), to_time_layout(signal)),
-        "TCN": step(in_time_layout(tcn), to_time_layout(signal)),
+        "convolutions": step(convolutions.to(memory_format=torch.channels_last), to_time_layout(signal)),
+        "TCN": step(tcn.to(memory_format=torch.channels_last), to_time_layout(signal)),
     }
     candidates["sgemm"] = product(torch.randn(MATRIX, MATRIX), torch.randn(MATRIX, MATRIX))
     if arguments.peer:

@@ -1,6 +1,6 @@
 """One recording in, LVM in grams out: the whole way from the ECG to the estimate, as the book goes it."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +8,18 @@ import numpy as np
 
 from lvmass.cohort.covariates import covariate_matrix
 from lvmass.cohort.schema import bsa_mosteller_m2, check_person
-from lvmass.ecg.beats import BeatConfig, synchronized_beat
+from lvmass.ecg.beats import Beat, BeatConfig, synchronized_beat
 from lvmass.ecg.criteria import lvh_criteria
-from lvmass.ecg.intervals import measure_beat
-from lvmass.ecg.quality import check_quality
+from lvmass.ecg.intervals import EcgParameters, measure_beat
+from lvmass.ecg.quality import Finding, check_quality
 from lvmass.ecg.recording import LEADS, Recording
 from lvmass.errors import DataError
 from lvmass.training.model import load_model
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 """The model that ships with the package; trained on the simulated cohort."""
+
+_SHOWN = ("heart_rate_bpm", "pr_interval_ms", "qrs_duration_ms", "qtc_ms", "qrs_axis_deg")
 
 
 @dataclass(frozen=True)
@@ -106,25 +108,18 @@ def predict(
     model, card = load_model(model_folder)
     if tuple(card["leads"]) != LEADS:
         raise DataError(f"{model_folder}: the model wants the leads {card['leads']}; this package gives {list(LEADS)}.")
-    quality = check_quality(recording)
-    if not quality.usable:
-        raise DataError(f"{recording.source}: " + " ".join(finding.message for finding in quality.findings))
-    beat = synchronized_beat(recording, BeatConfig(**card["beat"]))
-    measured = measure_beat(beat)
-    person = {
-        "sex": [sex],
-        "age_years": [age_years],
-        "height_cm": [height_cm],
-        "weight_kg": [weight_kg],
-        "qrs_duration_ms": [measured.qrs_duration_ms],
-        "qrs_axis_deg": [measured.qrs_axis_deg],
-        "heart_rate_bpm": [measured.heart_rate_bpm],
-        **{name: [criterion.value] for name, criterion in lvh_criteria(beat, measured, sex).items()},
-    }
-    lvm_g = float(model.predict_g(beat.waveform_mv[None], covariate_matrix(person, model.covariates))[0])
+    beat, measured, findings = _examine(recording, BeatConfig(**card["beat"]))
+    notes = tuple(finding.message for finding in findings)
+    if beat is None or measured is None:
+        raise DataError(f"{recording.source}: " + " ".join(notes))
+    person: dict[str, Any] = {"sex": sex, "age_years": age_years, "height_cm": height_cm, "weight_kg": weight_kg}
+    person |= asdict(measured) | {name: found.value for name, found in lvh_criteria(beat, measured, sex).items()}
+    covariates = covariate_matrix({name: [value] for name, value in person.items()}, model.covariates)
+    lvm_g = float(model.predict_g(beat.waveform_mv[None], covariates)[0])
     half_width_g = card["interval_half_width_g"][sex]
     bsa_m2 = float(bsa_mosteller_m2(height_cm, weight_kg))
     cutoff_g_m2 = card["lvh_cutoff_g_m2"][sex]
+    shown = {name: getattr(measured, name) for name in _SHOWN}
     return Estimate(
         lvm_g=lvm_g,
         lvm_low_g=lvm_g - half_width_g,
@@ -135,14 +130,10 @@ def predict(
         lvh_cutoff_g_m2=cutoff_g_m2,
         lvh_cutoff_source=card["lvh_cutoff_source"],
         lvh=lvm_g / bsa_m2 > cutoff_g_m2,
-        heart_rate_bpm=_or_none(measured.heart_rate_bpm),
-        pr_interval_ms=_or_none(measured.pr_interval_ms),
-        qrs_duration_ms=_or_none(measured.qrs_duration_ms),
-        qtc_ms=_or_none(measured.qtc_ms),
-        qrs_axis_deg=_or_none(measured.qrs_axis_deg),
+        **{name: None if np.isnan(value) else float(value) for name, value in shown.items()},  # JSON knows no NaN
         n_beats=beat.n_beats,
         source=recording.source,
-        notes=tuple(finding.message for finding in quality.findings),
+        notes=notes,
         model={
             "network": model.network,
             "trained_on_simulated_data": card["trained_on_simulated_data"],
@@ -153,6 +144,10 @@ def predict(
     )
 
 
-def _or_none(value: float) -> float | None:
-    """JSON knows no NaN."""
-    return None if np.isnan(value) else float(value)
+def _examine(recording: Recording, config: BeatConfig) -> tuple[Beat | None, EcgParameters | None, tuple[Finding, ...]]:
+    """Beat, measurements and findings of a recording; no beat where it is unusable."""
+    quality = check_quality(recording)
+    if not quality.usable:
+        return None, None, quality.findings
+    beat = synchronized_beat(recording, config)
+    return beat, measure_beat(beat), quality.findings

@@ -14,10 +14,8 @@ class CnnLstm(nn.Module):
 
     Parameters
     ----------
-    n_covariates : int
-        Columns of the covariate matrix.
-    n_samples : int
-        Samples of the beat; any length works.
+    n_covariates, n_samples : int
+        See :func:`lvmass.networks.build_network`; any length works.
     filters : tuple of int
         Of the convolutions, each followed by batch normalization and max-pooling by 2.
     kernel : int

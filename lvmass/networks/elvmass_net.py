@@ -5,13 +5,14 @@ ECG concatenated with demographics and ECG parameters (study facts 1.1). Everyth
 choice of ours, named as an argument below.
 """
 
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from lvmass.ecg.recording import LEADS
-from lvmass.networks.tcn import Tcn, receptive_field_samples, to_time_layout
+from lvmass.networks.tcn import Tcn, to_time_layout
 
 LEAD_GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
     "limb-precordial": (LEADS[:6], LEADS[6:]),
@@ -26,10 +27,8 @@ class ElvmassNet(nn.Module):
 
     Parameters
     ----------
-    n_covariates : int
-        Columns of the covariate matrix; 0 for ECG only.
-    n_samples : int
-        Samples of the beat.
+    n_covariates, n_samples : int
+        See :func:`lvmass.networks.build_network`.
     lead_groups : {"limb-precordial", "none", "anatomical"}
         Which leads share an encoder.
     channels, levels, kernel, stem_stride, dropout, dilated, norm
@@ -81,20 +80,10 @@ class ElvmassNet(nn.Module):
         super().__init__()
         groups = LEAD_GROUPS[lead_groups]
         self.group_rows = tuple(tuple(LEADS.index(lead) for lead in group) for group in groups)
-        self.encoders = nn.ModuleList(
-            Tcn(
-                len(group),
-                channels=channels,
-                levels=levels,
-                kernel=kernel,
-                stem_stride=stem_stride,
-                dropout=dropout,
-                dilated=dilated,
-                norm=norm,
-            )
-            for group in groups
-        )
-        self.receptive_field_samples = receptive_field_samples(levels, kernel, stem_stride)
+        encoder = partial(Tcn, channels=channels, levels=levels, kernel=kernel, stem_stride=stem_stride)
+        encoders = [encoder(len(group), dropout=dropout, dilated=dilated, norm=norm) for group in groups]
+        self.encoders = nn.ModuleList(encoders)
+        self.receptive_field_samples = encoders[0].receptive_field_samples
         if dilated and self.receptive_field_samples < n_samples:
             raise ValueError(
                 f"The TCN sees {self.receptive_field_samples} samples but the beat has {n_samples}: "

@@ -10,10 +10,8 @@ same for every model, and the target is LVM in grams.
 import torch
 from torch import Tensor, nn
 
-from lvmass.ecg.recording import LEADS
+from lvmass.ecg.leads import INDEPENDENT_LEADS
 from lvmass.networks.tcn import TimeConv, to_time_layout
-
-INDEPENDENT_LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 
 
 class Fcn(nn.Module):
@@ -21,10 +19,8 @@ class Fcn(nn.Module):
 
     Parameters
     ----------
-    n_covariates : int
-        Columns of the covariate matrix.
-    n_samples : int
-        Samples of the beat; any length works.
+    n_covariates, n_samples : int
+        See :func:`lvmass.networks.build_network`; any length works.
     filters, kernels
         Of the three convolutions.
     conv_dropout, head_dropout : float
@@ -47,7 +43,7 @@ class Fcn(nn.Module):
         head_dropout: float = 0.6,
     ) -> None:
         super().__init__()
-        self.rows = tuple(LEADS.index(lead) for lead in INDEPENDENT_LEADS)
+        self.rows = INDEPENDENT_LEADS
         blocks: list[nn.Module] = []
         n_in = len(self.rows)
         for n_out, kernel in zip(filters, kernels, strict=True):

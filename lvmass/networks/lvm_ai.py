@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lvmass.networks.tcn import TimeConv, to_time_layout
 
 
-class DenseBlock(nn.Module):
+class _DenseBlock(nn.Module):
     """Convolutions that each read the block's input and all earlier outputs; the last output alone leaves."""
 
     def __init__(self, n_in: int, filters: int, kernel: int, size: int) -> None:
@@ -31,10 +31,8 @@ class LvmAi(nn.Module):
 
     Parameters
     ----------
-    n_covariates : int
-        Columns of the covariate matrix.
-    n_samples : int
-        Samples of the recording: 5 000 at 500 Hz, 1 000 at 100 Hz.
+    n_covariates, n_samples : int
+        See :func:`lvmass.networks.build_network`: 5 000 samples at 500 Hz, 1 000 at 100 Hz.
     kernel : int
         Taps of every convolution: 71 at 500 Hz; 15 at 100 Hz spans the same 0.14 s.
     stem_filters, block_filters, block_size, covariate_units, dense_units
@@ -67,7 +65,7 @@ class LvmAi(nn.Module):
         self.blocks = nn.ModuleList()
         n_in = stem_filters
         for filters in block_filters:
-            self.blocks.append(DenseBlock(n_in, filters, kernel, block_size))
+            self.blocks.append(_DenseBlock(n_in, filters, kernel, block_size))
             n_in = filters
         self.covariates = nn.Sequential(nn.Linear(n_covariates, covariate_units), nn.ReLU()) if n_covariates else None
         width = n_in * (n_samples // 2 ** len(block_filters)) + (covariate_units if n_covariates else 0)

@@ -1,8 +1,9 @@
-"""The networks by name: adding one is one line here."""
+"""The networks by name: adding one is one row here."""
 
 import inspect
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
+import torch
 from torch import nn
 
 from lvmass.networks.cnn_lstm import CnnLstm
@@ -11,17 +12,34 @@ from lvmass.networks.fcn import Fcn
 from lvmass.networks.lvm_ai import LvmAi
 from lvmass.networks.resnet import ResNet
 
-NETWORKS: dict[str, type[nn.Module]] = {
-    "cnn-lstm": CnnLstm,
-    "elvmass-net": ElvmassNet,
-    "fcn": Fcn,
-    "lvm-ai": LvmAi,
-    "resnet": ResNet,
-}
-"""Every network maps ``(beat_or_signal (batch, 12, time), covariates (batch, covariate))`` to ``(batch,)``."""
 
-SIGNAL_NETWORKS = frozenset({"lvm-ai"})
-"""Networks that read the whole recording unless told otherwise; the others read the synchronized beat."""
+class Network(NamedTuple):
+    """What is known of a network before it is built.
+
+    Parameters
+    ----------
+    built : type of Module
+        Called with ``(n_covariates, n_samples, **arguments)``; a module that maps
+        ``(beat_or_signal (batch, 12, time), covariates (batch, covariate))`` to ``(batch,)``, z-scored LVM.
+    printed : str
+        Its name in tables, figures and prose.
+    reads : {"beat", "signal"}
+        The synchronized beat or the whole recording, in mV; what it was designed for.
+    """
+
+    built: type[nn.Module]
+    printed: str
+    reads: Literal["beat", "signal"] = "beat"
+
+
+NETWORKS: dict[str, Network] = {
+    "cnn-lstm": Network(CnnLstm, "CNN-LSTM"),
+    "elvmass-net": Network(ElvmassNet, "eLVMass-Net"),
+    "fcn": Network(Fcn, "FCN"),
+    "lvm-ai": Network(LvmAi, "LVM-AI", reads="signal"),
+    "resnet": Network(ResNet, "ResNet"),
+}
+"""Every network, under the name a study file gives it."""
 
 
 def build_network(name: str, n_covariates: int, n_samples: int = 400, **arguments: Any) -> nn.Module:
@@ -36,12 +54,13 @@ def build_network(name: str, n_covariates: int, n_samples: int = 400, **argument
     n_samples : int
         Samples of its input.
     **arguments
-        Arguments of the network's own.
+        Arguments of the network's own, see `default_arguments`.
 
     Returns
     -------
     torch.nn.Module
-        Maps ``(batch, 12, n_samples)`` and ``(batch, n_covariates)`` to ``(batch,)``: z-scored LVM.
+        Maps ``(batch, 12, n_samples)`` and ``(batch, n_covariates)`` to ``(batch,)``: z-scored LVM. Its weights lie in
+        channels-last memory order, as `lvmass.networks.tcn.to_time_layout` puts the signal.
 
     Raises
     ------
@@ -50,37 +69,26 @@ def build_network(name: str, n_covariates: int, n_samples: int = 400, **argument
 
     Examples
     --------
-    >>> import torch
     >>> build_network("fcn", n_covariates=2)(torch.zeros(1, 12, 400), torch.zeros(1, 2)).shape
     torch.Size([1])
     """
     if name not in NETWORKS:
         raise ValueError(f"There is no network '{name}'; there are {', '.join(sorted(NETWORKS))}.")
-    known = network_arguments(name)
+    known = default_arguments(name)
     for argument in arguments:
         if argument not in known:
             raise ValueError(f"Network '{name}' has no argument '{argument}'; it has {', '.join(known)}.")
-    return NETWORKS[name](n_covariates, n_samples, **arguments)
-
-
-def network_arguments(name: str) -> tuple[str, ...]:
-    """Names of the arguments a network takes beside its input's size.
-
-    Examples
-    --------
-    >>> "kernel" in network_arguments("lvm-ai")
-    True
-    """
-    return tuple(default_arguments(name))
+    network = NETWORKS[name].built(n_covariates, n_samples, **arguments)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
 
 
 def default_arguments(name: str) -> dict[str, Any]:
-    """Arguments of a network with their defaults.
+    """Arguments a network takes beside the sizes of its inputs, with their defaults.
 
     Examples
     --------
     >>> default_arguments("lvm-ai")["kernel"]
     71
     """
-    parameters = inspect.signature(NETWORKS[name]).parameters.values()
+    parameters = inspect.signature(NETWORKS[name].built).parameters.values()
     return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}

@@ -36,10 +36,8 @@ class ResNet(nn.Module):
 
     Parameters
     ----------
-    n_covariates : int
-        Columns of the covariate matrix.
-    n_samples : int
-        Samples of the beat; any length works.
+    n_covariates, n_samples : int
+        See :func:`lvmass.networks.build_network`; any length works.
     stem_filters : int
         Filters of the stem.
     filters : tuple of int

@@ -55,11 +55,6 @@ def to_time_layout(signal: Tensor) -> Tensor:
     return signal.unsqueeze(2).contiguous(memory_format=torch.channels_last)
 
 
-def in_time_layout(network: nn.Module) -> nn.Module:
-    """Put a network's weights into the memory order of ``to_time_layout``."""
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
-
-
 class TcnBlock(nn.Module):
     """One level: two dilated convolutions and a residual connection."""
 
@@ -70,10 +65,8 @@ class TcnBlock(nn.Module):
         body: list[nn.Module] = []
         for width in (n_in, n_out):
             convolution = TimeConv(width, n_out, kernel, dilation)
-            if norm == "weight":
-                body += [weight_norm(convolution), nn.ReLU(), nn.Dropout2d(dropout)]
-            else:
-                body += [convolution, nn.BatchNorm2d(n_out), nn.ReLU(), nn.Dropout2d(dropout)]
+            body += [weight_norm(convolution)] if norm == "weight" else [convolution, nn.BatchNorm2d(n_out)]
+            body += [nn.ReLU(), nn.Dropout2d(dropout)]
         self.body = nn.Sequential(*body)
         self.skip = nn.Identity() if n_in == n_out else TimeConv(n_in, n_out, kernel=1)
 
@@ -102,11 +95,18 @@ class Tcn(nn.Module):
     norm : {"batch", "weight"}
         Batch normalization, or weight normalization as in Bai's block.
 
+    Notes
+    -----
+    ``receptive_field_samples`` of the input reach one output sample of a dilated encoder:
+    ``1 + 2 (k - 1) (2^L - 1)`` steps of the blocks (Bai 2018), each of ``stem_stride`` samples, plus the stem.
+
     Examples
     --------
     >>> tcn = Tcn(6, channels=16, levels=6, kernel=5, stem_stride=1, dropout=0.1)
     >>> tcn(torch.zeros(2, 6, 1, 400)).shape
     torch.Size([2, 16, 1, 400])
+    >>> tcn.receptive_field_samples
+    506
     """
 
     def __init__(
@@ -123,27 +123,10 @@ class Tcn(nn.Module):
     ) -> None:
         super().__init__()
         self.stem = TimeConv(n_leads, channels, kernel=2 * stem_stride, stride=stem_stride)
-        self.blocks = nn.Sequential(
-            *(
-                TcnBlock(channels, channels, kernel, 2**level if dilated else 1, dropout, norm)
-                for level in range(levels)
-            )
-        )
+        dilations = (2**level if dilated else 1 for level in range(levels))
+        self.blocks = nn.Sequential(*(TcnBlock(channels, channels, kernel, d, dropout, norm) for d in dilations))
+        self.receptive_field_samples = stem_stride * (2 * (kernel - 1) * (2**levels - 1) + 2)
 
     def forward(self, x: Tensor) -> Tensor:  # (batch, lead, 1, time) -> (batch, channel, 1, time / stride)
         """Encode one lead group."""
         return self.blocks(torch.relu(self.stem(x)))
-
-
-def receptive_field_samples(levels: int, kernel: int, stem_stride: int = 1) -> int:
-    """Input samples that one output sample can see.
-
-    ``1 + 2 (k - 1) (2^L - 1)`` steps of the blocks (Bai 2018), each of ``stem_stride`` samples, plus the stem.
-
-    Examples
-    --------
-    >>> receptive_field_samples(levels=6, kernel=5)
-    506
-    """
-    steps = 1 + 2 * (kernel - 1) * (2**levels - 1)
-    return (steps - 1) * stem_stride + 2 * stem_stride

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from lvmass.cohort.covariates import COVARIATE_GROUPS, STUDY_GROUPS
 from lvmass.ecg.beats import BeatConfig
 from lvmass.errors import DataError
-from lvmass.networks.registry import NETWORKS, SIGNAL_NETWORKS, network_arguments
-from lvmass.training.baselines import FLOORS
+from lvmass.networks.registry import NETWORKS, default_arguments
+from lvmass.training.baselines import BASELINES
 from lvmass.training.settings import FitConfig, MachineConfig
 
 Training = Literal["pooled", "sex-specific"]
@@ -85,24 +85,24 @@ class ModelConfig(Section):
 
     @model_validator(mode="after")
     def _known_names(self) -> "ModelConfig":
-        _require_known("estimator", self.estimator, (*NETWORKS, *FLOORS))
+        _require_known("estimator", self.estimator, (*NETWORKS, *BASELINES))
         for group in self.covariates:
             _require_known("covariate group", group, tuple(COVARIATE_GROUPS))
         if self.estimator == "sex-median" and self.covariates[:1] != ("demographics",):
             raise ValueError("'sex-median' needs covariates = ['demographics']")
-        if self.fine_tune and (self.training != ("sex-specific",) or self.estimator in FLOORS):
+        if self.fine_tune and (self.training != ("sex-specific",) or self.estimator in BASELINES):
             raise ValueError("'fine_tune' is for a network with training = ['sex-specific']")
         if self.size_matched and self.training != ("pooled",):
             raise ValueError("'size_matched' needs training = ['pooled']")
         if self.estimator in NETWORKS:
             for argument in self.arguments:
-                _require_known(f"argument of {self.estimator}", argument, network_arguments(self.estimator))
+                _require_known(f"argument of {self.estimator}", argument, tuple(default_arguments(self.estimator)))
         return self
 
     @property
     def reads_signal(self) -> bool:
         """Whether it reads the whole recording instead of the beat."""
-        return self.reads == "signal" or (self.reads is None and self.estimator in SIGNAL_NETWORKS)
+        return self.is_network and (self.reads or NETWORKS[self.estimator].reads) == "signal"
 
     @property
     def is_network(self) -> bool:

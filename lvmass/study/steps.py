@@ -30,7 +30,7 @@ from lvmass.evaluation.results import evaluate
 from lvmass.evaluation.tables import EXTERNAL_FOLD
 from lvmass.study.settings import CohortConfig, FoldsConfig, LvhConfig, Section
 from lvmass.study.tasks import FitTask
-from lvmass.training.baselines import Predictor, fit_floor
+from lvmass.training.baselines import Predictor, fit_baseline
 from lvmass.training.model import FittedModel
 from lvmass.training.settings import MachineConfig
 
@@ -222,7 +222,7 @@ def fit_model(
             checkpoints=task.unfinished,
         )
     else:
-        predictor = fit_floor(task.config.estimator, covariates[training], lvm_g[training])
+        predictor = fit_baseline(task.config.estimator, covariates[training], lvm_g[training])
     seconds = time.perf_counter() - begun
     return Fit(predictor, _estimated(predictor, people, inputs, covariates, test_rows, task.machine), seconds)
 

@@ -1,4 +1,4 @@
-"""Floors: what an estimate of LVM reaches without any waveform.
+"""Baselines: what an estimate of LVM reaches without any waveform.
 
 A network has to beat these before anything else is said about it (study facts, finding 3).
 """
@@ -15,50 +15,44 @@ from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-FLOORS = ("sex-median", "ridge", "gradient-boosting")
+BASELINES = ("sex-median", "ridge", "gradient-boosting")
 
 
 class Predictor(Protocol):
-    """What a fold's fit leaves behind, network or floor."""
+    """What a fold's fit leaves behind, network or baseline."""
 
-    def predict_g(self, inputs: ArrayLike, covariates: ArrayLike) -> NDArray[np.float64]:
-        """Estimate LVM in grams."""
+    def predict_g(self, inputs: ArrayLike, covariates: ArrayLike, device: str = "cpu") -> NDArray[np.float64]:
+        """Estimate LVM in grams, shape (n,), from inputs (n, 12, n_samples) in mV and covariates (n, covariate)."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
-class SexMedian:
+class _SexMedian:
     """Everybody gets the median LVM of their sex; the first covariate is ``male``."""
 
     median_g: tuple[float, float]
 
-    def predict_g(self, inputs: ArrayLike | None, covariates: ArrayLike) -> NDArray[np.float64]:
-        """Estimate LVM in grams."""
+    def predict_g(self, inputs: ArrayLike | None, covariates: ArrayLike, device: str = "cpu") -> NDArray[np.float64]:
         return np.asarray(self.median_g)[np.asarray(covariates)[:, 0].astype(int)]
 
 
 @dataclass(frozen=True, eq=False)
-class Regression:
-    """Regression of log LVM on covariates: ridge on them, their squares and products, or gradient boosting.
-
-    LVM grows as a product of body size and the rest (allometry, study facts 6.2), hence the logarithm; the
-    back-transform estimates the median, which is what an absolute error asks for.
-    """
+class _Regression:
+    """A pipeline of scikit-learn's on the covariates alone."""
 
     pipeline: Any
 
-    def predict_g(self, inputs: ArrayLike | None, covariates: ArrayLike) -> NDArray[np.float64]:
-        """Estimate LVM in grams."""
+    def predict_g(self, inputs: ArrayLike | None, covariates: ArrayLike, device: str = "cpu") -> NDArray[np.float64]:
         return self.pipeline.predict(np.asarray(covariates))
 
 
-def fit_floor(kind: str, covariates: NDArray[np.float64], lvm_g: NDArray[np.float64]) -> SexMedian | Regression:
-    """Fit a floor.
+def fit_baseline(kind: str, covariates: NDArray[np.float64], lvm_g: NDArray[np.float64]) -> _SexMedian | _Regression:
+    """Fit a baseline.
 
     Parameters
     ----------
     kind : {"sex-median", "ridge", "gradient-boosting"}
-        For "sex-median" the first covariate must be ``male``.
+        For "sex-median" the first covariate must be ``male``. Ridge reads covariates, their squares and products.
     covariates : ndarray, shape (n, n_covariates)
         Raw, NaN where missing (ridge imputes the training median and adds a flag; boosting sorts them by itself).
     lvm_g : ndarray, shape (n,)
@@ -66,21 +60,32 @@ def fit_floor(kind: str, covariates: NDArray[np.float64], lvm_g: NDArray[np.floa
 
     Returns
     -------
-    SexMedian or Regression
+    Predictor
+        Its ``predict_g`` ignores the inputs.
+
+    Raises
+    ------
+    ValueError
+        For an unknown kind, naming the ones there are.
+
+    Notes
+    -----
+    Regressions are of log LVM: LVM grows as a product of body size and the rest (allometry, study facts 6.2); the
+    back-transform estimates the median, which is what an absolute error asks for.
 
     Examples
     --------
     >>> male, lvm_g = np.array([[0.0], [0.0], [1.0]]), np.array([80.0, 100.0, 126.0])
-    >>> fit_floor("sex-median", male, lvm_g).predict_g(None, male)
+    >>> fit_baseline("sex-median", male, lvm_g).predict_g(None, male)
     array([ 90.,  90., 126.])
     """
     if kind == "sex-median":
         male = covariates[:, 0].astype(bool)
         both = float(np.median(lvm_g))
         women, men = (float(np.median(lvm_g[rows])) if rows.any() else both for rows in (~male, male))
-        return SexMedian((women, men))
-    if kind not in FLOORS:
-        raise ValueError(f"There is no floor '{kind}'; there are {', '.join(FLOORS)}.")
+        return _SexMedian((women, men))
+    if kind not in BASELINES:
+        raise ValueError(f"There is no baseline '{kind}'; there are {', '.join(BASELINES)}.")
     if kind == "ridge":
         regression: Any = make_pipeline(
             SimpleImputer(strategy="median", add_indicator=True),
@@ -92,4 +97,4 @@ def fit_floor(kind: str, covariates: NDArray[np.float64], lvm_g: NDArray[np.floa
     else:
         # shallow trees and a slow rate, usual for some hundred people; not tuned
         regression = HistGradientBoostingRegressor(max_iter=150, learning_rate=0.05, max_leaf_nodes=8)
-    return Regression(TransformedTargetRegressor(regression, func=np.log, inverse_func=np.exp).fit(covariates, lvm_g))
+    return _Regression(TransformedTargetRegressor(regression, func=np.log, inverse_func=np.exp).fit(covariates, lvm_g))

@@ -1,13 +1,13 @@
-"""One fit: scale, train with early stopping on an inner split, return the best network.
+"""One fit, from top to bottom: scale, build, train, keep the weights; below it the pieces, in the order of use.
 
 Lightning runs the loop. The people of the test fold are never handed to this module.
 """
 
 import logging
 import shutil
-import tempfile
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -19,29 +19,21 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from numpy.typing import NDArray
 from sklearn.linear_model import RidgeCV
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from lvmass.errors import DataError
 from lvmass.networks.registry import build_network, default_arguments
-from lvmass.networks.tcn import in_time_layout
-from lvmass.training.batches import Batches, PeopleInBatches
-from lvmass.training.model import FittedModel, scale_covariates
-from lvmass.training.regression import Regression
+from lvmass.training.augmentation import augment
+from lvmass.training.model import FittedModel
 from lvmass.training.settings import ONE_CORE, FitConfig, MachineConfig
 
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-
-
-def start_from_ridge(layer: nn.Linear, covariates: Tensor, lvm_g: NDArray[np.float64]) -> None:
-    """Set a layer on the scaled covariates ``(n, covariate)`` to the ridge regression of z-scored LVM.
-
-    The network then starts at what covariates alone can say, and learns from the waveform what they cannot.
-    """
-    z_scores = (lvm_g - lvm_g.mean()) / lvm_g.std()
-    ridge = RidgeCV(alphas=np.logspace(-1, 4, 21)).fit(covariates.numpy(), z_scores)
-    with torch.no_grad():
-        layer.weight.copy_(torch.tensor(ridge.coef_[None]))
-        layer.bias.fill_(float(ridge.intercept_))
+_HARMLESS = (
+    ".*does not have many workers.*",
+    ".*GPU available but not used.*",
+    ".*LeafSpec.*",
+    "Checkpoint directory .* exists and is not empty",
+)
 
 
 def fit_network(
@@ -74,7 +66,7 @@ def fit_network(
         inputs may be memory-mapped: they are read a batch at a time.
     training, validation : ndarray of int
         Rows of ``people`` that are fitted, and those that serve early stopping and the learning curve only. No other
-        row is read.
+        row reaches the network.
     sampling_rate_hz : float
         Of the inputs.
     seed : int
@@ -95,37 +87,52 @@ def fit_network(
     ------
     DataError
         If training diverges, or a checkpoint is damaged.
+
+    Examples
+    --------
+    >>> beats, size = np.zeros((40, 12, 400), np.float32), np.linspace(1.4, 2.0, 40)[:, None]
+    >>> rows, arguments, config = np.arange(40), {"channels": 4}, FitConfig(epochs=1)
+    >>> people = (beats, size, 60 * size[:, 0])
+    >>> model = fit_network(
+    ...     "elvmass-net", arguments, config, ("bsa_m2",), people, rows[:32], rows[32:], sampling_rate_hz=500, seed=0
+    ... )
+    >>> bool(abs(model.predict_g(beats, size) - people[2]).max() < 5)  # it starts at the regression on covariates
+    True
     """
     inputs, covariates, lvm_g = people
-    scaling = _Scaling.of(covariates[training], lvm_g[training]) if start is None else _Scaling.like(start)
-
-    def loader(rows: NDArray[np.int64], size: int, **options: Any) -> DataLoader[list[Tensor]]:
-        scaled = scale_covariates(covariates[rows], scaling.covariate_mean, scaling.covariate_sd)
-        z_scores = torch.tensor((lvm_g[rows] - scaling.target_mean_g) / scaling.target_sd_g, dtype=torch.float32)
-        batches = Batches(len(rows), size, processes=machine.processes, **options)
-        return DataLoader(PeopleInBatches(inputs, rows, scaled, z_scores), sampler=batches, batch_size=None)
-
     torch.set_num_threads(machine.threads)
     torch.manual_seed(seed)
-    built = in_time_layout(build_network(network, 2 * len(covariate_names), inputs.shape[2], **arguments))
+    if start is None:
+        arguments = default_arguments(network) | arguments  # a saved model outlives a change of defaults
+        scaling = _scaling(covariates[training], lvm_g[training])
+        model = FittedModel(network, arguments, inputs.shape[2], covariate_names, *scaling, weights={})
+        built = build_network(network, 2 * len(covariate_names), inputs.shape[2], **arguments)
+    else:
+        model, config = start, config.model_copy(update={"learning_rate": config.fine_tune_learning_rate})
+        built = start.build().train()
+    scaled, z_scores = model.scale_covariates(covariates), (lvm_g - model.target_mean_g) / model.target_sd_g
     straight = getattr(built, "straight", None)
-    if start is not None:
-        built.load_state_dict({name: torch.tensor(value) for name, value in start.weights.items()})
-    elif isinstance(straight, nn.Linear):
-        scaled = scale_covariates(covariates[training], scaling.covariate_mean, scaling.covariate_sd)
-        start_from_ridge(straight, scaled, lvm_g[training])
-    rate = config.learning_rate if start is None else config.fine_tune_learning_rate
-    module = Regression(built, config, scaling.target_sd_g, sampling_rate_hz, seed, rate)
+    if start is None and isinstance(straight, nn.Linear):
+        _start_from_ridge(straight, scaled[training], z_scores[training])
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # nobody writes to it
+        data = TensorDataset(torch.from_numpy(inputs), scaled, torch.tensor(z_scores, dtype=torch.float32))
+
+    def loader(rows: NDArray[np.int64], size: int, **options: Any) -> DataLoader[tuple[Tensor, ...]]:
+        return DataLoader(data, sampler=_Batches(rows, size, machine.processes, **options), batch_size=None)
+
+    regression = _Regression(built, model, config, sampling_rate_hz, seed)
     size = min(config.batch_size, len(training))  # batch normalization needs a full batch
-    with tempfile.TemporaryDirectory() as temporary, warnings.catch_warnings():
-        for message in (".*does not have many workers.*", ".*GPU available but not used.*", ".*LeafSpec.*"):
+    with warnings.catch_warnings():
+        for message in _HARMLESS:
             warnings.filterwarnings("ignore", message=message)
-        warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
         warnings.filterwarnings("ignore", category=FutureWarning, module="lightning.*")
-        folder = Path(checkpoints or temporary)
-        early = EarlyStopping("validation_mae_g", patience=config.patience)
-        best = ModelCheckpoint(folder, filename="best", monitor="validation_mae_g", enable_version_counter=False)
-        newest = ModelCheckpoint(folder, filename="last", enable_version_counter=False)  # knows the best so far
+        callbacks: list[Any] = []
+        if config.keep == "best":
+            callbacks.append(EarlyStopping("validation_mae_g", patience=config.patience))
+        if checkpoints is not None:
+            callbacks.append(ModelCheckpoint(checkpoints, filename="last", enable_version_counter=False))
         trainer = lightning.Trainer(
             max_epochs=config.epochs,
             accelerator=machine.accelerator,
@@ -135,41 +142,191 @@ def fit_network(
             strategy="ddp" if machine.processes > 1 else "auto",
             sync_batchnorm=machine.processes > 1 and machine.accelerator == "gpu",
             deterministic=machine.deterministic,
-            use_distributed_sampler=False,  # Batches does it
-            callbacks=[*([early] if config.keep == "best" else []), best, newest],
-            default_root_dir=temporary,
+            use_distributed_sampler=False,  # _Batches does it
+            callbacks=callbacks,
+            enable_checkpointing=checkpoints is not None,
             logger=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
             gradient_clip_val=1.0,
         )
-        stopped = _checked(folder / "last.ckpt")
+        interrupted = None if checkpoints is None else _checked(Path(checkpoints) / "last.ckpt")
         batches = loader(training, size, shuffle_seed=seed, drop_last=True)
         try:
-            trainer.fit(module, batches, loader(validation, 256), ckpt_path=stopped, weights_only=True)
+            trainer.fit(regression, batches, loader(validation, 256), ckpt_path=interrupted, weights_only=True)
         except FloatingPointError as error:
-            shutil.rmtree(folder, ignore_errors=True)
+            if checkpoints is not None:
+                shutil.rmtree(checkpoints, ignore_errors=True)
             raise DataError(
                 f"Training {network} diverged: {error}; lower its learning_rate in the study file."
             ) from error
-        kept = best if config.keep == "best" else newest
-        weights = torch.load(kept.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
-        trainer.strategy.barrier()  # every process has read the best weights
         if checkpoints is not None and trainer.is_global_zero:
-            shutil.rmtree(folder, ignore_errors=True)
-    return FittedModel(
-        network=network,
-        arguments=default_arguments(network) | arguments,  # a saved model outlives a change of defaults
-        n_samples=inputs.shape[2],
-        covariates=covariate_names,
-        covariate_mean=scaling.covariate_mean,
-        covariate_sd=scaling.covariate_sd,
-        target_mean_g=scaling.target_mean_g,
-        target_sd_g=scaling.target_sd_g,
-        weights={name.removeprefix("network."): value.numpy() for name, value in weights.items()},
-        history=tuple(module.history),
-    )
+            shutil.rmtree(checkpoints, ignore_errors=True)
+    weights = regression.best_weights or regression.network.state_dict()
+    history = tuple(regression.history)
+    return replace(model, weights={name: value.cpu().numpy() for name, value in weights.items()}, history=history)
+
+
+def _scaling(
+    covariates: NDArray[np.float64], lvm_g: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]:
+    """Means and SDs of the training people: of each covariate, and of LVM."""
+    with warnings.catch_warnings():  # a covariate that nobody has is flagged as missing, no cause for a warning
+        warnings.simplefilter("ignore", RuntimeWarning)
+        mean = np.nan_to_num(np.nanmean(covariates, axis=0))
+        sd = np.nan_to_num(np.nanstd(covariates, axis=0))
+    sd[sd < 1e-9] = 1.0  # a constant, such as sex in a sex-specific model
+    return mean, sd, float(lvm_g.mean()), float(lvm_g.std())
+
+
+def _start_from_ridge(layer: nn.Linear, covariates: Tensor, z_scores: NDArray[np.float64]) -> None:
+    """Set a layer on the scaled covariates ``(n, covariate)`` to the ridge regression of z-scored LVM.
+
+    The network then starts at what covariates alone can say, and learns from the waveform what they cannot.
+    """
+    ridge = RidgeCV(alphas=np.logspace(-1, 4, 21)).fit(covariates.numpy(), z_scores)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor(ridge.coef_[None]))
+        layer.bias.fill_(float(ridge.intercept_))
+
+
+class _Batches(Sampler[list[int]]):
+    """Batches of one process among ``processes``; together they are the batches of a single process.
+
+    The order of an epoch follows from the seed and the epoch alone, so that a fit that goes on from a checkpoint
+    sees the same batches as one that was never stopped. Without a seed people come in order.
+    """
+
+    def __init__(
+        self,
+        rows: NDArray[np.int64],
+        size: int,
+        processes: int,
+        *,
+        shuffle_seed: int | None = None,
+        drop_last: bool = False,
+    ) -> None:
+        self.rows, self.size, self.processes, self.drop_last = rows, size, processes, drop_last
+        self.shuffle_seed, self.epoch = shuffle_seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.rows) // self.size if self.drop_last else -(-len(self.rows) // self.size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Rows of this process's people, batch by batch."""
+        rows = self.rows
+        if self.shuffle_seed is not None:
+            rows = np.random.default_rng((self.shuffle_seed, self.epoch)).permutation(rows)
+        process = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
+        for start in range(0, len(self) * self.size, self.size):
+            yield rows[start : start + self.size][process :: self.processes].tolist()
+
+
+class _Regression(lightning.LightningModule):
+    """The steps of training, as Lightning wants them: augment, estimate, compare.
+
+    ``history`` has one entry an epoch; ``best_weights`` are those of the best epoch, where they are to be kept.
+    """
+
+    def __init__(
+        self, network: nn.Module, model: FittedModel, config: FitConfig, sampling_rate_hz: float, seed: int
+    ) -> None:
+        super().__init__()
+        self.network, self.model, self.config = network, model, config
+        self.sampling_rate_hz, self.seed = sampling_rate_hz, seed
+        self.history: list[dict[str, float]] = []
+        self.best_weights: dict[str, Tensor] = {}
+        self._losses: list[Tensor] = []
+        self._errors: list[Tensor] = []
+
+    def configure_optimizers(self) -> Any:
+        """AdamW and its schedule."""
+        config = self.config
+        optimizer = torch.optim.AdamW(self.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+        if config.schedule == "plateau":
+            plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+                optimizer, factor=config.plateau_factor, patience=config.plateau_epochs
+            )
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, "monitor": "validation_mae_g"}}
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, config.learning_rate, total_steps=int(self.trainer.estimated_stepping_batches)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_train_start(self) -> None:
+        """Stop at once where a fit had stopped early just before it was killed."""
+        for stopping in self.trainer.early_stopping_callbacks:
+            self.trainer.should_stop |= stopping is not None and stopping.wait_count >= stopping.patience
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Give each step and process its own random numbers, whether or not the fit was stopped before it."""
+        torch.manual_seed(self.seed + 1_000_003 * self.global_step + 7919 * self.global_rank)
+
+    def training_step(self, batch: list[Tensor], _: int) -> Tensor:
+        """Loss of one batch."""
+        inputs, covariates, truth = batch
+        inputs, covariates = augment(inputs, covariates, self.config, self.sampling_rate_hz)
+        loss = LOSSES[self.config.loss](self.network(inputs, covariates), truth)
+        self._losses.append(loss.detach())
+        return loss
+
+    def validation_step(self, batch: list[Tensor], _: int) -> None:
+        """Absolute errors of one batch, in z-scores."""
+        inputs, covariates, truth = batch
+        self._errors.append((self.network(inputs, covariates) - truth).abs())
+
+    def on_validation_epoch_end(self) -> None:
+        """Add the epoch to the learning curve; raise FloatingPointError once training has diverged."""
+        errors = torch.cat(self._errors).double()
+        sums = torch.stack([errors.sum(), torch.ones_like(errors).sum()])
+        total, n = self.trainer.strategy.reduce(sums, reduce_op="sum")  # over processes
+        mae_g = float(total / n) * self.model.target_sd_g
+        if not np.isfinite(mae_g):
+            raise FloatingPointError("the loss is no longer a finite number")
+        if self.config.keep == "best" and all(mae_g < epoch["validation_mae_g"] for epoch in self.history):
+            self.best_weights = {name: value.clone() for name, value in self.network.state_dict().items()}
+        self.history.append({"training_loss": float(torch.stack(self._losses).mean()), "validation_mae_g": mae_g})
+        self.log("validation_mae_g", mae_g, rank_zero_only=False)
+        self._losses.clear()
+        self._errors.clear()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the learning curve and the best epoch."""
+        checkpoint |= {"history": self.history, "best_weights": self.best_weights}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with them."""
+        self.history, self.best_weights = list(checkpoint["history"]), dict(checkpoint["best_weights"])
+
+
+def _log_cosh(estimate: Tensor, truth: Tensor) -> Tensor:
+    """Mean log-cosh of the errors, in a form that cannot overflow."""
+    error = (estimate - truth).abs()
+    return (error + nn.functional.softplus(-2 * error) - np.log(2.0)).mean()
+
+
+def _asymmetric(estimate: Tensor, truth: Tensor) -> Tensor:
+    """LVM-AI's asymmetric loss on z-scores (study facts 2.3, after broadinstitute/ml4h).
+
+    ``40 (y-2)+ (y-p)+ (y-p)^2 + 20 (y-1)+ (y-p)+ (y-p)^2 + 5 (y-1)+ (p-y)+ (y-p)^2 + logcosh(y, p)``.
+    """
+    under, over = torch.relu(truth - estimate), torch.relu(estimate - truth)
+    large, very_large = torch.relu(truth - 1), torch.relu(truth - 2)
+    weight = 40 * very_large * under + 20 * large * under + 5 * large * over
+    return (weight * (truth - estimate) ** 2).mean() + _log_cosh(estimate, truth)
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "huber": nn.functional.huber_loss,
+    "log-cosh": _log_cosh,
+    "asymmetric": _asymmetric,
+}
+"""Losses of a batch: estimates and true values, z-scored LVM of shape ``(batch,)``, to one number."""
 
 
 def _checked(checkpoint: Path) -> Path | None:
@@ -183,26 +340,3 @@ def _checked(checkpoint: Path) -> Path | None:
             f"{checkpoint}: the state of an interrupted fit cannot be read; delete this file and run again."
         ) from error
     return checkpoint
-
-
-@dataclass(frozen=True, eq=False)
-class _Scaling:
-    """Means and SDs of the training people."""
-
-    covariate_mean: NDArray[np.float64]
-    covariate_sd: NDArray[np.float64]
-    target_mean_g: float
-    target_sd_g: float
-
-    @classmethod
-    def of(cls, covariates: NDArray[np.float64], lvm_g: NDArray[np.float64]) -> "_Scaling":
-        with warnings.catch_warnings():  # a covariate that nobody has is flagged as missing, no cause for a warning
-            warnings.simplefilter("ignore", RuntimeWarning)
-            mean = np.nan_to_num(np.nanmean(covariates, axis=0))
-            sd = np.nan_to_num(np.nanstd(covariates, axis=0))
-        sd[sd < 1e-9] = 1.0  # a constant, such as sex in a sex-specific model
-        return cls(mean, sd, float(lvm_g.mean()), float(lvm_g.std()))
-
-    @classmethod
-    def like(cls, model: FittedModel) -> "_Scaling":
-        return cls(model.covariate_mean, model.covariate_sd, model.target_mean_g, model.target_sd_g)

@@ -4,7 +4,7 @@ A saved model is ``model.safetensors`` (weights) and ``model.json`` (all the res
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from torch import nn
 
 from lvmass.errors import DataError
 from lvmass.networks.registry import build_network
-from lvmass.networks.tcn import in_time_layout
 
 WEIGHTS_FILE, CARD_FILE = "model.safetensors", "model.json"
 MAX_BATCH = 256
@@ -63,7 +62,7 @@ class FittedModel:
         network = build_network(self.network, 2 * len(self.covariates), self.n_samples, **self.arguments)
         # a copy, because the cache hands out read-only arrays
         network.load_state_dict({name: torch.tensor(value) for name, value in self.weights.items()})
-        return in_time_layout(network).eval()
+        return network.eval()
 
     def scale_covariates(self, covariates: ArrayLike) -> torch.Tensor:
         """Turn raw covariates ``(n, covariate)`` into z-scores and missing flags ``(n, 2 * covariate)``."""
@@ -133,19 +132,9 @@ def save_model(model: FittedModel, folder: str | Path, card: dict[str, Any]) -> 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights = save({name: np.ascontiguousarray(value) for name, value in model.weights.items()})
-    text = {
-        "network": model.network,
-        "arguments": model.arguments,
-        "n_samples": model.n_samples,
-        "covariates": list(model.covariates),
-        "covariate_mean": model.covariate_mean.tolist(),
-        "covariate_sd": model.covariate_sd.tolist(),
-        "target_unit": "g",
-        "target_mean_g": model.target_mean_g,
-        "target_sd_g": model.target_sd_g,
-        **card,
-    }
-    contents = {WEIGHTS_FILE: weights, CARD_FILE: (json.dumps(text, indent=2) + "\n").encode()}
+    own = {f.name: getattr(model, f.name) for f in fields(model) if f.name not in ("weights", "history")}
+    text = json.dumps(own | {"target_unit": "g"} | card, indent=2, default=np.ndarray.tolist) + "\n"
+    contents = {WEIGHTS_FILE: weights, CARD_FILE: text.encode()}
     for name, content in contents.items():  # each file appears whole or not at all
         (folder / f".{name}").write_bytes(content)
     for name in contents:
@@ -175,14 +164,11 @@ def load_model(folder: str | Path) -> tuple[FittedModel, dict[str, Any]]:
     try:
         card = json.loads((folder / CARD_FILE).read_text())
         model = FittedModel(
-            network=card["network"],
+            **{name: card[name] for name in ("network", "n_samples", "target_mean_g", "target_sd_g")},
             arguments={k: tuple(v) if isinstance(v, list) else v for k, v in card["arguments"].items()},
-            n_samples=card["n_samples"],
             covariates=tuple(card["covariates"]),
             covariate_mean=np.array(card["covariate_mean"], dtype=float),
             covariate_sd=np.array(card["covariate_sd"], dtype=float),
-            target_mean_g=float(card["target_mean_g"]),
-            target_sd_g=float(card["target_sd_g"]),
             weights=load_file(folder / WEIGHTS_FILE),
         )
         model.build()

@@ -5,8 +5,8 @@ import torch
 
 from lvmass.networks import NETWORKS, build_network
 from lvmass.networks.elvmass_net import LEAD_GROUPS, ElvmassNet
-from lvmass.networks.registry import network_arguments
-from lvmass.networks.tcn import Tcn, TimeConv, receptive_field_samples
+from lvmass.networks.registry import default_arguments
+from lvmass.networks.tcn import Tcn, TimeConv
 
 
 @pytest.fixture(params=sorted(NETWORKS))
@@ -53,7 +53,7 @@ def test_unknown_network_and_argument() -> None:
         build_network("tcn", n_covariates=1)
     with pytest.raises(ValueError, match="Network 'fcn' has no argument 'depth'"):
         build_network("fcn", n_covariates=1, depth=3)
-    assert "channels" in network_arguments("elvmass-net")
+    assert "channels" in default_arguments("elvmass-net")
 
 
 def test_lvm_ai_has_the_size_of_the_published_file() -> None:
@@ -72,7 +72,7 @@ def test_receptive_field_is_what_the_gradient_sees(levels: int, kernel: int, str
     out[..., out.shape[-1] // 2].sum().backward()
     assert x.grad is not None
     seen = x.grad.flatten().nonzero().flatten()
-    assert int(seen[-1] - seen[0]) + 1 == receptive_field_samples(levels, kernel, stride)
+    assert int(seen[-1] - seen[0]) + 1 == tcn.receptive_field_samples
 
 
 def test_beat_longer_than_the_receptive_field_is_refused() -> None:

@@ -19,7 +19,7 @@ from lvmass.study.steps import fit_model, open_cohort
 from lvmass.study.study import Study
 from lvmass.study.tasks import FitTask, comparison
 from lvmass.training import baselines
-from lvmass.training.baselines import fit_floor
+from lvmass.training.baselines import fit_baseline
 from lvmass.training.model import load_model
 
 COLUMNS = ["subject_id", "sex", "model", "training", "cohort", "fold", "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh"]
@@ -129,9 +129,9 @@ def test_gap_has_a_counterfactual_cohort_and_size_matched_training(
 
     def spy(kind: str, covariates: np.ndarray, lvm_g: np.ndarray) -> object:
         fitted.append(covariates)
-        return baselines.fit_floor(kind, covariates, lvm_g)
+        return baselines.fit_baseline(kind, covariates, lvm_g)
 
-    monkeypatch.setattr(steps, "fit_floor", spy)
+    monkeypatch.setattr(steps, "fit_baseline", spy)
     tasks = [task for task in tiny_study.tasks if task.size_matched and task.cohort == "development"]
     for task in (task for task in tasks if task.model == "demographics+ecg+criteria"):
         fit = fit_model(task, beats=tiny_study.beats(), folds=tiny_study.folds())
@@ -304,9 +304,9 @@ def test_size_matched_training_has_as_many_people_as_one_sex(variants: Study, mo
     def counted(kind: str, covariates: np.ndarray, lvm_g: np.ndarray) -> object:
         seen.append(len(lvm_g))
         assert set(covariates[:, 0]) == {0.0, 1.0}  # both sexes
-        return fit_floor(kind, covariates, lvm_g)
+        return fit_baseline(kind, covariates, lvm_g)
 
-    monkeypatch.setattr(steps, "fit_floor", counted)
+    monkeypatch.setattr(steps, "fit_baseline", counted)
     for task in tasks_of(variants, "size-matched", "pooled"):
         fit_model(task, beats=variants.beats(), folds=variants.folds())
     folds = variants.folds()

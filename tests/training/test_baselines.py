@@ -1,18 +1,18 @@
 import numpy as np
 import pytest
 
-from lvmass.training.baselines import fit_floor
+from lvmass.training.baselines import fit_baseline
 
 
 def test_sex_median_is_the_median_of_each_sex() -> None:
     male = np.array([[0.0], [0.0], [0.0], [1.0], [1.0]])
-    floor = fit_floor("sex-median", male, np.array([80.0, 90.0, 130.0, 120.0, 140.0]))
-    assert floor.predict_g(None, np.array([[1.0], [0.0]])).tolist() == [130.0, 90.0]
+    baseline = fit_baseline("sex-median", male, np.array([80.0, 90.0, 130.0, 120.0, 140.0]))
+    assert baseline.predict_g(None, np.array([[1.0], [0.0]])).tolist() == [130.0, 90.0]
 
 
 def test_sex_median_without_one_sex_uses_everybody() -> None:
-    floor = fit_floor("sex-median", np.zeros((3, 1)), np.array([80.0, 90.0, 130.0]))
-    assert floor.predict_g(None, np.ones((1, 1))).tolist() == [90.0]
+    baseline = fit_baseline("sex-median", np.zeros((3, 1)), np.array([80.0, 90.0, 130.0]))
+    assert baseline.predict_g(None, np.ones((1, 1))).tolist() == [90.0]
 
 
 def test_ridge_finds_a_product_and_bears_missing_values() -> None:
@@ -20,10 +20,10 @@ def test_ridge_finds_a_product_and_bears_missing_values() -> None:
     height, weight = generator.normal(165, 8, 800), generator.normal(65, 10, 800)
     mass = 0.7 * weight * np.sqrt(height / 165)
     covariates = np.stack([height, weight], axis=1)
-    floor = fit_floor("ridge", covariates, mass)
-    assert np.abs(floor.predict_g(None, covariates) - mass).mean() < 0.5
+    baseline = fit_baseline("ridge", covariates, mass)
+    assert np.abs(baseline.predict_g(None, covariates) - mass).mean() < 0.5
     covariates[0, 1] = np.nan
-    assert np.isfinite(fit_floor("ridge", covariates, mass).predict_g(None, covariates)).all()
+    assert np.isfinite(fit_baseline("ridge", covariates, mass).predict_g(None, covariates)).all()
 
 
 def test_gradient_boosting_finds_a_threshold_and_bears_missing_values() -> None:
@@ -31,10 +31,10 @@ def test_gradient_boosting_finds_a_threshold_and_bears_missing_values() -> None:
     covariates = generator.normal(size=(800, 2))
     mass = np.where(covariates[:, 0] > 0.5, 140.0, 100.0)
     covariates[::50, 1] = np.nan
-    floor = fit_floor("gradient-boosting", covariates[:600], mass[:600])
-    assert np.abs(floor.predict_g(None, covariates[600:]) - mass[600:]).mean() < 2
+    baseline = fit_baseline("gradient-boosting", covariates[:600], mass[:600])
+    assert np.abs(baseline.predict_g(None, covariates[600:]) - mass[600:]).mean() < 2
 
 
-def test_unknown_floor() -> None:
-    with pytest.raises(ValueError, match="There is no floor 'tree'"):
-        fit_floor("tree", np.zeros((2, 1)), np.ones(2))
+def test_unknown_baseline() -> None:
+    with pytest.raises(ValueError, match="There is no baseline 'tree'"):
+        fit_baseline("tree", np.zeros((2, 1)), np.ones(2))

@@ -13,11 +13,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from lvmass.errors import DataError
-from lvmass.training.batches import Batches
-from lvmass.training.fit import fit_network
-from lvmass.training.losses import asymmetric_loss, log_cosh
+from lvmass.training.fit import LOSSES, _Batches, _Regression, fit_network
 from lvmass.training.model import FittedModel
-from lvmass.training.regression import Regression
 from lvmass.training.settings import FitConfig
 
 Part = tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]
@@ -109,18 +106,19 @@ def test_every_loss_trains(loss: str) -> None:
 
 
 def test_log_cosh_against_numpy() -> None:
-    error = torch.linspace(-5, 5, 11)
-    assert float(log_cosh(error)) == pytest.approx(float(np.log(np.cosh(error.numpy())).mean()), rel=1e-6)
-    assert np.isfinite(float(log_cosh(torch.tensor([1e4]))))
+    error, log_cosh = torch.linspace(-5, 5, 11), LOSSES["log-cosh"]
+    found = float(log_cosh(error, torch.zeros(11)))
+    assert found == pytest.approx(float(np.log(np.cosh(error.numpy())).mean()), rel=1e-6)
+    assert np.isfinite(float(log_cosh(torch.tensor([1e4]), torch.zeros(1))))
 
 
 def test_asymmetric_loss_by_hand() -> None:
     # y = 3, p = 1: (40 (3-2) + 20 (3-1)) (3-1) (3-1)^2 + log cosh 2
     expected = (40 * 1 + 20 * 2) * 2 * 4 + np.log(np.cosh(2))
-    assert float(asymmetric_loss(torch.tensor([1.0]), torch.tensor([3.0]))) == pytest.approx(expected, rel=1e-6)
+    assert float(LOSSES["asymmetric"](torch.tensor([1.0]), torch.tensor([3.0]))) == pytest.approx(expected, rel=1e-6)
     # y = 2, p = 3: 5 (2-1) (3-2) (2-3)^2 + log cosh 1
     expected = 5 + np.log(np.cosh(1))
-    assert float(asymmetric_loss(torch.tensor([3.0]), torch.tensor([2.0]))) == pytest.approx(expected, rel=1e-6)
+    assert float(LOSSES["asymmetric"](torch.tensor([3.0]), torch.tensor([2.0]))) == pytest.approx(expected, rel=1e-6)
 
 
 def test_misspelt_setting_is_refused() -> None:
@@ -153,16 +151,16 @@ def test_a_killed_fit_goes_on_to_the_same_model(tmp_path: Path, monkeypatch: pyt
     config = FitConfig(epochs=5)
     arguments = ARGUMENTS | {"dropout": 0.3}
     whole = fit(config, arguments=arguments)
-    finish = Regression.on_validation_epoch_end
+    finish = _Regression.on_validation_epoch_end
     epochs: list[int] = []
 
-    def killed_in_the_third_epoch(module: Regression) -> None:
+    def killed_in_the_third_epoch(module: _Regression) -> None:
         epochs.append(module.current_epoch)
         if epochs == [0, 1, 2]:
             raise Killed
         finish(module)
 
-    monkeypatch.setattr(Regression, "on_validation_epoch_end", killed_in_the_third_epoch)
+    monkeypatch.setattr(_Regression, "on_validation_epoch_end", killed_in_the_third_epoch)
     with pytest.raises(Killed):
         fit(config, arguments=arguments, checkpoints=tmp_path / "fit")
     resumed = fit(config, arguments=arguments, checkpoints=tmp_path / "fit")
@@ -181,14 +179,14 @@ def test_a_damaged_checkpoint_is_one_sentence(tmp_path: Path, content: bytes) ->
 
 
 def test_another_error_of_a_resumed_fit_is_not_called_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    finish = Regression.on_validation_epoch_end
+    finish = _Regression.on_validation_epoch_end
 
-    def out_of_memory_in_the_second_epoch(module: Regression) -> None:
+    def out_of_memory_in_the_second_epoch(module: _Regression) -> None:
         if module.current_epoch == 1:
             raise RuntimeError("out of memory")
         finish(module)
 
-    monkeypatch.setattr(Regression, "on_validation_epoch_end", out_of_memory_in_the_second_epoch)
+    monkeypatch.setattr(_Regression, "on_validation_epoch_end", out_of_memory_in_the_second_epoch)
     for _ in range(2):  # the second time it resumes
         with pytest.raises(RuntimeError, match="out of memory"):
             fit(FitConfig(epochs=3), checkpoints=tmp_path)
@@ -205,19 +203,19 @@ def test_goes_on_from_another_model_with_its_scaling() -> None:
 
 
 def test_batches_of_processes_are_those_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Batches(50, 8, processes=1, shuffle_seed=3, drop_last=True)
+    whole = _Batches(np.arange(50), 8, 1, shuffle_seed=3, drop_last=True)
     whole.set_epoch(4)
     monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
     shares = []
     for rank in range(2):
         monkeypatch.setattr(torch.distributed, "get_rank", lambda rank=rank: rank)
-        share = Batches(50, 8, processes=2, shuffle_seed=3, drop_last=True)
+        share = _Batches(np.arange(50), 8, 2, shuffle_seed=3, drop_last=True)
         share.set_epoch(4)
         shares.append(list(share))
     monkeypatch.undo()
     assert [sorted(a + b) for a, b in zip(*shares, strict=True)] == [sorted(batch) for batch in whole]
     assert len(whole) == len(list(whole)) == 6
-    other_epoch = Batches(50, 8, processes=1, shuffle_seed=3)
+    other_epoch = _Batches(np.arange(50), 8, 1, shuffle_seed=3)
     assert list(other_epoch) != list(whole)
 
 
@@ -225,7 +223,7 @@ TWO_PROCESSES = """
 import sys
 import numpy as np
 from lvmass.training.settings import MachineConfig
-from tests.test_training import ARGUMENTS, FitConfig, fit, toy
+from tests.training.test_fit import ARGUMENTS, FitConfig, fit, toy
 
 config = FitConfig(epochs=4, shift_ms=0, noise_mv=0, electrode_shift=0, chest_voltage_cv=0, covariate_dropout=0)
 model = fit(config, arguments=ARGUMENTS | {"norm": "weight"}, machine=MachineConfig(devices=int(sys.argv[1])))
