@@ -3,14 +3,14 @@
     LVMASS_REAL_ECG=FOLDER python benchmarks/simulation_fit.py [--steps 6]
 
 Matches mean, SD and age slope of every feature below over the normal ECGs of folds 1-4, by damped Gauss-Newton steps
-from the present constants with a pull towards them. Prints the new table of ``normal_heart.py`` and the misfit before
+from the present constants with a pull towards them. Prints the new table of ``NormalHeart`` and the misfit before
 and after, on folds 1-4 and on folds 5-7, which take no part. Features come from beats without noise: eight independent
 leads at fractions of the QRS, after its end, and around the peaks of T and P, and the times of these.
 """
 
 import argparse
 import json
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,21 +19,18 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 from simulation_tools import PTB_XL_LIKE, measured_ptbxl
 
-from lvmass.cohort import bsa_mosteller_m2
-from lvmass.cohort.simulation.conduction import draw_conduction
-from lvmass.cohort.simulation.couplings import Couplings, draw_drivers
-from lvmass.cohort.simulation.dipole import R_SAMPLE, draw_heart
-from lvmass.cohort.simulation.latent import draw_latents
-from lvmass.cohort.simulation.normal_heart import NORMAL, NormalHeart
-from lvmass.cohort.simulation.torso import beat_templates, lead_amplitudes, lead_field, twelve_leads
-from lvmass.cohort.simulation.ventricle import draw_ventricle
+from lvmass.cohort.schema import bsa_mosteller_m2
+from lvmass.cohort.simulation.constants import NORMAL, NormalHeart
+from lvmass.cohort.simulation.drivers import Couplings, draw_conduction, draw_drivers
+from lvmass.cohort.simulation.heart import R_SAMPLE, beat_templates, draw_hearts, lead_amplitudes, twelve_leads
+from lvmass.cohort.simulation.people import Latents, draw_ventricles
 
 Floats = NDArray[np.float64]
 EIGHT = [0, 1, 6, 7, 8, 9, 10, 11]
 R, REPEATS = 150, 6
-POSITIVE = {name.name for name in fields(NormalHeart) if "sd" in name.name} | {"width", "residue", "late_residue"}
+POSITIVE = {name for name in NormalHeart._fields if "sd" in name} | {"width", "residue", "late_residue"}
 HELD = {"gain_sd", "t_with_qrs", "lead_rho", "u_mv"}
-FITTED = [one.name for one in fields(NormalHeart) if one.name not in HELD]
+FITTED = [name for name in NormalHeart._fields if name not in HELD]
 
 
 def features(beats_mv: NDArray[np.float32], rr_ms: Floats) -> Floats:
@@ -67,18 +64,16 @@ def features(beats_mv: NDArray[np.float32], rr_ms: Floats) -> Floats:
 
 def simulated_features(people: pd.DataFrame, heart: NormalHeart) -> Floats:
     """Features of healthy simulated people."""
-    z = draw_latents(99, "fit", 0, len(people))
-    ventricle = draw_ventricle(people, z)
-    ventricle = replace(
-        ventricle, excess=np.minimum(ventricle.excess, 2.0), body=ventricle.body - ventricle.body.mean()
-    )
-    drivers = draw_drivers(people, ventricle, z, Couplings())
-    drivers = replace(drivers, strain=np.zeros(len(people), bool))
-    timing = draw_conduction(people, drivers, z, replace(PTB_XL_LIKE, af=0.0, conduction=0.0), heart)
-    forces = draw_heart(people, drivers, timing, z, heart)
-    amplitudes = lead_amplitudes(forces, lead_field(people, z, heart), z, heart)
-    beats = twelve_leads(beat_templates(forces, amplitudes, heart))
-    return features(beats[:, :, R_SAMPLE - R : R_SAMPLE - R + 400], timing.rr_ms)
+    z = Latents(99, "fit", 0, len(people))
+    columns = {str(name): people[name].to_numpy() for name in people} | {"men": (people["sex"] == "male").to_numpy()}
+    drawn = draw_ventricles(columns, z)
+    drawn |= {"excess": np.minimum(drawn["excess"], 2.0), "body": drawn["body"] - drawn["body"].mean()}
+    drawn = draw_drivers(drawn, z, Couplings()) | {"strain": np.zeros(len(people), bool)}
+    drawn = draw_conduction(drawn, z, replace(PTB_XL_LIKE, af=0.0, conduction=0.0), heart)
+    hearts = draw_hearts(drawn, z, heart)
+    amplitudes, _ = lead_amplitudes(drawn, hearts, z, heart)
+    beats = twelve_leads(beat_templates(hearts, amplitudes, heart))
+    return features(beats[:, :, R_SAMPLE - R : R_SAMPLE - R + 400], drawn["rr_ms"])
 
 
 def people_like(real: pd.DataFrame) -> pd.DataFrame:
@@ -131,7 +126,7 @@ def unpacked(values: Floats) -> NormalHeart:
         part = np.exp(part) if name in POSITIVE else part
         start += part.size
         new[name] = part if shape else float(part)
-    return replace(NORMAL, **new)
+    return NORMAL._replace(**new)
 
 
 def main() -> None:

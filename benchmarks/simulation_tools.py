@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lvmass.cohort.manifest import Cohort
-from lvmass.cohort.simulation.card import LVH_G_M2
-from lvmass.cohort.simulation.cohort import SimulatedSource, subjects_table
-from lvmass.cohort.simulation.couplings import Couplings
-from lvmass.cohort.simulation.people import SITES
-from lvmass.cohort.simulation.person import simulate_people
+from lvmass.cohort.schema import LVH_CUTOFF_G_M2
+from lvmass.cohort.simulation.cohort import SimulatedSource
+from lvmass.cohort.simulation.constants import SITES
+from lvmass.cohort.simulation.drivers import Couplings
 from lvmass.ecg import LEADS, Recording, lvh_criteria, measure_beat, read_ecg, synchronized_beat
 from lvmass.errors import DataError
 from tests.ecg.reference import real_ecg_folder
@@ -86,20 +85,19 @@ def ptbxl() -> pd.DataFrame:
 def ptb_xl_like(n: int, seed: int) -> Cohort:
     """Simulated people of the ages and sizes in PTB-XL."""
     source = SimulatedSource(PTB_XL_LIKE, seed, Couplings())
-    return Cohort(PTB_XL_LIKE.name, subjects_table(source, n), True, source)
+    return Cohort(PTB_XL_LIKE.name, source.subjects(n), True, source)
 
 
 def healthy_rows(cohort: Cohort) -> NDArray[np.int64]:
     """Which simulated people a reader of their ECG and file would call normal."""
     source = cohort.source
     assert isinstance(source, SimulatedSource)
-    made = simulate_people(source.seed, source.site, 0, len(cohort), source.couplings)
-    timing, people = made.conduction, made.people
-    index = made.ventricle.mass_g / people["bsa_m2"].to_numpy()
-    ill = (people["hypertension"].to_numpy() > 0) | (people["diabetes"].to_numpy() > 0)
-    ill |= index > people["sex"].map(LVH_G_M2).to_numpy()
-    blocked = timing.rbbb | timing.lbbb | timing.lafb
-    return np.flatnonzero(~(timing.af | timing.pvc | timing.pac | blocked | ill | made.drivers.strain))
+    people = source.simulate(0, len(cohort)).people
+    cutoff = np.where(people["men"], LVH_CUTOFF_G_M2["male"], LVH_CUTOFF_G_M2["female"])
+    ill = (people["hypertension"] > 0) | (people["diabetes"] > 0) | (people["mass_g"] / people["bsa_m2"] > cutoff)
+    for name in ("strain", "af", "pvc", "pac", "rbbb", "lbbb", "lafb"):
+        ill |= people[name]
+    return np.flatnonzero(~ill)
 
 
 def like_in_age(real: pd.DataFrame, simulated: pd.DataFrame, times: int, seed: int) -> NDArray[np.int64]:

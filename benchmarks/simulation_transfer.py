@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 from simulation_tools import finish, measured_ptbxl
 
-from lvmass.cohort import bsa_mosteller_m2, simulate_cohort
+from lvmass.cohort import simulate_cohort
 from lvmass.cohort.covariates import covariate_matrix, covariate_names
 from lvmass.cohort.preprocessing import preprocess
-from lvmass.cohort.simulation.card import LVH_G_M2
+from lvmass.cohort.schema import LVH_CUTOFF_G_M2, bsa_mosteller_m2
 from lvmass.ecg.beats import BeatConfig
 from lvmass.evaluation import delong_paired
 from lvmass.evaluation.delong import auc_interval
@@ -52,7 +52,7 @@ def main() -> None:
     typical = beats.people.groupby("sex")[["height_cm", "weight_kg"]].median()
     for name in typical:
         real[name] = real[name].fillna(real["sex"].map(typical[name]))
-    limit_g = bsa_mosteller_m2(real["height_cm"], real["weight_kg"]) * real["sex"].map(LVH_G_M2).to_numpy()
+    limit_g = bsa_mosteller_m2(real["height_cm"], real["weight_kg"]) * real["sex"].map(LVH_CUTOFF_G_M2).to_numpy()
     score = np.zeros(len(real))
     for k in range(given.networks):
         order = np.random.default_rng(k).permutation(len(lvm_g))

@@ -9,7 +9,7 @@ from lvmass.cohort.schema import (
     validate_subjects,
 )
 from lvmass.cohort.simulation.cohort import simulate_cohort
-from lvmass.cohort.simulation.couplings import Couplings
+from lvmass.cohort.simulation.drivers import Couplings
 
 __all__ = [
     "Cohort",

@@ -8,7 +8,7 @@ import difflib
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,10 @@ from lvmass.errors import DataError
 if TYPE_CHECKING:
     import pandera.pandas as pa
 
-SEXES = ("female", "male")
+Sex = Literal["female", "male"]
+SEXES: tuple[Sex, ...] = get_args(Sex)
+LVH_CUTOFF_G_M2: dict[str, float] = {"male": 80.0, "female": 65.0}
+"""Primary cut-off of LVM over body surface: CT, Fuchs 2016."""
 
 
 @dataclass(frozen=True)

@@ -3,21 +3,18 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from lvmass.cohort.manifest import Cohort
-from lvmass.cohort.simulation.couplings import Couplings
-from lvmass.cohort.simulation.device import electrode_noise, record
-from lvmass.cohort.simulation.dipole import RATE_HZ
-from lvmass.cohort.simulation.latent import draw_latents, person_generator
-from lvmass.cohort.simulation.people import Site, draw_people, site_of
-from lvmass.cohort.simulation.person import simulate_people
-from lvmass.cohort.simulation.rhythm import N_SAMPLES, beat_times, ectopic_template, fibrillation, place_beats
-from lvmass.cohort.simulation.torso import beat_templates
-from lvmass.cohort.simulation.ventricle import draw_ventricle
+from lvmass.cohort.simulation.constants import SITES, Site
+from lvmass.cohort.simulation.drivers import Couplings, draw_conduction, draw_drivers
+from lvmass.cohort.simulation.heart import RATE_HZ, Heart, beat_templates, draw_hearts, lead_amplitudes
+from lvmass.cohort.simulation.people import Latents, People, draw_people, draw_ventricles, person_generator
+from lvmass.cohort.simulation.recording import N_SAMPLES, record_ecg
 from lvmass.ecg.recording import Recording
 from lvmass.errors import DataError
 
@@ -25,12 +22,21 @@ BLOCK = 64
 """People whose ECGs are made together; memory grows with it, results do not depend on it."""
 
 _TABLE_BLOCK = 4096
-_RESPIRATION_GAIN = 0.03
+
+
+class Simulated(NamedTuple):
+    """Some simulated people, before anything is recorded."""
+
+    z: Latents
+    people: People
+    heart: Heart
+    amplitudes: NDArray[np.float64]
+    field: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class SimulatedSource:
-    """ECGs made on demand.
+    """People and their ECGs, made on demand.
 
     Parameters
     ----------
@@ -54,39 +60,61 @@ class SimulatedSource:
 
     def one(self, i: int) -> Recording:
         """Return the ECG of person ``i``."""
-        return self._wrap(i, self.signals_mv(i, i + 1)[0])
+        return next(self.many([i]))
 
     def many(self, rows: Sequence[int]) -> Iterator[Recording]:
         """Yield the ECGs of consecutive people, made in blocks."""
         first, last = (rows[0], rows[-1] + 1) if len(rows) else (0, 0)
         for start in range(first, last, BLOCK):
             stop = min(start + BLOCK, last)
-            for i, signal in zip(range(start, stop), self.signals_mv(start, stop), strict=True):
-                yield self._wrap(i, signal)
+            for i, signal_mv in zip(range(start, stop), self._signals_mv(start, stop), strict=True):
+                yield Recording(signal_mv, RATE_HZ, source=f"simulated:{self.site.name}:{self.seed}:{i}")
 
     def key(self) -> str:
         """Hash the settings; the package's own source belongs into the caller's key."""
         return hashlib.sha256(repr(self).encode()).hexdigest()
 
-    def _wrap(self, i: int, signal: NDArray[np.float32]) -> Recording:
-        return Recording(signal, RATE_HZ, source=f"simulated:{self.site.name}:{self.seed}:{i}")
+    def simulate(self, start: int, stop: int) -> Simulated:
+        """Simulate people ``start`` to ``stop``, up to their noise-free leads.
 
-    def signals_mv(self, start: int, stop: int) -> NDArray[np.float32]:
-        """Make the ECGs of people ``start`` to ``stop``, shape (n, 12, 5000)."""
-        made = simulate_people(self.seed, self.site, start, stop, self.couplings, day=self.day)
-        normal = beat_templates(made.heart, made.amplitudes)
+        Examples
+        --------
+        >>> SimulatedSource(SITES["ntuh"], 1, Couplings()).simulate(0, 3).amplitudes.shape
+        (3, 8, 13)
+        """
+        z = Latents(self.seed, self.site.name, start, stop, self.day)
+        people = draw_drivers(draw_ventricles(draw_people(z, self.site), z), z, self.couplings)
+        people = draw_conduction(people, z, self.site)
+        heart = draw_hearts(people, z)
+        return Simulated(z, people, heart, *lead_amplitudes(people, heart, z))
+
+    def _signals_mv(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Make the ECGs of people ``start`` to ``stop``, shape (n, 12, N_SAMPLES)."""
+        made = self.simulate(start, stop)
+        beats = beat_templates(made.heart, made.amplitudes)
+        columns = made.people | {name: made.z[name] for name in ("breathing", "noise")}
         out = np.empty((stop - start, 12, N_SAMPLES), np.float32)
         for k, i in enumerate(range(start, stop)):
             generator = person_generator(self.seed, self.site.name, i, 1 + 2 * self.day)
-            times, odd, breath = beat_times(made.conduction, made.z["breathing"][k], k, generator)
-            gains = 1.0 + _RESPIRATION_GAIN * np.outer(breath, generator.standard_normal(8))
-            ectopic = ectopic_template(made.field[k], generator) if odd.any() else None
-            eight = place_beats(normal[k], ectopic, times, odd, gains.astype(np.float32))
-            if made.conduction.af[k]:
-                eight += fibrillation(made.field[k], generator)
-            eight += electrode_noise(made.z["noise"][k], generator, self.noise * self.site.noise, self.site.mains_hz)
-            out[k] = record(eight, self.site)
+            person = {name: values[k] for name, values in columns.items()}
+            out[k] = record_ecg(person, beats[k], made.field[k], generator, self.site, self.noise)
         return out
+
+    def subjects(self, n: int) -> pd.DataFrame:
+        """Make the subjects table of the first ``n`` people, in blocks."""
+        columns = ["age_years", "height_cm", "weight_kg", "sbp_mmhg", "hypertension", "diabetes", "lvm_g"]
+        tables = []
+        for start in range(0, n, _TABLE_BLOCK):
+            z = Latents(self.seed, self.site.name, start, min(start + _TABLE_BLOCK, n))
+            people = draw_ventricles(draw_people(z, self.site), z)
+            table = pd.DataFrame({name: people[name] for name in columns})
+            table.insert(0, "sex", np.where(people["men"], "male", "female"))
+            tables.append(table.round({"lvm_g": 1}))
+        table = pd.concat(tables, ignore_index=True)
+        ids = [f"{self.site.name}-{self.seed}-{i:06d}" for i in range(n)]
+        for at, (name, value) in enumerate({"subject_id": ids, "patient_id": ids, "site": self.site.name}.items()):
+            table.insert(at, name, value)
+        return table.assign(ecg_path="")
 
 
 def simulate_cohort(
@@ -129,22 +157,7 @@ def simulate_cohort(
         raise DataError(
             f"n is {n}, seed {seed}, noise {noise}, day {day}; n must be positive, the others not negative."
         )
-    source = SimulatedSource(site_of(like), seed, couplings or Couplings(), noise, day)
-    return Cohort(like, subjects_table(source, n), True, source)
-
-
-def subjects_table(source: SimulatedSource, n: int) -> pd.DataFrame:
-    """Make the subjects table of the first ``n`` people of a source, in blocks."""
-    tables = []
-    for start in range(0, n, _TABLE_BLOCK):
-        z = draw_latents(source.seed, source.site.name, start, min(start + _TABLE_BLOCK, n))
-        people = draw_people(z, source.site)
-        people["lvm_g"] = np.round(draw_ventricle(people, z).label_g, 1)
-        tables.append(people)
-    subjects = pd.concat(tables, ignore_index=True)
-    subjects["subject_id"] = [f"{source.site.name}-{source.seed}-{i:06d}" for i in range(n)]
-    subjects["patient_id"] = subjects["subject_id"]
-    subjects["site"] = source.site.name
-    subjects["ecg_path"] = ""
-    columns = ["subject_id", "patient_id", "site", "sex", "age_years", "height_cm", "weight_kg", "sbp_mmhg"]
-    return subjects[[*columns, "hypertension", "diabetes", "lvm_g", "ecg_path"]]
+    if like not in SITES:
+        raise DataError(f"like is {like!r}; the simulator knows {' and '.join(map(repr, SITES))}.")
+    source = SimulatedSource(SITES[like], seed, couplings or Couplings(), noise, day)
+    return Cohort(like, source.subjects(n), True, source)

@@ -13,11 +13,10 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import KFold
 
-from lvmass.cohort.simulation.card import LVH_G_M2
-from lvmass.cohort.simulation.couplings import Couplings, draw_drivers
-from lvmass.cohort.simulation.latent import draw_latents
-from lvmass.cohort.simulation.people import draw_people, site_of
-from lvmass.cohort.simulation.ventricle import draw_ventricle
+from lvmass.cohort.schema import LVH_CUTOFF_G_M2
+from lvmass.cohort.simulation.constants import SITES
+from lvmass.cohort.simulation.drivers import DRIVERS, Couplings, draw_drivers
+from lvmass.cohort.simulation.people import Latents, draw_people, draw_ventricles
 
 _BLOCK = 4096
 _FOLDS = 5
@@ -131,18 +130,14 @@ def oracle_estimates(n: int, *, like: str, seed: int, learn_from: int = 100_000)
 
 def _drawn(n: int, like: str, seed: int, couplings: Couplings) -> tuple[NDArray[np.float64], ...]:
     """Demographics, drivers, labels, and one over (body surface times cut-off), of n people, in blocks."""
-    site, parts = site_of(like), []
+    parts = []
     for start in range(0, n, _BLOCK):
-        z = draw_latents(seed, like, start, min(start + _BLOCK, n))
-        people = draw_people(z, site)
-        ventricle = draw_ventricle(people, z)
-        on = draw_drivers(people, ventricle, z, couplings)
-        male = (people["sex"] == "male").to_numpy(float)
-        body = people[["age_years", "height_cm", "weight_kg", "bsa_m2"]].to_numpy()
-        ecg = [on.strength, on.growth, on.duration, on.leftward, on.away, on.atrium, on.strain.astype(float)]
-        cutoff = people["sex"].map(LVH_G_M2).to_numpy()
-        index = 1.0 / (people["bsa_m2"].to_numpy() * cutoff)
-        parts.append((np.column_stack([male, body]), np.column_stack(ecg), ventricle.label_g, index))
+        z = Latents(seed, like, start, min(start + _BLOCK, n))
+        people = draw_drivers(draw_ventricles(draw_people(z, SITES[like]), z), z, couplings)
+        demographics = [people[name] for name in ("men", "age_years", "height_cm", "weight_kg", "bsa_m2")]
+        cutoff = np.where(people["men"], LVH_CUTOFF_G_M2["male"], LVH_CUTOFF_G_M2["female"])
+        drivers = np.column_stack([people[name] for name in DRIVERS])
+        parts.append((np.column_stack(demographics), drivers, people["lvm_g"], 1.0 / (people["bsa_m2"] * cutoff)))
     return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
 
 

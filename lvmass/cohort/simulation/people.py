@@ -1,104 +1,94 @@
-"""Who is in a simulated cohort: sex, age, body, blood pressure and disease, jointly, for each site."""
+"""Who is in a simulated cohort: bodies, diseases and ventricles, each person from a row of standard normals.
 
-from dataclasses import dataclass
+Everything random about a person but the recording's noise comes from one row of named latents, drawn from a generator
+of that person's own. So a person is the same whatever chunk, process or cohort size they are drawn in, and an
+experiment that switches a coupling off changes nothing else.
+"""
+
+import zlib
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, ndtr
 
 from lvmass.cohort.schema import bsa_mosteller_m2
-from lvmass.cohort.simulation.latent import Latents
-from lvmass.errors import DataError
+from lvmass.cohort.simulation import constants as c
+
+People = dict[str, NDArray[Any]]
+"""Some people: name to values of shape (n,). Each step of the simulation adds columns of its own."""
+
+N_STATIONS = 7
+"""Forces along the QRS loop, see :mod:`lvmass.cohort.simulation.heart`."""
+
+_WIDTHS: dict[str, int] = {
+    # people
+    "sex": 1, "age": 1, "height": 1, "bmi": 1, "hypertension": 1, "sbp": 1, "diabetes": 1, "smoking": 1,
+    # ventricle; "spare" is read by nobody, but without it every other latent would move
+    "exercise": 1, "mass": 1, "tail": 1, "label": 1, "spare": 1,
+    # rhythm and conduction
+    "rate": 1, "pr": 1, "qt": 1, "af": 1, "rbbb": 1, "lbbb": 1, "lafb": 1, "pvc": 1, "pac": 1,
+    # drivers of the ECG
+    "strength": 1, "growth": 1, "duration": 1, "leftward": 1, "away": 1, "atrium": 1, "strain": 1,
+    # depolarization and repolarization
+    "growth_turn": 3, "position": 3, "force": 3 * N_STATIONS, "width": 1,
+    "t_size": 1, "t_turn": 3, "t_shape": 2, "st": 3, "u_wave": 1, "p_wave": 7,
+    # torso
+    "chest": 1, "shift": 2, "lead_field": 24, "residue": 8 * (N_STATIONS + 3),
+    # the day of the recording: last, because another day draws them anew
+    "placement": 21, "breathing": 2, "noise": 5,
+}  # fmt: skip
+_OFFSETS = dict(zip(_WIDTHS, np.cumsum([0, *_WIDTHS.values()]), strict=False))
+_N_LATENTS = sum(_WIDTHS.values())
 
 
-@dataclass(frozen=True)
-class Site:
-    """What differs between the development and the external hospital.
+def person_generator(seed: int, like: str, i: int, stream: int) -> np.random.Generator:
+    """Return a generator of person ``i``: streams 0 and 1 + day are for latents, 1 + 2 day for a recording."""
+    return np.random.default_rng(np.random.SeedSequence([seed, zlib.crc32(like.encode()), i, stream]))
 
-    Pairs are (men, women).
+
+class Latents:
+    """Latents of people ``start`` to ``stop``, by name.
 
     Parameters
     ----------
-    name : str
-        Value of ``like``.
-    share_men : float
-        TW-CVAI: 60 % fits the published MAE and MAPE (study-facts 1.2).
-    age_years, age_sd : pair of float
-        Mean and SD; people undergoing coronary CT (study-facts 6.7).
-    hypertension, diabetes : float
-        Prevalence at the reference age and BMI.
-    bmi_shift : float
-        Added to the mean body-mass index, kg/m2.
-    af, conduction : float
-        Prevalence of atrial fibrillation at 60 years; factor on conduction disease.
-    noise : float
-        Factor on the recording's noise.
-    band_hz : pair of float
-        High-pass and low-pass corner of the device.
-    step_uv : float
-        Quantization step of the device.
-    mains_hz : float
-        60 Hz in Taiwan.
-    height_shift_cm : float
-        Added to the mean height.
+    seed : int
+        Seed of the cohort, not negative.
+    like : str
+        Site; sites with one seed share no person.
+    start, stop : int
+        Half-open range of person numbers.
+    day : int
+        The same people on another day have other electrode places, breathing and noise.
+
+    Examples
+    --------
+    >>> z = Latents(7, "tw-cvai", 0, 4)
+    >>> z["age"].shape, z["force"].shape
+    ((4,), (4, 21))
+    >>> bool((z["age"][2:] == Latents(7, "tw-cvai", 2, 4)["age"]).all())
+    True
     """
 
-    name: str
-    share_men: float
-    age_years: tuple[float, float]
-    age_sd: tuple[float, float]
-    hypertension: float
-    diabetes: float
-    bmi_shift: float
-    af: float
-    conduction: float
-    noise: float
-    band_hz: tuple[float, float]
-    step_uv: float
-    mains_hz: float = 60.0
-    height_shift_cm: float = 0.0
+    def __init__(self, seed: int, like: str, start: int, stop: int, day: int = 0) -> None:
+        self._values = np.empty((stop - start, _N_LATENTS))
+        first = _OFFSETS["placement"]
+        for row, i in zip(self._values, range(start, stop), strict=True):
+            person_generator(seed, like, i, 0).standard_normal(out=row)
+            if day:
+                row[first:] = person_generator(seed, like, i, 1 + day).standard_normal(_N_LATENTS - first)
+
+    def __getitem__(self, name: str) -> NDArray[np.float64]:
+        """Return the standard normals called ``name``, of shape (n,) or (n, width)."""
+        start, width = _OFFSETS[name], _WIDTHS[name]
+        return self._values[:, start] if width == 1 else self._values[:, start : start + width]
+
+    def uniform(self, name: str) -> NDArray[np.float64]:
+        """Return the same latent as a uniform number in (0, 1), for events of a given probability."""
+        return ndtr(self[name])
 
 
-SITES: dict[str, Site] = {
-    site.name: site
-    for site in (
-        Site("tw-cvai", 0.60, (57.0, 60.0), (11.0, 10.5), 0.45, 0.16, 0.0, 0.015, 1.0, 1.0, (0.05, 150.0), 4.88),
-        # a referral hospital: older, sicker, another cart with a narrower band and coarser steps
-        Site("ntuh", 0.55, (63.0, 65.5), (13.0, 12.5), 0.60, 0.26, 0.4, 0.04, 1.6, 1.3, (0.16, 100.0), 2.5),
-    )
-}
-
-# Height and BMI at 50-70 years (study-facts 6.7); 0.10 cm a year is the difference between birth cohorts there.
-_HEIGHT_CM = (167.0, 155.5)
-_HEIGHT_SD = (6.2, 5.7)
-_HEIGHT_PER_YEAR = -0.10
-_BMI = (25.2, 24.5)
-_BMI_SD = (3.3, 3.7)
-_REFERENCE_AGE = 58.0
-# SBP 129 (20) mmHg in Taiwanese over 40 (study-facts 6.7); its rise with age and BMI as in population surveys.
-_SBP = 124.0
-_SBP_PER_YEAR = 0.45
-_SBP_PER_BMI = 0.6
-_SBP_HYPERTENSION = 11.0
-_SBP_SD = 16.5
-_SMOKING = (0.35, 0.04)
-
-
-def site_of(like: str) -> Site:
-    """Return the site called ``like``.
-
-    Raises
-    ------
-    DataError
-        If there is none.
-    """
-    if like not in SITES:
-        raise DataError(f"like is {like!r}; the simulator knows {' and '.join(map(repr, SITES))}.")
-    return SITES[like]
-
-
-def draw_people(z: Latents, site: Site) -> pd.DataFrame:
+def draw_people(z: Latents, site: c.Site) -> People:
     """Turn latents into people.
 
     Parameters
@@ -110,49 +100,78 @@ def draw_people(z: Latents, site: Site) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame
-        n rows with ``sex, age_years, height_cm, weight_kg, bmi_kg_m2, bsa_m2, sbp_mmhg, hypertension,
-        diabetes, smoking``.
+    People
+        ``men`` (bool), ``age_years, height_cm, weight_kg, bmi_kg_m2, bsa_m2, sbp_mmhg, hypertension, diabetes`` and
+        ``smoking``.
 
     Examples
     --------
-    >>> from lvmass.cohort.simulation.latent import draw_latents
-    >>> people = draw_people(draw_latents(1, "tw-cvai", 0, 500), SITES["tw-cvai"])
-    >>> bool(people.height_cm.between(120, 220).all())
+    >>> people = draw_people(Latents(1, "tw-cvai", 0, 500), c.SITES["tw-cvai"])
+    >>> bool(((people["height_cm"] > 120) & (people["height_cm"] < 220)).all())
     True
     """
     men = z.uniform("sex") < site.share_men
-
-    def by_sex(pair: tuple[float, float]) -> NDArray[np.float64]:
-        return np.where(men, pair[0], pair[1])
-
-    age = np.clip(by_sex(site.age_years) + by_sex(site.age_sd) * z["age"], 20.0, 92.0)
-    older = age - _REFERENCE_AGE
-    height = by_sex(_HEIGHT_CM) + site.height_shift_cm + _HEIGHT_PER_YEAR * older + by_sex(_HEIGHT_SD) * z["height"]
-    height = np.clip(height, 135.0, 205.0)
+    age = np.clip(np.where(men, *site.age_years) + np.where(men, *site.age_sd) * z["age"], 20.0, 92.0)
+    older = age - c.PEOPLE_AGE
+    height = np.where(men, *c.HEIGHT_CM) + site.height_shift_cm + c.HEIGHT_PER_YEAR * older
+    height = np.clip(height + np.where(men, *c.HEIGHT_SD) * z["height"], 135.0, 205.0)
     # log-normal with the stated mean and SD
-    spread = np.sqrt(np.log1p((by_sex(_BMI_SD) / by_sex(_BMI)) ** 2))
-    bmi = (by_sex(_BMI) + site.bmi_shift) * np.exp(spread * z["bmi"] - spread**2 / 2)
+    spread = np.sqrt(np.log1p((np.where(men, *c.BMI_SD) / np.where(men, *c.BMI)) ** 2))
+    bmi = (np.where(men, *c.BMI) + site.bmi_shift) * np.exp(spread * z["bmi"] - spread**2 / 2)
     bmi = np.clip(bmi, 15.0, 48.0)
     heavier = bmi - 25.0
-    odds = np.log(site.hypertension / (1 - site.hypertension))
-    hypertension = z.uniform("hypertension") < expit(odds + 0.045 * older + 0.13 * heavier)
-    odds = np.log(site.diabetes / (1 - site.diabetes))
-    diabetes = z.uniform("diabetes") < expit(odds + 0.025 * older + 0.09 * heavier + 0.5 * hypertension)
-    sbp = _SBP + _SBP_PER_YEAR * older + _SBP_PER_BMI * heavier + _SBP_HYPERTENSION * hypertension
-    sbp = np.clip(sbp + _SBP_SD * z["sbp"], 85.0, 230.0)
-    weight = np.clip(bmi * (height / 100.0) ** 2, 32.0, 180.0)
-    return pd.DataFrame(
-        {
-            "sex": np.where(men, "male", "female"),
-            "age_years": np.round(age, 1),
-            "height_cm": np.round(height, 1),
-            "weight_kg": np.round(weight, 1),
-            "bmi_kg_m2": bmi,
-            "bsa_m2": bsa_mosteller_m2(np.round(height, 1), np.round(weight, 1)),
-            "sbp_mmhg": np.round(sbp),
-            "hypertension": hypertension.astype(np.float64),
-            "diabetes": diabetes.astype(np.float64),
-            "smoking": z.uniform("smoking") < by_sex(_SMOKING),
-        }
-    )
+    per_year, per_bmi = c.HYPERTENSION_ODDS
+    odds = np.log(site.hypertension / (1 - site.hypertension)) + per_year * older + per_bmi * heavier
+    hypertension = z.uniform("hypertension") < expit(odds)
+    per_year, per_bmi, with_hypertension = c.DIABETES_ODDS
+    odds = np.log(site.diabetes / (1 - site.diabetes)) + per_year * older + per_bmi * heavier
+    diabetes = z.uniform("diabetes") < expit(odds + with_hypertension * hypertension)
+    sbp = c.SBP + c.SBP_PER_YEAR * older + c.SBP_PER_BMI * heavier + c.SBP_HYPERTENSION * hypertension
+    height_cm = np.round(height, 1)
+    weight_kg = np.round(np.clip(bmi * (height / 100.0) ** 2, 32.0, 180.0), 1)
+    return {
+        "men": men,
+        "age_years": np.round(age, 1),
+        "height_cm": height_cm,
+        "weight_kg": weight_kg,
+        "bmi_kg_m2": bmi,
+        "bsa_m2": bsa_mosteller_m2(height_cm, weight_kg),
+        "sbp_mmhg": np.round(np.clip(sbp + c.SBP_SD * z["sbp"], 85.0, 230.0)),
+        "hypertension": hypertension.astype(np.float64),
+        "diabetes": diabetes.astype(np.float64),
+        "smoking": z.uniform("smoking") < np.where(men, *c.SMOKING),
+    }
+
+
+def draw_ventricles(people: People, z: Latents) -> People:
+    """Give people a left-ventricular mass, and the label that a CT scanner would give.
+
+    Parameters
+    ----------
+    people : People
+        From :func:`draw_people`.
+    z : Latents
+        The same people's latents.
+
+    Returns
+    -------
+    People
+        With ``mass_g``; ``lvm_g``, the mass as measured by CT; ``body``, the log of mass expected for body size,
+        standardized within sex; ``excess``, the log of true over expected mass in SDs: what couplings carry to the ECG.
+    """
+    men = people["men"]
+    body = c.MASS_BSA_POWER * np.log(people["bsa_m2"] / np.where(men, *c.MASS_BSA_M2))
+    expected = np.log(np.where(men, *c.MASS_G)) + body
+    expected = expected + np.where(men, *c.MASS_PER_YEAR) * (people["age_years"] - c.PEOPLE_AGE)
+    excess = c.MASS_PER_SBP * (people["sbp_mmhg"] - c.MASS_SBP) + c.MASS_SMOKING * people["smoking"]
+    excess = excess + c.MASS_DIABETES * people["diabetes"] + c.MASS_EXERCISE * z["exercise"]
+    share = z.uniform("tail")
+    tail = -c.TAIL_MEAN * np.log(np.maximum(share / c.TAIL_SHARE, c.TAIL_END))
+    excess = excess + np.where(men, *c.MASS_SD) * z["mass"] + np.where(share < c.TAIL_SHARE, tail, 0.0)
+    mass = np.exp(expected + excess)
+    return people | {
+        "mass_g": mass,
+        "lvm_g": mass * np.exp(c.LABEL_CV * z["label"]),
+        "body": body / (c.MASS_BSA_POWER * c.BODY_SD),
+        "excess": excess / c.EXCESS_SD,
+    }
