@@ -15,10 +15,8 @@ import pandas as pd
 from sklearn.linear_model import LinearRegression
 
 from lvmass.cohort import simulate_cohort
-from lvmass.evaluation.intervals import conformal_intervals, coverage_table
+from lvmass.evaluation import evaluate
 from lvmass.evaluation.lvh import PRIMARY, with_cutoffs
-from lvmass.evaluation.results import development_cohort
-from lvmass.evaluation.subgroups import subgroup_levels
 
 
 def design(people: pd.DataFrame) -> np.ndarray:
@@ -59,11 +57,10 @@ def main() -> None:
         sources = {str(args.predictions): read(args.predictions)}
     else:
         sources = {f"simulated, seed {seed}": simulated(seed) for seed in range(args.seeds)}
-    no_groups = subgroup_levels(pd.DataFrame({"subject_id": []}))
     rows = []
     print("coverage of 90 % intervals")
     for name, predictions in sources.items():
-        table = coverage_table(conformal_intervals(predictions, development_cohort(predictions)), no_groups)
+        table = evaluate(predictions, only=["interval_coverage"])["interval_coverage"]
         for row in table.to_dict(orient="records"):
             rows.append({"source": name} | {str(key): value for key, value in row.items()})
             fit = f"{row['cohort']} {row['model']} {row['training']} {row['group']:<6}"

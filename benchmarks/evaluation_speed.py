@@ -14,9 +14,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import pandas as pd  # noqa: E402
 
-from lvmass.evaluation.differences import paired_difference  # noqa: E402
-from lvmass.evaluation.errors import pooled_errors  # noqa: E402
-from lvmass.evaluation.results import evaluate  # noqa: E402
+from lvmass.evaluation import evaluate  # noqa: E402
 from lvmass.evaluation.tables import example_predictions  # noqa: E402
 
 
@@ -32,11 +30,12 @@ def main() -> None:
     predictions, seconds = study(), {}
     one = example_predictions(1500).query("cohort == 'dev' and model == 'net' and training == 'pooled'")
     start = time.perf_counter()
-    pooled_errors(one)
-    seconds["pooled_errors, one fit of 1 500, three strata, five metrics"] = time.perf_counter() - start
+    evaluate(one, only=["errors"])
+    seconds["errors, one fit of 1 500, three groups, five metrics"] = time.perf_counter() - start
+    two = example_predictions(1500).query("cohort == 'dev' and training == 'pooled'")
     start = time.perf_counter()
-    paired_difference(example_predictions(1500), "net", "body", cohort="dev")
-    seconds["paired_difference, 1 500 people, 4 999 resamples"] = time.perf_counter() - start
+    evaluate(two, only=["error_differences"])
+    seconds["error_differences, two models of 1 500 people, three groups"] = time.perf_counter() - start
     start = time.perf_counter()
     tables = evaluate(predictions, "net")
     seconds[f"evaluate, {len(predictions)} rows, {len(tables)} tables"] = time.perf_counter() - start

@@ -1,248 +1,215 @@
-"""What a yes/no decision would look like: operating points, and classical criteria at equal specificity."""
+"""What a yes/no decision would look like: operating points, curves, and classical criteria at equal specificity.
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+Short examples of registered statistics: `roc` takes every fit, sex and score, `criteria_roc` every criterion.
+"""
+
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_curve
 
 from lvmass.errors import DataError
+from lvmass.evaluation.calibration import known_probability, probable, wilson
 from lvmass.evaluation.delong import auc_interval
-from lvmass.evaluation.lvh import PRIMARY, check_classes, lvh_score
-from lvmass.evaluation.tables import FIT, Result, add_holm, check_predictions, table_of
+from lvmass.evaluation.lvh import EACH_SCORE, both_classes, lvh_score
+from lvmass.evaluation.registry import FIT, At, Inputs, Statistic
 
-BoolArray = NDArray[np.bool_]
+# Where ROC and precision–recall curves are evaluated, so that every one has the same length.
+GRID = np.linspace(0, 1, 201)
+
+# Probabilities at which someone may want to act on suspected LVH.
+THRESHOLDS = np.arange(2, 61) / 100
+
+# Printed name of every classical criterion.
+CRITERIA_NAMES = {
+    "sokolow_lyon_voltage_mv": "Sokolow-Lyon voltage",
+    "sokolow_lyon_product_mv_ms": "Sokolow-Lyon product",
+    "cornell_voltage_mv": "Cornell voltage",
+    "cornell_product_mv_ms": "Cornell product",
+    "peguero_lo_presti_mv": "Peguero-Lo Presti",
+    "gubner_ungerleider_mv": "Gubner-Ungerleider",
+    "r_avl_mv": "R in aVL",
+    "strain_leads": "Leads with strain",
+    "romhilt_estes_points": "Romhilt-Estes points",
+    "framingham": "Framingham",
+    "perugia": "Perugia",
+}
 
 
-@dataclass(frozen=True)
-class OperatingPoint(Result):
-    """Sensitivity, specificity and predictive values (at the prevalence at hand) with Wilson's intervals.
+def _operating_point(y: NDArray[np.bool_], called: NDArray[np.bool_], level: float) -> dict[str, float | None]:
+    """Sensitivity, specificity and, at the prevalence at hand, predictive values, with Wilson's intervals.
 
-    A predictive value is missing (None) where no one is called positive, or no one negative.
+    A predictive value is None where no one is called positive, or no one negative.
     """
-
-    sensitivity: float
-    sensitivity_ci_low: float
-    sensitivity_ci_high: float
-    specificity: float
-    specificity_ci_low: float
-    specificity_ci_high: float
-    ppv: float | None
-    ppv_ci_low: float | None
-    ppv_ci_high: float | None
-    npv: float | None
-    npv_ci_low: float | None
-    npv_ci_high: float | None
+    values: dict[str, float | None] = {}
+    for name, right, of in (
+        ("sensitivity", y & called, y),
+        ("specificity", ~y & ~called, ~y),
+        ("ppv", y & called, called),
+        ("npv", ~y & ~called, ~called),
+    ):
+        count, n = int(right.sum()), int(of.sum())
+        limits = wilson(count, n, level) if n else (None, None)
+        values |= {name: count / n if n else None, f"{name}_ci_low": limits[0], f"{name}_ci_high": limits[1]}
+    return values
 
 
-def operating_point(y_true: ArrayLike, positive: ArrayLike, level: float = 0.95) -> OperatingPoint:
-    """Count a yes/no rule against the truth.
+_POINT = (
+    "sex sensitivity sensitivity_ci_low sensitivity_ci_high specificity specificity_ci_low specificity_ci_high "
+    "ppv ppv_ci_low ppv_ci_high npv npv_ci_low npv_ci_high n_lvh n_subjects note"
+)
+
+
+@Statistic("operating_points", FIT, _POINT)
+def _at_cutoff(people: pd.DataFrame, at: At) -> dict[str, Any]:
+    """`_operating_point` when a predicted index above the sex's cut-off is called LVH."""
+    return _operating_point(both_classes(people), lvh_score(people, "indexed", at.cutoffs_g_m2) > 1, at.level)
+
+
+def _roc_points(lvh: NDArray[np.bool_], values: NDArray[np.float64]) -> list[dict[str, Any]]:
+    """The highest sensitivity at each false positive rate of the grid."""
+    false, true, _ = roc_curve(lvh, values, drop_intermediate=False)
+    sensitivity = true[np.searchsorted(false, GRID + 1e-12, side="right") - 1]
+    return [{"false_positive_rate": float(x), "sensitivity": float(y)} for x, y in zip(GRID, sensitivity, strict=True)]
+
+
+@Statistic("roc", FIT, "sex score false_positive_rate sensitivity n_subjects note", each=EACH_SCORE)
+def _roc(people: pd.DataFrame, at: At, score: str) -> list[dict[str, Any]]:
+    return _roc_points(both_classes(people), lvh_score(people, score, at.cutoffs_g_m2))
+
+
+@Statistic(
+    "precision_recall", FIT, "sex score sensitivity precision average_precision n_lvh n_subjects note",
+    each=EACH_SCORE,
+)  # fmt: skip
+def _precision_recall(people: pd.DataFrame, at: At, score: str) -> list[dict[str, Any]]:
+    """The best precision that reaches each sensitivity of the grid."""
+    lvh, values = both_classes(people), lvh_score(people, score, at.cutoffs_g_m2)
+    precision, recall, _ = precision_recall_curve(lvh, values)
+    # recall falls along the curve: the last point that still reaches the wanted one
+    reaching = np.searchsorted(-recall, -GRID + 1e-12, side="right") - 1
+    best, average = np.maximum.accumulate(precision)[reaching], float(average_precision_score(lvh, values))
+    return [
+        {"sensitivity": float(x), "precision": float(y), "average_precision": average}
+        for x, y in zip(GRID, best, strict=True)
+    ]
+
+
+def _net_benefit(y: NDArray[np.bool_], probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Net benefit ``TP/n - FP/n · t/(1 - t)`` of acting on a probability of t or more, at each of ``THRESHOLDS``.
+
+    Vickers and Elkin, Med Decis Making 2006;26:565. Acting on everyone is the probability 1, on no one gives 0.
+    """
+    acted, odds = probability >= THRESHOLDS[:, None], THRESHOLDS / (1 - THRESHOLDS)
+    return np.asarray(((acted & y).sum(axis=1) - (acted & ~y).sum(axis=1) * odds) / y.size)
+
+
+@Statistic("decision_curves", FIT, "sex threshold net_benefit net_benefit_all n_lvh n_subjects note", of=probable)
+def _decisions(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
+    """Net benefit of the LVH probability, beside acting on everyone (acting on no one is 0)."""
+    lvh, probability = known_probability(people)
+    model, everyone = (_net_benefit(lvh, p) for p in (probability, np.ones(lvh.size)))
+    return [
+        {"threshold": float(t), "net_benefit": float(a), "net_benefit_all": float(b)}
+        for t, a, b in zip(THRESHOLDS, model, everyone, strict=True)
+    ]
+
+
+def criteria_rows(criteria: pd.DataFrame, subject_id: pd.Series, cohort: str) -> pd.DataFrame:
+    """One row a person and classical criterion, as `evaluate` takes them, from one row a person.
 
     Parameters
     ----------
-    y_true, positive : array of bool, shape (n,)
-        Who has the condition and whom the rule calls positive.
-    level : float
-        Of the intervals (Wilson, JASA 1927;22:209).
-
-    Raises
-    ------
-    DataError
-        If the shapes differ or a class is absent.
-
-    Examples
-    --------
-    >>> point = operating_point([1, 1, 1, 1, 0, 0, 0, 0, 0, 0], [1, 1, 1, 0, 1, 0, 0, 0, 0, 0])
-    >>> point.sensitivity, round(point.specificity, 3), point.ppv, round(point.npv, 3)
-    (0.75, 0.833, 0.75, 0.833)
-    """
-    y, called = np.asarray(y_true).astype(bool), np.asarray(positive).astype(bool)
-    if y.shape != called.shape or y.all() or not y.any():
-        raise DataError("An operating point needs people with and without the condition, and one call for each.")
-    values: dict[str, float | None] = {}
-    hits, rejections = int((y & called).sum()), int((~y & ~called).sum())
-    counts = {
-        "sensitivity": (hits, y),
-        "specificity": (rejections, ~y),
-        "ppv": (hits, called),
-        "npv": (rejections, ~called),
-    }
-    for name, (count, of) in counts.items():
-        n = int(of.sum())
-        values[name] = count / n if n else None
-        limits = proportion_confint(count, n, alpha=1 - level, method="wilson") if n else (None, None)
-        values[f"{name}_ci_low"], values[f"{name}_ci_high"] = limits
-    return OperatingPoint(**values)  # type: ignore[arg-type]
-
-
-def threshold_at_specificity(y_true: ArrayLike, score: ArrayLike, specificity: float) -> float:
-    """Lowest observed score t for which calling ``score > t`` positive has at least this specificity.
-
-    Raises
-    ------
-    DataError
-        If there is no one without the condition, or the specificity is not between 0 and 1.
-
-    Examples
-    --------
-    >>> threshold_at_specificity([0, 0, 0, 0, 1], [1.0, 2.0, 3.0, 4.0, 3.5], 0.75)
-    3.0
-    """
-    without = np.sort(np.asarray(score, dtype=float)[~np.asarray(y_true).astype(bool)])
-    if without.size == 0 or not 0 <= specificity <= 1:
-        raise DataError("A threshold needs people without the condition and a specificity between 0 and 1.")
-    # the tolerance undoes the rounding of a specificity that came from counts
-    rank = int(np.ceil(specificity * without.size - 1e-9))
-    return float(without[rank - 1]) if rank else float(np.nextafter(without[0], -np.inf))
-
-
-def operating_points(
-    predictions: pd.DataFrame, cutoffs_g_m2: Mapping[str, float] = PRIMARY, *, level: float = 0.95
-) -> pd.DataFrame:
-    """`OperatingPoint` of every fit when a predicted index above the sex's cut-off is called LVH.
+    criteria : DataFrame
+        For each criterion a column of values and one of whether positive, named ``NAME`` and ``NAME_positive``.
+    subject_id : Series
+        Of the rows.
+    cohort : str
+        Name of the cohort.
 
     Returns
     -------
     DataFrame
-        cohort, model, training, sex, the fields of `OperatingPoint`, n_lvh, n_subjects, note. Parameters and errors
-        as `lvmass.evaluation.lvh.c_statistics`.
+        cohort, subject_id, criterion, value (its own unit, NaN where a wave is absent), positive.
 
     Examples
     --------
-    >>> from lvmass.evaluation.tables import example_predictions
-    >>> row = operating_points(example_predictions()).iloc[0]
-    >>> print(f"{row.sensitivity:.2f} {row.specificity:.2f}")
-    0.56 0.84
+    >>> wide = pd.DataFrame({"cornell_voltage_mv": [1.2, 3.0], "cornell_voltage_mv_positive": [False, True]})
+    >>> print(*criteria_rows(wide, pd.Series(["a", "b"]), "dev").iloc[1])
+    dev b cornell_voltage_mv 3.0 True
     """
+    names = [name for name in criteria.columns if not name.endswith("_positive")]
+    parts = [
+        pd.DataFrame({"cohort": cohort, "subject_id": subject_id.to_numpy(), "criterion": name}).assign(
+            value=criteria[name].to_numpy(float), positive=criteria[f"{name}_positive"].to_numpy(bool)
+        )
+        for name in names
+    ]
+    return pd.concat(parts, ignore_index=True)
 
-    def at_cutoff(people: pd.DataFrame, _: str) -> dict[str, Any]:
-        lvh = people["lvh"].to_numpy(bool)
-        check_classes(lvh)
-        return asdict(operating_point(lvh, lvh_score(people, "indexed", cutoffs_g_m2) > 1, level))
 
-    return table_of(predictions, (*OperatingPoint.__dataclass_fields__, "n_lvh"), at_cutoff)
-
-
-def with_criteria(predictions: pd.DataFrame, criteria: pd.DataFrame) -> pd.DataFrame:
-    """Join the classical criteria to the predictions: one row a fit, subject and criterion.
-
-    Parameters
-    ----------
-    predictions : DataFrame
-        See `lvmass.evaluation.tables.check_predictions`.
-    criteria : DataFrame
-        Columns cohort, subject_id, criterion (name), value (its own unit, NaN where a wave is absent), positive (bool).
-
-    Raises
-    ------
-    DataError
-        As `check_predictions`, or if a column of the criteria is missing or a subject has one twice.
-
-    Examples
-    --------
-    >>> from lvmass.evaluation.tables import example_predictions
-    >>> table = example_predictions(20)
-    >>> voltage = table.query("model == 'net' and training == 'pooled'")[["cohort", "subject_id"]]
-    >>> len(with_criteria(table, voltage.assign(criterion="cornell", value=2.0, positive=False))) == len(table)
-    True
-    """
-    lacking = {"cohort", "subject_id", "criterion", "value", "positive"} - set(criteria.columns)
+def _with_criteria(study: Inputs) -> pd.DataFrame:
+    """One row a fit, subject and criterion."""
+    assert study.criteria is not None
+    lacking = {"cohort", "subject_id", "criterion", "value", "positive"} - set(study.criteria.columns)
     if lacking:
         raise DataError(f"The criteria table lacks the columns {', '.join(sorted(lacking))}.")
-    if criteria.duplicated(["cohort", "subject_id", "criterion"]).any():
+    if study.criteria.duplicated(["cohort", "subject_id", "criterion"]).any():
         raise DataError("The criteria table has a subject twice for one criterion.")
-    return check_predictions(predictions).merge(criteria, on=["cohort", "subject_id"])
+    return study.predictions.merge(study.criteria, on=["cohort", "subject_id"])
 
 
-def matched_criteria(
-    predictions: pd.DataFrame,
-    criteria: pd.DataFrame,
-    cutoffs_g_m2: Mapping[str, float] = PRIMARY,
-    *,
-    level: float = 0.95,
-) -> pd.DataFrame:
-    """Every fit against every classical criterion at the criterion's own specificity, on the same people.
+def _criteria_once(study: Inputs) -> pd.DataFrame:
+    """One row a subject and criterion."""
+    return study.once(_with_criteria).drop_duplicates(["cohort", "subject_id", "criterion"])
+
+
+@Statistic("criteria_points", "cohort criterion", _POINT, of=_criteria_once, needs="criteria")
+def _criterion_point(people: pd.DataFrame, at: At) -> dict[str, Any]:
+    return _operating_point(both_classes(people), people["positive"].to_numpy(bool), at.level)
+
+
+def _ranked(people: pd.DataFrame) -> NDArray[np.float64]:
+    """A criterion's values; an absent wave is no sign of hypertrophy: it ranks lowest."""
+    value = people["value"].to_numpy(float)
+    return np.where(np.isnan(value), np.nanmin(value, initial=0.0) - 1, value)
+
+
+@Statistic(
+    "criteria_roc", "cohort criterion", "sex false_positive_rate sensitivity n_subjects note",
+    of=_criteria_once, needs="criteria",
+)  # fmt: skip
+def _criterion_roc(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
+    return _roc_points(both_classes(people), _ranked(people))
+
+
+@Statistic(
+    "criteria_at_equal_specificity", f"{FIT} criterion",
+    "sex specificity model_specificity criterion_sensitivity model_sensitivity difference p_value criterion_auc "
+    "criterion_auc_ci_low criterion_auc_ci_high n_lvh n_subjects note",
+    of=_with_criteria, holm=f"{FIT} sex", needs="criteria",
+)  # fmt: skip
+def _matched(people: pd.DataFrame, at: At) -> dict[str, Any]:
+    """A fit against a classical criterion at the criterion's own specificity.
 
     The indexed score's threshold is the lowest with at least that specificity; sensitivities are compared by
     McNemar's exact test over people with LVH.
-
-    Returns
-    -------
-    DataFrame
-        cohort, model, training, criterion, sex, specificity, model_specificity, criterion_sensitivity,
-        model_sensitivity, difference, p_value, criterion_auc with its limits (of the value), n_lvh, n_subjects, note,
-        p_holm (family: one fit and sex). Parameters and errors as `with_criteria`.
-
-    Examples
-    --------
-    >>> from lvmass.evaluation.tables import example_predictions
-    >>> table = example_predictions()
-    >>> mass = table.query("model == 'body' and training == 'pooled'")
-    >>> voltage = mass[["cohort", "subject_id"]].assign(criterion="voltage", value=mass["predicted_lvm_g"] / 50)
-    >>> row = matched_criteria(table, voltage.assign(positive=voltage["value"] > 2.8)).iloc[0]
-    >>> print(f"{row.specificity:.2f}: {row.criterion_sensitivity:.2f} and {row.model_sensitivity:.2f}")
-    0.92: 0.33 and 0.44
     """
-
-    def compare(people: pd.DataFrame, _: str) -> dict[str, Any]:
-        lvh, called = people["lvh"].to_numpy(bool), people["positive"].to_numpy(bool)
-        check_classes(lvh)
-        score = lvh_score(people, "indexed", cutoffs_g_m2)
-        specificity = float((~called[~lvh]).mean())
-        model = score > threshold_at_specificity(lvh, score, specificity)
-        only_model, only_criterion = int((model & ~called & lvh).sum()), int((called & ~model & lvh).sum())
-        discordant = only_model + only_criterion
-        # an absent wave is no sign of hypertrophy: it ranks lowest
-        value = people["value"].to_numpy(float)
-        ranked = np.where(np.isnan(value), np.nanmin(value, initial=0.0) - 1, value)
-        auc, low, high = auc_interval(lvh, ranked, level)
-        return {
-            "specificity": specificity,
-            "model_specificity": float((~model[~lvh]).mean()),
-            "criterion_sensitivity": float(called[lvh].mean()),
-            "model_sensitivity": float(model[lvh].mean()),
-            "difference": (only_model - only_criterion) / int(lvh.sum()),
-            "p_value": float(stats.binomtest(only_model, discordant).pvalue) if discordant else 1.0,
-        } | {"criterion_auc": auc, "criterion_auc_ci_low": low, "criterion_auc_ci_high": high}
-
-    columns = (
-        "specificity",
-        "model_specificity",
-        "criterion_sensitivity",
-        "model_sensitivity",
-        "difference",
-        "p_value",
-    )
-    aucs = ("criterion_auc", "criterion_auc_ci_low", "criterion_auc_ci_high", "n_lvh")
-    table = table_of(with_criteria(predictions, criteria), (*columns, *aucs), compare, keys=(*FIT, "criterion"))
-    return add_holm(table, (*FIT, "sex"))
-
-
-def criteria_points(predictions: pd.DataFrame, criteria: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
-    """`OperatingPoint` of every classical criterion: cohort, criterion, sex, its fields, n_lvh, n_subjects, note.
-
-    Parameters and errors as `with_criteria`.
-
-    Examples
-    --------
-    >>> from lvmass.evaluation.tables import example_predictions
-    >>> table = example_predictions()
-    >>> mass = table.query("model == 'body' and training == 'pooled'")
-    >>> voltage = mass[["cohort", "subject_id"]].assign(criterion="voltage", value=mass["predicted_lvm_g"] / 50)
-    >>> row = criteria_points(table, voltage.assign(positive=voltage["value"] > 2.8)).iloc[0]
-    >>> print(f"{row.sensitivity:.2f} ({row.sensitivity_ci_low:.2f} to {row.sensitivity_ci_high:.2f})")
-    0.33 (0.21 to 0.49)
-    """
-
-    def point(people: pd.DataFrame, _: str) -> dict[str, Any]:
-        lvh = people["lvh"].to_numpy(bool)
-        check_classes(lvh)
-        return asdict(operating_point(lvh, people["positive"].to_numpy(bool), level))
-
-    once = predictions.drop_duplicates(["cohort", "subject_id"])
-    columns = (*OperatingPoint.__dataclass_fields__, "n_lvh")
-    return table_of(with_criteria(once, criteria), columns, point, keys=("cohort", "criterion"))
+    lvh, called = both_classes(people), people["positive"].to_numpy(bool)
+    score = lvh_score(people, "indexed", at.cutoffs_g_m2)
+    without, spared = np.sort(score[~lvh]), int((~called[~lvh]).sum())
+    model = score > (without[spared - 1] if spared else np.nextafter(without[0], -np.inf))
+    only_model, only_criterion = int((model & ~called & lvh).sum()), int((called & ~model & lvh).sum())
+    discordant = only_model + only_criterion
+    auc, low, high = auc_interval(lvh, _ranked(people), at.level)
+    return {
+        "specificity": spared / without.size,
+        "model_specificity": float((~model[~lvh]).mean()),
+        "criterion_sensitivity": float(called[lvh].mean()),
+        "model_sensitivity": float(model[lvh].mean()),
+        "difference": (only_model - only_criterion) / int(lvh.sum()),
+        "p_value": float(stats.binomtest(only_model, discordant).pvalue) if discordant else 1.0,
+    } | {"criterion_auc": auc, "criterion_auc_ci_low": low, "criterion_auc_ci_high": high}

@@ -1,4 +1,4 @@
-"""DeLong's variance of the area under the ROC curve and the tests that rest on it.
+"""DeLong's variance of the area under the ROC curve, the tests that rest on it, and how many people they take.
 
 The area is the mean over people with the condition of a *placement*, the share of people without it who
 score lower (ties count half); its variance comes from the spread of the placements in both classes (DeLong,
@@ -8,20 +8,20 @@ person's midrank among all minus the midrank within the own class (Sun and Xu, I
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import optimize, stats
 
 from lvmass.errors import DataError
-from lvmass.evaluation.tables import NotEstimable, Result
+from lvmass.evaluation.tables import NotEstimable
 
 FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class DelongResult(Result):
+class DelongResult:
     """Two areas under the ROC curve and the test of their difference.
 
     ``z`` is the difference over its standard error. ``p_value`` is two-sided: from the normal distribution for
@@ -87,17 +87,8 @@ def _placement_counts(positive: NDArray[np.bool_], score: FloatArray) -> FloatAr
     return counts
 
 
-def components(y_true: ArrayLike, scores: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Areas (k,) and the placements, less the area, of those with (k, m) and without (k, n) the condition.
-
-    Input and errors as `delong_covariance`; the building block of the other designs.
-
-    Examples
-    --------
-    >>> areas, with_it, without = components([0, 0, 1, 1], [1, 3, 2, 4])
-    >>> areas.tolist(), with_it.tolist(), without.tolist()
-    ([0.75], [[-0.25, 0.25]], [[0.25, -0.25]])
-    """
+def _components(y_true: ArrayLike, scores: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Areas (k,) and the placements, less the area, of those with (k, m) and without (k, n) the condition."""
     positive, s = _check(y_true, scores)
     counts = np.stack([_placement_counts(positive, row) for row in s])
     with_it, without = counts[:, positive], counts[:, ~positive]
@@ -112,20 +103,15 @@ def _spread(with_it: FloatArray, without: FloatArray) -> FloatArray:
     return with_it @ with_it.T / (m * (m - 1.0)) + without @ without.T / (n * (n - 1.0))
 
 
-def delong_covariance(y_true: ArrayLike, scores: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Areas under the curves of several scores on the same people, and their covariance matrix.
+def delong_variance(y_true: ArrayLike, score: ArrayLike) -> tuple[float, float]:
+    """Area under one ROC curve and DeLong's variance of it.
 
     Parameters
     ----------
     y_true : array of bool or 0/1, shape (n,)
         True where the person has the condition.
-    scores : array of float, shape (k, n) or (n,)
+    score : array of float, shape (n,)
         Higher means more likely; any unit.
-
-    Returns
-    -------
-    tuple
-        Areas, shape (k,), and their covariance, shape (k, k).
 
     Raises
     ------
@@ -134,24 +120,11 @@ def delong_covariance(y_true: ArrayLike, scores: ArrayLike) -> tuple[FloatArray,
 
     Examples
     --------
-    >>> aucs, covariance = delong_covariance([0, 0, 1, 1], [[1, 2, 3, 4], [1, 3, 2, 4]])
-    >>> aucs.tolist(), covariance.tolist()
-    ([1.0, 0.75], [[0.0, 0.0], [0.0, 0.125]])
-    """
-    aucs, with_it, without = components(y_true, scores)
-    return aucs, _spread(with_it, without)
-
-
-def delong_variance(y_true: ArrayLike, score: ArrayLike) -> tuple[float, float]:
-    """Area under one ROC curve and DeLong's variance of it; input and errors as `delong_covariance`.
-
-    Examples
-    --------
     >>> delong_variance([0, 0, 1, 1], [1, 3, 2, 4])
     (0.75, 0.125)
     """
-    aucs, covariance = delong_covariance(y_true, score)
-    return float(aucs[0]), float(covariance[0, 0])
+    aucs, with_it, without = _components(y_true, score)
+    return float(aucs[0]), float(_spread(with_it, without)[0, 0])
 
 
 def auc_interval(
@@ -165,7 +138,7 @@ def auc_interval(
     Raises
     ------
     DataError
-        As `delong_covariance`, and for the logit form of an area of 0 or 1.
+        As `delong_variance`, and for the logit form of an area of 0 or 1.
 
     Examples
     --------
@@ -179,42 +152,39 @@ def auc_interval(
         return AucInterval(auc, max(0.0, float(auc - half)), min(1.0, float(auc + half)))
     if auc in (0.0, 1.0):
         raise NotEstimable(f"The classes are separated perfectly (area {auc:g}): there is no logit interval.")
-    centre, half = np.log(auc / (1 - auc)), half / (auc * (1 - auc))
-    low, high = 1 / (1 + np.exp(-(centre + np.array([-half, half]))))
-    return AucInterval(auc, float(low), float(high))
+    return AucInterval(auc, *logit_limits(auc, float(np.sqrt(variance)), level))
 
 
-def result_of(aucs: FloatArray, covariance: FloatArray, variance: float, level: float, **extra: Any) -> DelongResult:
+def logit_limits(auc: float, se: float, level: float) -> tuple[float, float]:
+    """Limits of an area strictly between 0 and 1 that are symmetric on the logit scale."""
+    half = stats.norm.isf((1 - level) / 2) * se / (auc * (1 - auc))
+    low, high = 1 / (1 + (1 - auc) / auc * np.exp(np.array([half, -half])))
+    return float(low), float(high)
+
+
+def _result(
+    aucs: FloatArray, covariance: FloatArray, variance: float, level: float, df: float | None = None
+) -> DelongResult:
     """Test one difference of areas whose variance is known."""
     difference, se = float(aucs[0] - aucs[1]), float(np.sqrt(variance))
     if se == 0 and difference != 0:
         raise NotEstimable(f"The areas {aucs[0]:g} and {aucs[1]:g} have variance 0: there is no DeLong test.")
     z = difference / se if se > 0 else 0.0
-    df = extra.get("df")
     law = stats.norm if df is None else stats.t(df)
     half = float(law.isf((1 - level) / 2)) * se
+    (variance_a, covariance_ab), (_, variance_b) = covariance.tolist()
+    normal = None if df is None else float(2 * stats.norm.sf(abs(z)))
+    low, high, p = difference - half, difference + half, float(2 * law.sf(abs(z)))
+    areas = float(aucs[0]), float(aucs[1])
     return DelongResult(
-        auc_a=float(aucs[0]),
-        auc_b=float(aucs[1]),
-        difference=difference,
-        ci_low=difference - half,
-        ci_high=difference + half,
-        z=z,
-        p_value=float(2 * law.sf(abs(z))),
-        variance_a=float(covariance[0, 0]),
-        variance_b=float(covariance[1, 1]),
-        covariance=float(covariance[0, 1]),
-        standard_error=se,
-        level=level,
-        p_value_normal=None if df is None else float(2 * stats.norm.sf(abs(z))),
-        **extra,
+        *areas, difference, low, high, z, p, variance_a, variance_b, covariance_ab, se, level, df, normal
     )
 
 
 def delong_paired(y_true: ArrayLike, score_a: ArrayLike, score_b: ArrayLike, level: float = 0.95) -> DelongResult:
     """Compare two scores of the same people: ``z = (A - B) / sqrt(var A + var B - 2 cov)``.
 
-    Input and errors as `delong_covariance`. Two equal areas without variance (both 1) give z = 0 and p = 1.
+    Input and errors as `delong_variance`. Two equal areas without variance (both 1) give z = 0 and p = 1.
 
     Examples
     --------
@@ -222,10 +192,10 @@ def delong_paired(y_true: ArrayLike, score_a: ArrayLike, score_b: ArrayLike, lev
     >>> round(result.difference, 3), round(result.p_value, 3)
     (0.222, 0.371)
     """
-    aucs, with_it, without = components(y_true, [np.asarray(score_a), np.asarray(score_b)])
+    aucs, with_it, without = _components(y_true, [np.asarray(score_a), np.asarray(score_b)])
     # var A + var B - 2 cov without its cancellation: exactly 0 for equal scores
     variance = _spread(with_it[:1] - with_it[1:], without[:1] - without[1:])
-    return result_of(aucs, _spread(with_it, without), float(variance[0, 0]), level)
+    return _result(aucs, _spread(with_it, without), float(variance[0, 0]), level)
 
 
 def delong_unpaired(
@@ -234,7 +204,7 @@ def delong_unpaired(
     """Compare areas of two *different* groups of people: ``(A - B) / sqrt(var A + var B)``.
 
     ``p_value`` and the interval use Student's t with Welch–Satterthwaite degrees of freedom, as R's pROC does: the
-    normal form (``p_value_normal``) rejects a little more often than it says. Input and errors: `delong_covariance`.
+    normal form (``p_value_normal``) rejects a little more often than it says. Input and errors: `delong_variance`.
 
     Examples
     --------
@@ -247,4 +217,143 @@ def delong_unpaired(
     variance = variance_a + variance_b
     spread = variance_a**2 / (np.size(y_true_a) - 1) + variance_b**2 / (np.size(y_true_b) - 1)
     df = variance**2 / spread if spread > 0 else float(np.size(y_true_a) + np.size(y_true_b) - 2)
-    return result_of(np.array([auc_a, auc_b]), np.diag([variance_a, variance_b]), variance, level, df=df)
+    return _result(np.array([auc_a, auc_b]), np.diag([variance_a, variance_b]), variance, level, df=df)
+
+
+def auc_influence(y_true: ArrayLike, score: ArrayLike) -> tuple[float, NDArray[np.float64]]:
+    """Area under one curve, and each person's part in its error, shape (n,).
+
+    The sum of their squares is DeLong's variance; over people that two curves share, the sum of products is the
+    covariance. So any weighted sum of areas, whoever they are of, has the variance of the weighted sum of parts.
+    Input and errors as `delong_variance`.
+
+    Examples
+    --------
+    >>> area, part = auc_influence([0, 0, 1, 1], [1, 3, 2, 4])
+    >>> area, round(float(part @ part), 3)
+    (0.75, 0.125)
+    """
+    area, with_it, without = _components(y_true, score)
+    positive = np.asarray(y_true).astype(bool)
+    part = np.empty(positive.size)
+    m, n = with_it.size, without.size
+    part[positive], part[~positive] = with_it[0] / np.sqrt(m * (m - 1.0)), without[0] / np.sqrt(n * (n - 1.0))
+    return float(area[0]), part
+
+
+def delong_overlapping(
+    y_true_a: ArrayLike,
+    score_a: ArrayLike,
+    subject_a: ArrayLike,
+    y_true_b: ArrayLike,
+    score_b: ArrayLike,
+    subject_b: ArrayLike,
+    level: float = 0.95,
+) -> DelongResult:
+    """Compare areas of two groups that share some people, such as the men and everyone.
+
+    The covariance of the areas is the sum of products of the shared people's placements; with no one shared it is 0
+    (the unpaired test's z), with all shared it is DeLong's (the paired test). Normal form.
+
+    Parameters
+    ----------
+    y_true_a, score_a, y_true_b, score_b : array, shape (n_a,) and (n_b,)
+        As `delong_unpaired`.
+    subject_a, subject_b : array, shape (n_a,) and (n_b,)
+        Who they are, once each.
+
+    Raises
+    ------
+    DataError
+        As `delong_variance`; if a subject is twice in a group, or has the condition in
+        one group only.
+
+    Examples
+    --------
+    >>> y, score, who = np.array([0, 0, 0, 1, 1, 1]), np.array([1, 2, 4, 3, 5, 6]), np.arange(6)
+    >>> result = delong_overlapping(y, score, who, y[1:], score[1:], who[1:])
+    >>> round(result.covariance, 4), round(result.z, 3)
+    (0.0346, 0.526)
+    """
+    who_a, who_b = np.asarray(subject_a), np.asarray(subject_b)
+    y_a, y_b = np.asarray(y_true_a).astype(bool), np.asarray(y_true_b).astype(bool)
+    shared, in_a, in_b = np.intersect1d(who_a, who_b, return_indices=True)
+    if np.unique(who_a).size < who_a.size or np.unique(who_b).size < who_b.size:
+        raise DataError("A subject appears twice in one group; the test needs each person once.")
+    if (y_a[in_a] != y_b[in_b]).any():
+        raise DataError(f"Subject {shared[y_a[in_a] != y_b[in_b]][0]} has the condition in one group only.")
+    (area_a, part_a), (area_b, part_b) = auc_influence(y_true_a, score_a), auc_influence(y_true_b, score_b)
+    covariance = part_a[in_a] @ part_b[in_b]
+    matrix = np.array([[part_a @ part_a, covariance], [covariance, part_b @ part_b]])
+    variance = max(0.0, float(matrix[0, 0] + matrix[1, 1] - 2 * covariance))
+    # rounding must not turn equal groups into a difference
+    variance = variance if variance > 1e-15 * matrix.max() else 0.0
+    return _result(np.array([area_a, area_b]), matrix, variance, level)
+
+
+def _foreseen_variance(auc: float, n_with: float, n_without: float) -> float:
+    """Variance of an area foreseen from its size alone (Hanley and McNeil, Radiology 1982;143:29)."""
+    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    spread = auc * (1 - auc) + (n_with - 1) * (q1 - auc**2) + (n_without - 1) * (q2 - auc**2)
+    return spread / (n_with * n_without)
+
+
+def paired_power(
+    auc_a: float, auc_b: float, n: float, prevalence: float, *, correlation: float = 0.5, alpha: float = 0.05
+) -> float:
+    """Power of the paired two-sided test with n people (Hanley–McNeil variances, Obuchowski 1994).
+
+    Parameters
+    ----------
+    auc_a, auc_b : float
+        Areas supposed to be true.
+    n, prevalence : float
+        People, and the share with the condition.
+    correlation : float
+        Of the two estimated areas; two scores of the same ECG often have 0.5 to 0.8.
+    alpha : float
+        Level of the test.
+
+    Raises
+    ------
+    DataError
+        If a share is not inside (0, 1) or there are fewer than two people in a class.
+
+    Examples
+    --------
+    >>> round(paired_power(0.77, 0.70, 700, 0.2, correlation=0.5), 2)
+    0.78
+    """
+    n_with = n * prevalence
+    if not all(0 < share < 1 for share in (auc_a, auc_b, prevalence, alpha)) or not -1 < correlation < 1:
+        raise DataError(
+            "Power: areas, prevalence and alpha must lie between 0 and 1, the correlation between -1 and 1."
+        )
+    if min(n_with, n - n_with) < 2:
+        raise DataError(f"Power: {n:g} people at prevalence {prevalence:g} leave fewer than two in a class.")
+    var_a, var_b = (_foreseen_variance(auc, n_with, n - n_with) for auc in (auc_a, auc_b))
+    se = np.sqrt(var_a + var_b - 2 * correlation * np.sqrt(var_a * var_b))
+    shift, critical = abs(auc_a - auc_b) / se, stats.norm.isf(alpha / 2)
+    return float(stats.norm.sf(critical - shift) + stats.norm.cdf(-critical - shift))
+
+
+def paired_sample_size(
+    auc_a: float, auc_b: float, prevalence: float, *, power: float = 0.8, correlation: float = 0.5, alpha: float = 0.05
+) -> int:
+    """Fewest people that give the paired test this power; parameters and errors as `paired_power`.
+
+    Examples
+    --------
+    >>> paired_sample_size(0.77, 0.70, 0.2, correlation=0.5)
+    740
+    """
+    if auc_a == auc_b:
+        raise DataError("No number of people finds a difference of zero.")
+
+    def lacking(n: float) -> float:
+        return paired_power(auc_a, auc_b, n, prevalence, correlation=correlation, alpha=alpha) - power
+
+    fewest = 2.1 / min(prevalence, 1 - prevalence)
+    if lacking(fewest) >= 0:
+        return int(np.ceil(fewest))
+    return int(np.ceil(optimize.brentq(lacking, fewest, 1e12, xtol=1e-6)))

@@ -1,223 +1,258 @@
-"""Errors of predicted mass in gram: per fold as published, and over people with honest intervals.
+"""Errors of predicted mass: per fold as published, over people with honest intervals, between models, in subgroups.
 
 Five fold means are a poor unit: their training sets overlap, so their spread says little about another cohort.
-The tables over people (`pooled_errors`, and `lvmass.evaluation.differences`) are the ones to rest a conclusion on.
+The tables over people are the ones to rest a conclusion on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import stats
 
-from lvmass.evaluation.tables import at_least, table_of
+from lvmass.errors import DataError
+from lvmass.evaluation.registry import FIT, At, Inputs, Statistic, rivals
+from lvmass.evaluation.tables import EXTERNAL_FOLD, NotEstimable, at_least
 
 FloatArray = NDArray[np.float64]
 
+# Every error with its unit.
+METRICS = {"mae_g": "g", "mape_percent": "%", "rmse_g": "g", "r2": "1", "bias_g": "g"}
+
+# Fewer people than this get an estimate without interval.
 MIN_PEOPLE = 10
-"""Fewer people than this get an estimate without interval."""
+
+# Subgroups of fewer people are shown as too small.
+MIN_GROUP = 20
+
+# Lower edges of the bands of each number; the study's people are split there.
+BANDS: dict[str, tuple[float, ...]] = {"age_years": (50, 65), "bmi_kg_m2": (25, 30), "qrs_duration_ms": (120,)}
 
 
-def _errors(lvm_g: ArrayLike, predicted_lvm_g: ArrayLike) -> FloatArray:
-    return np.asarray(predicted_lvm_g, dtype=float) - np.asarray(lvm_g, dtype=float)
+def _terms(people: pd.DataFrame) -> FloatArray:
+    """What each person adds to the sums that every error is a function of, shape (7, n).
 
-
-def mae_g(lvm_g: ArrayLike, predicted_lvm_g: ArrayLike, axis: int = -1) -> FloatArray:
-    """Mean absolute error in gram: ``mean |predicted - true|``.
-
-    Parameters
-    ----------
-    lvm_g, predicted_lvm_g : array of float, shape (..., n)
-        True and predicted mass in gram.
-    axis : int
-        Axis of the people.
-
-    Examples
-    --------
-    >>> float(mae_g([100, 120], [110, 115]))
-    7.5
+    Rows: 1, the absolute error, the same in % of the true mass, the squared and the plain error, the true mass and
+    its square (less the mean of all, against cancellation).
     """
-    return np.asarray(np.abs(_errors(lvm_g, predicted_lvm_g)).mean(axis=axis))
+    true = people["lvm_g"].to_numpy(float)
+    error = people["predicted_lvm_g"].to_numpy(float) - true
+    around = true - (true.mean() if true.size else 0.0)
+    absolute = np.abs(error)
+    return np.stack([np.ones_like(error), absolute, 100 * absolute / true, error**2, error, around, around**2])
 
 
-def mape_percent(lvm_g: ArrayLike, predicted_lvm_g: ArrayLike, axis: int = -1) -> FloatArray:
-    """Mean absolute error as per cent of each person's true mass; parameters as `mae_g`.
+def _errors(sums: FloatArray) -> FloatArray:
+    """Every error of ``METRICS`` in its order, shape (5, ...), from sums of `_terms`, shape (7, ...).
 
-    Examples
-    --------
-    >>> round(float(mape_percent([100, 120], [110, 114])), 6)
-    7.5
+    R² is ``1 - Σ error² / Σ (true - mean)²``: negative where the mean of these people predicts better, not finite
+    where all masses are equal.
     """
-    share = np.abs(_errors(lvm_g, predicted_lvm_g)) / np.asarray(lvm_g, dtype=float)
-    return np.asarray(100 * share.mean(axis=axis))
-
-
-def rmse_g(lvm_g: ArrayLike, predicted_lvm_g: ArrayLike, axis: int = -1) -> FloatArray:
-    """Root mean squared error in gram; parameters as `mae_g`.
-
-    Examples
-    --------
-    >>> float(rmse_g([100, 120], [107, 119]))
-    5.0
-    """
-    return np.asarray(np.sqrt(np.square(_errors(lvm_g, predicted_lvm_g)).mean(axis=axis)))
-
-
-def bias_g(lvm_g: ArrayLike, predicted_lvm_g: ArrayLike, axis: int = -1) -> FloatArray:
-    """Mean of predicted minus true mass in gram; parameters as `mae_g`.
-
-    Examples
-    --------
-    >>> float(bias_g([100, 120], [110, 115]))
-    2.5
-    """
-    return np.asarray(_errors(lvm_g, predicted_lvm_g).mean(axis=axis))
-
-
-def r2(lvm_g: ArrayLike, predicted_lvm_g: ArrayLike, axis: int = -1) -> FloatArray:
-    """Share of variance explained: ``1 - Σ(predicted - true)² / Σ(true - mean)²``; parameters as `mae_g`.
-
-    Negative when the predictions are worse than the mean of these people; not finite when all masses are equal.
-
-    Examples
-    --------
-    >>> float(r2([100, 120], [105, 115]))
-    0.75
-    """
-    true = np.asarray(lvm_g, dtype=float)
-    spread = np.square(true - true.mean(axis=axis, keepdims=True)).sum(axis=axis)
+    n, absolute, percent, squared, plain, true, true_squared = sums
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(1 - np.square(_errors(lvm_g, predicted_lvm_g)).sum(axis=axis) / spread)
-
-
-METRICS: dict[str, tuple[Callable[..., FloatArray], str]] = {
-    "mae_g": (mae_g, "g"),
-    "mape_percent": (mape_percent, "%"),
-    "rmse_g": (rmse_g, "g"),
-    "r2": (r2, "1"),
-    "bias_g": (bias_g, "g"),
-}
-"""Every error with its unit."""
-
-
-def all_metrics(lvm_g: ArrayLike, predicted_lvm_g: ArrayLike, axis: int = -1) -> FloatArray:
-    """Return every error of ``METRICS`` in its order, shape (5, ...); parameters as `mae_g`.
-
-    Examples
-    --------
-    >>> all_metrics([100, 120], [107, 119]).round(2).tolist()
-    [4.0, 3.92, 5.0, 0.75, 3.0]
-    """
-    return np.stack([metric(lvm_g, predicted_lvm_g, axis) for metric, _ in METRICS.values()])
+        spread = true_squared - true**2 / n
+        spread = np.where(spread > 1e-12 * true_squared, spread, 0.0)
+        return np.stack([absolute / n, percent / n, np.sqrt(squared / n), 1 - squared / spread, plain / n])
 
 
 def bootstrap_limits(
-    data: tuple[FloatArray, ...], statistic: Callable[..., FloatArray], level: float, n_resamples: int, seed: int
+    terms: FloatArray, function: Callable[[FloatArray], FloatArray], level: float, n_resamples: int, seed: int
 ) -> tuple[FloatArray, FloatArray]:
     """Bias-corrected accelerated (BCa) bootstrap limits over people (Efron, JASA 1987;82:171), by SciPy.
 
     Parameters
     ----------
-    data : tuple of arrays, each of shape (n,)
-        What is known of each person; resampled together.
-    statistic : callable
-        ``statistic(*data, axis)``, vectorized; may give several statistics along a new first axis.
+    terms : array of float, shape (k, n)
+        What each person adds to k sums.
+    function : callable
+        Gives the statistics, shape (m, ...), of sums of shape (k, ...).
     level, n_resamples, seed
         Of the bootstrap.
 
     Examples
     --------
-    >>> low, high = bootstrap_limits((np.arange(20.0),), np.mean, 0.95, 999, 0)
-    >>> bool(low < 9.5 < high)
+    >>> low, high = bootstrap_limits(np.arange(20.0)[None], lambda sums: sums / 20, 0.95, 999, 0)
+    >>> bool(low[0] < 9.5 < high[0])
     True
     """
     # a batch keeps the resamples in the processor's cache and the memory flat
     interval = stats.bootstrap(
-        data, statistic, paired=True, vectorized=True, confidence_level=level, n_resamples=n_resamples,
-        method="BCa", batch=200, rng=np.random.default_rng(seed),
+        tuple(terms), lambda *drawn, axis: function(np.stack([each.sum(axis) for each in drawn])), paired=True,
+        vectorized=True, confidence_level=level, n_resamples=n_resamples, batch=200, rng=np.random.default_rng(seed),
     ).confidence_interval  # fmt: skip
     return np.asarray(interval.low), np.asarray(interval.high)
 
 
-def fold_errors(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Mean ± SD over folds of each error, as the paper prints it.
+@Statistic("errors_by_fold", FIT, "sex metric unit mean sd n_folds n_subjects note", each={"metric": tuple(METRICS)})
+def _by_fold(people: pd.DataFrame, at: At, metric: str) -> dict[str, Any]:
+    """Mean ± SD over folds, as the paper prints it; an external cohort has one "fold", the averaged fold models."""
+    at_least(len(people), 1)
+    folds = [_errors(_terms(fold).sum(axis=1)) for _, fold in people.groupby("fold")]
+    values = np.array([fold[list(METRICS).index(metric)] for fold in folds])
+    values = values[np.isfinite(values)]
+    at_least(len(values), 1)
+    row = {"unit": METRICS[metric], "mean": float(values.mean()), "n_folds": len(values)}
+    return row | ({"sd": float(values.std(ddof=1))} if len(values) > 1 else {"note": "one cohort, no folds"})
+
+
+ESTIMATES = "sex metric unit estimate ci_low ci_high n_subjects note"
+
+
+@Statistic("errors", FIT, ESTIMATES)
+def over_people(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
+    """Errors over all out-of-fold people with a BCa bootstrap interval (people are resampled, not folds)."""
+    terms, none = _terms(people), np.full(len(METRICS), np.nan)
+    values, low, high = _errors(terms.sum(axis=1)), none, none
+    if len(people) >= MIN_PEOPLE:
+        low, high = bootstrap_limits(terms, _errors, at.level, at.n_resamples, at.seed)
+    rows = []
+    for (metric, unit), value, below, above in zip(METRICS.items(), values, low, high, strict=True):
+        row: dict[str, Any] = {"metric": metric, "unit": unit}
+        row |= {"estimate": float(value)} if np.isfinite(value) else {}
+        if np.isfinite([below, above]).all():
+            row |= {"ci_low": float(below), "ci_high": float(above)}
+        else:
+            row["note"] = "too few people" if len(people) < MIN_PEOPLE else "no spread, no interval"
+        rows.append(row)
+    return rows
+
+
+@Statistic(
+    "error_differences", "cohort training model_a model_b",
+    "sex mae_a_g mae_b_g difference_g ci_low ci_high p_value n_subjects note",
+    of=rivals, holm="cohort training sex",
+)  # fmt: skip
+def _differences(people: pd.DataFrame, at: At) -> dict[str, Any]:
+    """Mean absolute error of the reference (a) minus that of another model (b); negative means that a is better.
+
+    The interval is a BCa bootstrap over people; the two-sided p value flips the sign of each person's difference at
+    random (exchanges the two models within a person), exactly where all flips are fewer than the resamples.
+    """
+    at_least(len(people), 2)
+    a, b = (np.abs((people[name] - people["lvm_g"]).to_numpy(float)) for name in ("predicted_lvm_g", "other_g"))
+    difference = a - b
+    permuted = stats.permutation_test(
+        (difference,), np.mean, permutation_type="samples", vectorized=True, n_resamples=at.n_resamples,
+        batch=200, rng=np.random.default_rng(at.seed),
+    )  # fmt: skip
+    row = {"mae_a_g": float(a.mean()), "mae_b_g": float(b.mean()), "difference_g": float(difference.mean())}
+    row["p_value"] = float(permuted.pvalue)
+    if a.size < MIN_PEOPLE or np.ptp(difference) == 0:
+        return row | {"note": "too few people for an interval" if a.size < MIN_PEOPLE else "no spread, no interval"}
+    terms = np.stack([np.ones_like(difference), difference])
+    low, high = bootstrap_limits(terms, lambda sums: sums[1] / sums[0], at.level, at.n_resamples, at.seed)
+    return row | {"ci_low": float(low), "ci_high": float(high)}
+
+
+@Statistic(
+    "error_differences_by_fold", "cohort training model_a model_b",
+    "mean_g t_naive p_naive t_corrected p_corrected n_folds", of=rivals, sexes=("all",),
+)  # fmt: skip
+def _fold_differences(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
+    """Corrected resampled t test of the reference's errors in k folds minus another model's.
+
+    ``mean / sqrt((1/k + 1/(k - 1)) · variance)``: folds share training people, so the naive ``variance / k`` is too
+    small (Nadeau and Bengio, Mach Learn 2003;52:239; 1/(k - 1) is the test people over the training people); both
+    have k - 1 degrees of freedom. Fewer than two folds have no row.
+    """
+    own = people[people["fold"] != EXTERNAL_FOLD]
+    a, b = ((own[name] - own["lvm_g"]).abs() for name in ("predicted_lvm_g", "other_g"))
+    steps = (a - b).groupby(own["fold"]).mean().to_numpy(float)
+    if steps.size < 2 or np.ptp(steps) == 0:
+        return []
+    k, row = steps.size, {"mean_g": float(steps.mean()), "n_folds": steps.size}
+    for name, share in (("naive", 0.0), ("corrected", 1 / (k - 1))):
+        t = steps.mean() / np.sqrt(steps.var(ddof=1) * (1 / k + share))
+        row |= {f"t_{name}": float(t), f"p_{name}": float(2 * stats.t.sf(abs(t), k - 1))}
+    return [row]
+
+
+def subgroup_levels(subjects: pd.DataFrame, bands: Mapping[str, Sequence[float]] = BANDS) -> pd.DataFrame:
+    """Say to which group each person belongs, by every variable that the table holds.
 
     Parameters
     ----------
-    predictions : DataFrame
-        See `lvmass.evaluation.tables.check_predictions`, also for the errors raised.
+    subjects : DataFrame
+        subject_id, and any of cohort, age_years, height_cm with weight_kg (for BMI), qrs_duration_ms,
+        atrial_fibrillation (bool). People with a missing value belong to no group of that variable.
+    bands : mapping
+        Lower edges of the bands of each number.
 
     Returns
     -------
     DataFrame
-        One row a fit, sex (``"all"`` too) and metric: cohort, model, training, sex, metric, unit, mean, sd,
-        n_folds, n_subjects, note. An external cohort has one "fold" (the averaged fold models), so no SD.
+        cohort (if given), subject_id, variable, group.
+
+    Raises
+    ------
+    DataError
+        If there is no subject_id, or a subject is there twice.
 
     Examples
     --------
-    >>> from lvmass.evaluation.tables import example_predictions
-    >>> row = fold_errors(example_predictions()).iloc[0]
-    >>> print(f"{row.metric} {row['mean']:.1f} ± {row.sd:.1f} over {row.n_folds} folds")
-    mae_g 12.6 ± 1.2 over 5 folds
+    >>> people = pd.DataFrame({"subject_id": [1, 2], "age_years": [49.0, 65.0], "height_cm": 160.0, "weight_kg": 80.0})
+    >>> subgroup_levels(people)[["variable", "group"]].values.tolist()
+    [['age_years', '< 50'], ['age_years', '≥ 65'], ['bmi_kg_m2', '≥ 30'], ['bmi_kg_m2', '≥ 30']]
     """
+    keys = [name for name in ("cohort", "subject_id") if name in subjects.columns]
+    if "subject_id" not in keys or subjects.duplicated(keys).any():
+        raise DataError("The subjects table needs a subject_id, and every subject once.")
+    if {"height_cm", "weight_kg"} <= set(subjects.columns):
+        subjects = subjects.assign(bmi_kg_m2=subjects["weight_kg"] / (subjects["height_cm"] / 100) ** 2)
+    parts = []
+    for name in (*bands, "atrial_fibrillation"):
+        if name in subjects.columns:
+            known = subjects[subjects[name].notna()]
+            edges = bands.get(name, (1,))
+            names = [f"< {edges[0]:g}", *(f"{a:g} to < {b:g}" for a, b in pairwise(edges)), f"≥ {edges[-1]:g}"]
+            which = np.digitize(known[name].to_numpy(float), edges)
+            groups = np.array(names if name in bands else ["no", "yes"])[which]
+            parts.append(known[keys].assign(variable=name, group=groups))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*keys, "variable", "group"])
 
-    def over_folds(people: pd.DataFrame, metric: str) -> dict[str, Any]:
-        at_least(len(people), 1)
-        function, unit = METRICS[metric]
-        folds = (fold for _, fold in people.groupby("fold"))
-        values = np.array([float(function(fold["lvm_g"], fold["predicted_lvm_g"])) for fold in folds])
-        values = values[np.isfinite(values)]
-        at_least(len(values), 1)
-        row = {"unit": unit, "mean": float(values.mean()), "n_folds": len(values)}
-        if len(values) == 1:
-            return row | {"note": "one cohort, no folds"}
-        return row | {"sd": float(values.std(ddof=1))}
 
-    return table_of(predictions, ("unit", "mean", "sd", "n_folds"), over_folds, ("metric", tuple(METRICS)))
+def with_groups(table: pd.DataFrame, levels: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a table of predictions with their ``variable`` and ``group``: sex, and those of `subgroup_levels`."""
+    keys = [name for name in ("cohort", "subject_id") if name in levels.columns]
+    by_sex = table.assign(variable="sex", group=table["sex"])
+    return pd.concat([by_sex, table.merge(levels, on=keys)], ignore_index=True)
 
 
-def pooled_errors(
-    predictions: pd.DataFrame, *, level: float = 0.95, n_resamples: int = 2000, seed: int = 0
-) -> pd.DataFrame:
-    """Errors over all out-of-fold people with a BCa bootstrap interval (people are resampled, not folds).
+def _grouped(study: Inputs) -> pd.DataFrame:
+    return with_groups(study.predictions, subgroup_levels(study.subjects))
 
-    Parameters
-    ----------
-    predictions : DataFrame
-        See `lvmass.evaluation.tables.check_predictions`, also for the errors raised.
-    level, n_resamples, seed
-        Of the bootstrap.
 
-    Returns
-    -------
-    DataFrame
-        One row a fit, sex (``"all"`` too) and metric: cohort, model, training, sex, metric, unit, estimate,
-        ci_low, ci_high, n_subjects, note. Under ``MIN_PEOPLE`` people there is no interval.
+def _mean_terms(people: pd.DataFrame, metric: str) -> FloatArray:
+    """Each person's part of an error that is a mean."""
+    return _terms(people)[{"mae_g": 1, "mape_percent": 2, "bias_g": 4}[metric]]
 
-    Examples
-    --------
-    >>> from lvmass.evaluation.tables import example_predictions
-    >>> row = pooled_errors(example_predictions(), n_resamples=499).iloc[0]
-    >>> print(f"{row.metric} {row.estimate:.1f} ({row.ci_low:.1f} to {row.ci_high:.1f})")
-    mae_g 12.6 (11.3 to 14.0)
-    """
 
-    def over_people(people: pd.DataFrame, _: str) -> list[dict[str, Any]]:
-        data = (people["lvm_g"].to_numpy(dtype=float), people["predicted_lvm_g"].to_numpy(dtype=float))
-        values = all_metrics(*data) if len(people) else np.full(len(METRICS), np.nan)
-        low = high = np.full(len(METRICS), np.nan)
-        if len(people) >= MIN_PEOPLE:
-            low, high = bootstrap_limits(data, all_metrics, level, n_resamples, seed)
-        rows = []
-        for k, (metric, (_function, unit)) in enumerate(METRICS.items()):
-            row = {"metric": metric, "unit": unit} | ({"estimate": float(values[k])} if np.isfinite(values[k]) else {})
-            if np.isfinite([low[k], high[k]]).all():
-                row |= {"ci_low": float(low[k]), "ci_high": float(high[k])}
-            else:
-                row["note"] = "too few people" if len(people) < MIN_PEOPLE else "no spread, no interval"
-            rows.append(row)
-        return rows
+_MEANS = {"metric": ("mae_g", "mape_percent", "bias_g")}
 
-    return table_of(predictions, ("metric", "unit", "estimate", "ci_low", "ci_high"), over_people)
+
+@Statistic("subgroup_errors", f"{FIT} variable group", ESTIMATES, of=_grouped, each=_MEANS)
+def _in_group(people: pd.DataFrame, at: At, metric: str) -> dict[str, Any]:
+    """Mean error with Student's t interval."""
+    if len(people) < MIN_GROUP:
+        return {"unit": METRICS[metric], "note": "too small a group"}
+    values = _mean_terms(people, metric)
+    low, high = stats.t.interval(at.level, values.size - 1, values.mean(), stats.sem(values))
+    row = {"unit": METRICS[metric], "estimate": float(values.mean())}
+    return row | {"ci_low": float(low), "ci_high": float(high)}
+
+
+@Statistic(
+    "subgroup_interactions", f"{FIT} variable", "sex metric p_value n_groups n_subjects note",
+    of=_grouped, each=_MEANS, holm=f"{FIT} sex metric",
+)  # fmt: skip
+def _between_groups(people: pd.DataFrame, at: At, metric: str) -> dict[str, Any]:
+    """Does the error differ between a variable's groups? Welch's one-way test over those of ``MIN_GROUP`` or more."""
+    groups = [_mean_terms(group, metric) for _, group in people.groupby("group") if len(group) >= MIN_GROUP]
+    if len(groups) < 2:
+        raise NotEstimable("fewer than two groups large enough")
+    if any(np.ptp(values) == 0 for values in groups):
+        raise NotEstimable("no spread within a group")
+    return {"p_value": float(stats.f_oneway(*groups, equal_var=False).pvalue), "n_groups": len(groups)}

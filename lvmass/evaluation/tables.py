@@ -4,8 +4,7 @@ A stratum can be too small for a number. Its row then stays, with the reason in 
 missing (never NaN) in the numeric columns, so that a reader sees a sentence where a number cannot be.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,11 +24,8 @@ COLUMNS = (
     "bsa_m2",
     "lvh",
 )
-FIT = ("cohort", "model", "training")
-"""What tells one set of predictions from another."""
-
+# The fold of an external cohort: one row a person, the mean of the fold models.
 EXTERNAL_FOLD = -1
-"""The fold of an external cohort: one row a person, the mean of the fold models."""
 
 
 class NotEstimable(DataError):
@@ -42,15 +38,6 @@ class NotEstimable(DataError):
     ...
     lvmass.evaluation.tables.NotEstimable: too few with LVH
     """
-
-
-@dataclass(frozen=True)
-class Result:
-    """What every frozen result of this room can do."""
-
-    def summary(self) -> pd.DataFrame:
-        """Return the result as a table of one row, without what does not apply to it."""
-        return pd.DataFrame([{name: value for name, value in asdict(self).items() if value is not None}])
 
 
 def check_predictions(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -95,7 +82,7 @@ lvm_g, predicted_lvm_g, bsa_m2, lvh.
             )
     if predictions["lvh"].isna().any():
         raise DataError("The predictions table: lvh is missing for some subjects; it must be true or false.")
-    twice = predictions.duplicated(["subject_id", *FIT])
+    twice = predictions.duplicated(["subject_id", "cohort", "model", "training"])
     if twice.any():
         first = predictions[twice].iloc[0]
         raise DataError(
@@ -133,26 +120,6 @@ def example_predictions(n: int = 200, seed: int = 0) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
 
 
-def fits(predictions: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-    """Yield each fit's keys and its rows, in order of appearance."""
-    for key, group in check_predictions(predictions).groupby(list(FIT), sort=False, observed=True):
-        yield dict(zip(FIT, key, strict=True)), group
-
-
-def by_sex(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield ``("all", table)`` and each sex with its rows (which may be none)."""
-    yield "all", table
-    for sex in ("female", "male"):
-        yield sex, table[table["sex"] == sex]
-
-
-def matched(table_a: pd.DataFrame, table_b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rows of the subjects that both tables hold, in one order."""
-    a, b = table_a.set_index("subject_id"), table_b.set_index("subject_id")
-    shared = a.index.intersection(b.index)
-    return a.loc[shared].reset_index(), b.loc[shared].reset_index()
-
-
 def tidy(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
     """Rows as a table of exactly these columns; floats nullable, so that a missing number is missing."""
     table = pd.DataFrame(list(rows), columns=list(columns), dtype=object)
@@ -167,41 +134,6 @@ def tidy(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame
     return table
 
 
-def table_of(
-    predictions: pd.DataFrame,
-    columns: Sequence[str],
-    compute: Callable[[pd.DataFrame, str], dict[str, Any] | list[dict[str, Any]]],
-    each: tuple[str, Sequence[str]] = ("", ("",)),
-    keys: Sequence[str] = FIT,
-) -> pd.DataFrame:
-    """Compute the rows of every fit (or other group) and sex, for each value of one more column if wanted.
-
-    ``compute(people, value)`` gives the columns of one row, or of several; its `NotEstimable` becomes the note of
-    a row without numbers. ``n_subjects`` and ``note`` come last by themselves, ``n_lvh`` if among the columns.
-    """
-    if tuple(keys) == FIT:
-        check_predictions(predictions)
-    rows: list[dict[str, Any]] = []
-    for key, group in predictions.groupby(list(keys), sort=False, observed=True):
-        for sex, people in by_sex(group):
-            for value in each[1]:
-                start = {**dict(zip(keys, key, strict=True)), "sex": sex, each[0]: value, "note": ""}
-                start |= {"n_subjects": len(people), "n_lvh": int(people["lvh"].sum())}
-                try:
-                    found = compute(people, value)
-                except NotEstimable as why:
-                    found = {"note": str(why)}
-                rows += [start | row for row in (found if isinstance(found, list) else [found])]
-    extra = (each[0],) if each[0] else ()
-    return tidy(rows, (*keys, "sex", *extra, *columns, "n_subjects", "note"))
-
-
-def at_least(people: int, least: int) -> None:
-    """Refuse a stratum of too few people."""
-    if people < least:
-        raise NotEstimable("too few people")
-
-
 def add_holm(table: pd.DataFrame, family: Sequence[Hashable], p_column: str = "p_value") -> pd.DataFrame:
     """Put Holm-adjusted p values beside the raw ones; one family of tests for each value of ``family``."""
     adjusted = pd.Series(pd.NA, index=table.index, dtype="Float64")
@@ -212,3 +144,9 @@ def add_holm(table: pd.DataFrame, family: Sequence[Hashable], p_column: str = "p
         steps = np.maximum.accumulate(p.to_numpy() * np.arange(len(p), 0, -1))
         adjusted[p.index] = np.minimum(steps, 1.0)
     return table.assign(p_holm=adjusted)
+
+
+def at_least(people: int, least: int) -> None:
+    """Refuse a group of too few people."""
+    if people < least:
+        raise NotEstimable("too few people")

@@ -1,8 +1,15 @@
-"""Pick rows of result tables in tests."""
+"""Compute one table, and pick rows of tables, in tests."""
 
 from typing import Any
 
 import pandas as pd
+
+from lvmass.evaluation import evaluate
+
+
+def table_of(name: str, predictions: pd.DataFrame, reference: str | None = None, **options: Any) -> pd.DataFrame:
+    """Return one table of `evaluate`."""
+    return evaluate(predictions, reference, only=[name], **options)[name]
 
 
 def find(table: pd.DataFrame, **where: object) -> dict[str, Any]:

@@ -1,23 +1,19 @@
 """Recalibration and probabilities: hand-worked lines, scikit-learn, and no look at the own truth."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from numpy.typing import ArrayLike
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 
 from lvmass.errors import DataError
-from lvmass.evaluation.calibration import mass_calibration, recalibrate
-from lvmass.evaluation.curves import decision_curves
-from lvmass.evaluation.probability import (
-    calibration_curve,
-    lvh_probability,
-    probability_calibration,
-    probability_table,
-)
-from lvmass.evaluation.tables import example_predictions
+from lvmass.evaluation.calibration import _calibrated, lvh_probability, recalibrate
+from lvmass.evaluation.registry import At
+from lvmass.evaluation.tables import NotEstimable, example_predictions
 
-from .rows import find
+from .rows import find, table_of
 
 TABLE = example_predictions(400)
 FIT = TABLE.query("model == 'net' and training == 'pooled'")
@@ -26,7 +22,7 @@ FIT = TABLE.query("model == 'net' and training == 'pooled'")
 def test_a_linear_distortion_is_undone_exactly() -> None:
     # true = 20 + 0.8 predicted, in every fold: slope and intercept are those, and the correction gives the truth
     bent = FIT.assign(predicted_lvm_g=(FIT["lvm_g"] - 20) / 0.8)
-    row = find(mass_calibration(bent), cohort="ext", sex="all")
+    row = find(table_of("mass_calibration", bent), cohort="ext", sex="all")
     assert_allclose([row["slope"], row["intercept_g"]], [0.8, 20])
     assert_allclose(recalibrate(bent, "dev")["predicted_lvm_g"], FIT["lvm_g"])
 
@@ -41,12 +37,12 @@ def test_recalibration_learns_from_development_only_and_never_from_oneself() -> 
         chance = lvh_probability(TABLE.assign(lvh=TABLE["lvh"] ^ hidden), "dev")["lvh_probability"]
         usual = lvh_probability(TABLE, "dev")["lvh_probability"]
         assert_allclose(chance[hidden].to_numpy(float), usual[hidden].to_numpy(float))
-    row = find(mass_calibration(recalibrate(FIT, "dev")), cohort="dev", sex="all")
+    row = find(table_of("calibration_after_recalibration", FIT), cohort="dev", sex="all")
     assert abs(row["slope"] - 1) < 0.05
 
 
 def test_mass_calibration_of_a_constant_says_so() -> None:
-    note = mass_calibration(FIT.assign(predicted_lvm_g=110.0))["note"]
+    note = table_of("mass_calibration", FIT.assign(predicted_lvm_g=110.0))["note"]
     assert set(note) == {"one prediction for everyone, no slope"}
     # and only its level can be learnt: the mean of the other folds, or of the whole development cohort
     level = recalibrate(FIT.assign(predicted_lvm_g=110.0), "dev")["predicted_lvm_g"]
@@ -57,18 +53,24 @@ def test_mass_calibration_of_a_constant_says_so() -> None:
         recalibrate(FIT, "elsewhere")
 
 
+def calibration(y: ArrayLike, p: ArrayLike) -> dict[str, float]:
+    """Calibration of these probabilities of LVH."""
+    people = pd.DataFrame({"lvh": np.asarray(y, bool), "lvh_probability": p})
+    return _calibrated(people, At("all", people, {}, 0.95, 0, 0))
+
+
 def test_probability_calibration_hand_worked() -> None:
     # two groups of 100 with 20 and 60 events: saturated. Said 0.2 and 0.6 it is perfect; said 0.5 and 0.8 instead,
     # the slope is (logit .6 - logit .2) / (logit .8 - logit .5) and observed over expected 80 / 130
     y = np.repeat([1, 0, 1, 0], [20, 80, 60, 40])
-    good = probability_calibration(y, np.repeat([0.2, 0.6], 100))
-    assert_allclose([good.slope, good.intercept], [1, 0], atol=1e-8)
-    assert good.slope_ci_low < 1 < good.slope_ci_high
-    bad = probability_calibration(y, np.repeat([0.5, 0.8], 100))
-    assert_allclose(bad.slope, (np.log(1.5) + np.log(4)) / np.log(4), rtol=1e-6)
-    assert_allclose(bad.observed_over_expected, 80 / 130)
-    assert bad.intercept_ci_high < 0
-    assert_allclose(bad.brier, brier_score_loss(y, np.repeat([0.5, 0.8], 100)))
+    good = calibration(y, np.repeat([0.2, 0.6], 100))
+    assert_allclose([good["slope"], good["intercept"]], [1, 0], atol=1e-8)
+    assert good["slope_ci_low"] < 1 < good["slope_ci_high"]
+    bad = calibration(y, np.repeat([0.5, 0.8], 100))
+    assert_allclose(bad["slope"], (np.log(1.5) + np.log(4)) / np.log(4), rtol=1e-6)
+    assert_allclose(bad["observed_over_expected"], 80 / 130)
+    assert bad["intercept_ci_high"] < 0
+    assert_allclose(bad["brier"], brier_score_loss(y, np.repeat([0.5, 0.8], 100)))
 
 
 def test_probability_calibration_equals_scikit_learn() -> None:
@@ -77,35 +79,28 @@ def test_probability_calibration_equals_scikit_learn() -> None:
     y = rng.random(500) < p**1.3
     odds = np.log(p / (1 - p))[:, None]
     slope = LogisticRegression(C=np.inf, tol=1e-10).fit(odds, y).coef_[0, 0]
-    assert_allclose(probability_calibration(y, p).slope, slope, rtol=1e-4)
+    assert_allclose(calibration(y, p)["slope"], slope, rtol=1e-4)
 
 
-def test_probability_refusals() -> None:
-    for y, p, message in (
-        ([0, 1], [0.0, 0.5], "between 0 and 1"),
-        ([0, 0], [0.2, 0.5], "both outcomes"),
-        ([0, 1], [0.4, 0.4], "more than one probability"),
-        ([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4], "separate"),
-    ):
-        with pytest.raises(DataError, match=message):
-            probability_calibration(y, p)
+@pytest.mark.parametrize(
+    ("p", "reason"), [(np.full(20, 0.4), "more than one probability"), (np.linspace(0.1, 0.9, 20), "separate")]
+)
+def test_probabilities_without_a_slope_say_so(p: np.ndarray, reason: str) -> None:
+    with pytest.raises(NotEstimable, match=reason):
+        calibration(np.arange(20) >= 10, p)
 
 
 def test_learnt_probabilities_are_calibrated_and_tables_hold() -> None:
-    likely = lvh_probability(TABLE, "dev")
-    row = find(probability_table(likely), cohort="dev", model="net", sex="all")
+    row = find(table_of("probability_calibration", TABLE), cohort="dev", model="net", sex="all")
     assert row["slope_ci_low"] < 1 < row["slope_ci_high"]
     assert abs(row["observed_over_expected"] - 1) < 0.05
-    curve = calibration_curve(likely, bins=5)
+    curve = table_of("calibration_curve", TABLE)
     one = curve.query("cohort == 'dev' and model == 'net' and training == 'pooled' and sex == 'all'")
     assert one["n_subjects"].sum() == 400
     cases = int(TABLE.query("cohort == 'dev' and model == 'net' and training == 'pooled'")["lvh"].sum())
     assert_allclose((one["observed"] * one["n_subjects"]).sum(), cases)
     rare = TABLE.assign(lvh=TABLE["subject_id"].isin(["dev-0001", "dev-0002", "ext-0003"]))
-    for table in (
-        probability_table(lvh_probability(rare, "dev")),
-        calibration_curve(lvh_probability(rare, "dev")),
-        decision_curves(lvh_probability(rare, "dev")),
-    ):
+    for name in ("probability_calibration", "calibration_curve", "decision_curves"):
+        table = table_of(name, rare)
         assert set(table["note"]) == {"too few to learn a probability"}
         assert "nan" not in table.to_string().lower()

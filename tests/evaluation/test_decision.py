@@ -9,21 +9,14 @@ from numpy.testing import assert_allclose
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 from statsmodels.stats.contingency_tables import mcnemar
 
+from lvmass.cohort import simulate_cohort
+from lvmass.ecg import lvh_criteria, measure_beat, synchronized_beat
 from lvmass.errors import DataError
-from lvmass.evaluation.curves import GRID, criteria_roc, decision_curves, net_benefit, precision_recall, roc_points
-from lvmass.evaluation.decision import (
-    criteria_points,
-    matched_criteria,
-    operating_point,
-    operating_points,
-    threshold_at_specificity,
-    with_criteria,
-)
+from lvmass.evaluation.decision import CRITERIA_NAMES, GRID, THRESHOLDS, _net_benefit, _operating_point
 from lvmass.evaluation.lvh import PRIMARY, lvh_score
-from lvmass.evaluation.probability import lvh_probability
 from lvmass.evaluation.tables import example_predictions
 
-from .rows import find
+from .rows import find, table_of
 
 TABLE = example_predictions(400)
 FIT = TABLE.query("cohort == 'dev' and model == 'net' and training == 'pooled'")
@@ -42,84 +35,90 @@ def test_operating_point_hand_worked() -> None:
     # 81 of 263: Wilson's interval is 0.2553 to 0.3662 (Newcombe, Stat Med 1998;17:857, table I)
     y = np.repeat([1, 0], [263, 100])
     called = np.r_[np.repeat([1, 0], [81, 182]), np.repeat([1, 0], [10, 90])]
-    point = operating_point(y, called)
-    assert_allclose([point.sensitivity, point.specificity], [81 / 263, 0.9])
-    assert point.ppv is not None
-    assert point.npv is not None
-    assert_allclose([point.ppv, point.npv], [81 / 91, 90 / 272])
-    assert (round(point.sensitivity_ci_low, 4), round(point.sensitivity_ci_high, 4)) == (0.2553, 0.3662)
-    nobody = operating_point([1, 0], [0, 0])
-    assert (nobody.ppv, nobody.ppv_ci_low, nobody.npv) == (None, None, 0.5)
-    with pytest.raises(DataError, match="with and without"):
-        operating_point([1, 1], [1, 0])
-
-
-@given(st.integers(0, 2**32 - 1), st.floats(0, 1))
-@settings(max_examples=60, deadline=None)
-def test_threshold_reaches_the_specificity_and_no_lower_score_does(seed: int, specificity: float) -> None:
-    rng = np.random.default_rng(seed)
-    y, score = rng.random(40) < 0.3, rng.normal(size=40).round(1)
-    y[:2] = [True, False]
-    threshold = threshold_at_specificity(y, score, specificity)
-    assert (score[~y] <= threshold).mean() >= specificity - 1e-9
-    lower = score[~y][score[~y] < threshold]
-    if lower.size:
-        assert (score[~y] <= lower.max()).mean() < specificity
+    point = _operating_point(y == 1, called == 1, 0.95)
+    assert_allclose([point["sensitivity"], point["specificity"]], [81 / 263, 0.9])  # type: ignore[arg-type]
+    assert_allclose([point["ppv"], point["npv"]], [81 / 91, 90 / 272])  # type: ignore[arg-type]
+    assert_allclose([point["sensitivity_ci_low"], point["sensitivity_ci_high"]], [0.2553, 0.3662], atol=5e-5)  # type: ignore[arg-type]
+    nobody = _operating_point(np.array([True, False]), np.array([False, False]), 0.95)
+    assert (nobody["ppv"], nobody["ppv_ci_low"], nobody["npv"]) == (None, None, 0.5)
 
 
 def test_operating_points_call_lvh_at_the_cutoff() -> None:
-    row = find(operating_points(TABLE), cohort="dev", model="net", training="pooled", sex="male")
+    row = find(table_of("operating_points", TABLE), cohort="dev", model="net", training="pooled", sex="male")
     men = FIT[FIT["sex"] == "male"]
     called = men["predicted_lvm_g"] / men["bsa_m2"] > PRIMARY["male"]
     assert_allclose(row["sensitivity"], called[men["lvh"]].mean())
     assert_allclose(row["npv"], (~men["lvh"])[~called].mean())
 
 
+@given(st.integers(0, 2**32 - 1), st.floats(0, 1))
+@settings(max_examples=20, deadline=None)
+def test_the_model_reaches_the_criterions_specificity_and_no_lower_threshold_does(seed: int, share: float) -> None:
+    rng = np.random.default_rng(seed)
+    people = FIT[FIT["sex"] == "male"].head(60)
+    people = people.assign(predicted_lvm_g=(people["predicted_lvm_g"] / 10).round() * 10, lvh=np.arange(60) % 3 == 0)
+    positive = rng.random(60) < share
+    criterion = people[["cohort", "subject_id"]].assign(criterion="c", value=1.0, positive=positive)
+    row = find(table_of("criteria_at_equal_specificity", people, criteria=criterion), sex="male")
+    lvh, score = people["lvh"].to_numpy(bool), lvh_score(people, "indexed")
+    assert row["model_specificity"] >= row["specificity"] == (~positive[~lvh]).mean()
+    threshold = max((t for t in score[~lvh] if (score[~lvh] <= t).mean() == row["model_specificity"]), default=-np.inf)
+    lower = score[~lvh][score[~lvh] < threshold]
+    if lower.size:
+        assert (score[~lvh] <= lower.max()).mean() < row["specificity"]
+
+
 def test_matched_criteria_equals_mcnemar_by_statsmodels() -> None:
-    row = find(matched_criteria(TABLE, voltage()), cohort="dev", model="net", training="pooled", sex="all")
-    joined = with_criteria(FIT, voltage())
+    matched = table_of("criteria_at_equal_specificity", TABLE, criteria=voltage())
+    row = find(matched, cohort="dev", model="net", training="pooled", sex="all")
+    joined = FIT.merge(voltage(), on=["cohort", "subject_id"])
     lvh, called = joined["lvh"].to_numpy(bool), joined["positive"].to_numpy(bool)
     assert_allclose(row["specificity"], (~called[~lvh]).mean())
     assert 0 <= row["model_specificity"] - row["specificity"] < 1 / 200
     score = lvh_score(joined, "indexed")
-    model = score > threshold_at_specificity(lvh, score, row["specificity"])
+    model = score > np.sort(score[~lvh])[round(row["specificity"] * (~lvh).sum()) - 1]
     cells = [[(model & called & lvh).sum(), (model & ~called & lvh).sum()],
              [(~model & called & lvh).sum(), (~model & ~called & lvh).sum()]]  # fmt: skip
     assert_allclose(row["p_value"], mcnemar(cells, exact=True).pvalue)
     assert_allclose(row["difference"], row["model_sensitivity"] - row["criterion_sensitivity"])
-    own = find(criteria_points(TABLE, voltage()), cohort="dev", sex="all")
+    own = find(table_of("criteria_points", TABLE, criteria=voltage()), cohort="dev", sex="all")
     assert_allclose(own["sensitivity"], row["criterion_sensitivity"])
     with pytest.raises(DataError, match="lacks the columns positive"):
-        with_criteria(TABLE, voltage().drop(columns="positive"))
+        table_of("criteria_points", TABLE, criteria=voltage().drop(columns="positive"))
     with pytest.raises(DataError, match="subject twice"):
-        with_criteria(TABLE, voltage().iloc[[0, 0]])
+        table_of("criteria_roc", TABLE, criteria=voltage().iloc[[0, 0]])
+
+
+def test_every_criterion_has_a_printed_name() -> None:
+    beat = synchronized_beat(simulate_cohort(1, like="tw-cvai", seed=0).recording(0))
+    assert set(CRITERIA_NAMES) == set(lvh_criteria(beat, measure_beat(beat), "male"))
 
 
 def test_curves_equal_scikit_learn() -> None:
     lvh, grams = FIT["lvh"].to_numpy(bool), FIT["predicted_lvm_g"].to_numpy(float)
     where = "cohort == 'dev' and model == 'net' and training == 'pooled' and sex == 'all' and score == 'grams'"
-    roc = roc_points(TABLE).query(where)
+    roc = table_of("roc", TABLE).query(where)
     false, true, _ = roc_curve(lvh, grams, drop_intermediate=False)
     for x, y in zip(roc["false_positive_rate"], roc["sensitivity"], strict=True):
         assert_allclose(y, true[false <= x + 1e-12].max())
     area = np.trapezoid(roc["sensitivity"].to_numpy(float), GRID)
     assert abs(area - roc_auc_score(lvh, grams)) < 0.01
-    pr = precision_recall(TABLE).query(where)
+    pr = table_of("precision_recall", TABLE).query(where)
     assert_allclose(pr["average_precision"].iloc[0], average_precision_score(lvh, grams))
     assert_allclose(pr["precision"].iloc[-1], max(lvh[grams >= t].mean() for t in grams if (grams >= t)[lvh].all()))
-    criteria = criteria_roc(TABLE, voltage())
+    criteria = table_of("criteria_roc", TABLE, criteria=voltage())
     assert set(criteria["sex"]) == {"all", "female", "male"}
     assert criteria["sensitivity"].between(0, 1).all()
 
 
 def test_net_benefit_hand_worked() -> None:
     # at 20 %: 2 hits, 1 false alarm of 5: 2/5 - 1/5 · 0.25; at 50 %: 1 and 1: 1/5 - 1/5
-    assert_allclose(net_benefit([1, 1, 0, 0, 0], [0.9, 0.3, 0.6, 0.1, 0.1], [0.2, 0.5]), [0.35, 0.0])
+    found = _net_benefit(np.array([1, 1, 0, 0, 0]) == 1, np.array([0.9, 0.3, 0.6, 0.1, 0.1]))
+    assert_allclose(found[np.searchsorted(THRESHOLDS, [0.2, 0.5])], [0.35, 0.0], atol=1e-15)
     # acting on everyone: prevalence - (1 - prevalence) t / (1 - t), which is 0 at t = prevalence
-    assert_allclose(net_benefit([1, 0, 0, 0], np.ones(4), [0.25]), [0.0], atol=1e-15)
-    with pytest.raises(DataError, match="thresholds between 0 and 1"):
-        net_benefit([1, 0], [0.1, 0.2], [1.0])
-    table = decision_curves(lvh_probability(TABLE, "dev"))
-    one = table.query("cohort == 'dev' and model == 'net' and training == 'pooled' and sex == 'all'")
+    assert_allclose(_net_benefit(np.arange(4) == 0, np.ones(4))[np.searchsorted(THRESHOLDS, 0.25)], 0, atol=1e-15)
+    one = table_of("decision_curves", TABLE).query(
+        "cohort == 'dev' and model == 'net' and training == 'pooled' and sex == 'all'"
+    )
     near = one.iloc[(one["threshold"] - 0.2).abs().argmin()]
     assert near["net_benefit"] > max(0, near["net_benefit_all"])

@@ -13,28 +13,39 @@ from sklearn import metrics
 from statsmodels.stats.multitest import multipletests
 
 from lvmass.errors import DataError
-from lvmass.evaluation.differences import compare_errors, nadeau_bengio, paired_difference, paired_errors
-from lvmass.evaluation.errors import METRICS, fold_errors, mae_g, mape_percent, pooled_errors, r2, rmse_g
 from lvmass.evaluation.tables import add_holm, check_predictions, example_predictions
 
-from .rows import find
+from .rows import find, table_of
+
+
+def people_with(**columns: object) -> pd.DataFrame:
+    """Predictions of one fit for men, with these columns."""
+    table = pd.DataFrame({"model": "a", "training": "pooled", "cohort": "c", "fold": 0, "lvm_g": 100.0, **columns})
+    table = table.assign(subject_id=table.groupby("model").cumcount().astype(str))
+    return table.assign(sex="male", bsa_m2=1.8, lvh=False)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 50))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_errors_equal_scikit_learn(seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
     true, predicted = rng.uniform(50, 250, n), rng.uniform(50, 250, n)
-    assert_allclose(mae_g(true, predicted), metrics.mean_absolute_error(true, predicted))
-    assert_allclose(mape_percent(true, predicted), 100 * metrics.mean_absolute_percentage_error(true, predicted))
-    assert_allclose(rmse_g(true, predicted), metrics.root_mean_squared_error(true, predicted))
-    assert_allclose(r2(true, predicted), metrics.r2_score(true, predicted), atol=1e-12)
+    table = table_of("errors", people_with(lvm_g=true, predicted_lvm_g=predicted), n_resamples=9)
+    found = table[table["sex"] == "all"].set_index("metric")["estimate"].astype(float)
+    expected = {
+        "mae_g": metrics.mean_absolute_error(true, predicted),
+        "mape_percent": 100 * metrics.mean_absolute_percentage_error(true, predicted),
+        "rmse_g": metrics.root_mean_squared_error(true, predicted),
+        "r2": metrics.r2_score(true, predicted),
+        "bias_g": (predicted - true).mean(),
+    }
+    assert_allclose(found[list(expected)], list(expected.values()), rtol=1e-9, atol=1e-9)
 
 
 def test_fold_errors_are_mean_and_sd_over_folds() -> None:
     table = example_predictions(100)
     row = (
-        fold_errors(table)
+        table_of("errors_by_fold", table)
         .query("model == 'net' and training == 'pooled' and cohort == 'dev' and sex == 'male'")
         .iloc[0]
     )
@@ -45,14 +56,15 @@ def test_fold_errors_are_mean_and_sd_over_folds() -> None:
 
 
 def test_external_cohort_has_no_sd_and_says_so() -> None:
-    table = fold_errors(example_predictions(50)).query("cohort == 'ext'")
+    table = table_of("errors_by_fold", example_predictions(50)).query("cohort == 'ext'")
     assert table["sd"].isna().all()
     assert set(table["note"]) == {"one cohort, no folds"}
 
 
 def test_small_strata_give_a_sentence_not_nan() -> None:
     tiny = example_predictions(50).query("sex == 'male'").groupby(["cohort", "model", "training"]).head(3)
-    for table in (fold_errors(tiny), pooled_errors(tiny, n_resamples=99), compare_errors(tiny, "net", n_resamples=99)):
+    for name in ("errors_by_fold", "errors", "error_differences"):
+        table = table_of(name, tiny, n_resamples=99)
         assert "nan" not in table.to_string().lower()
         women = table[table["sex"] == "female"]
         assert len(women) > 0
@@ -62,7 +74,7 @@ def test_small_strata_give_a_sentence_not_nan() -> None:
 def test_pooled_interval_covers_and_is_fast() -> None:
     one_fit = example_predictions(1500).query("cohort == 'dev' and model == 'net' and training == 'pooled'")
     start = time.perf_counter()
-    table = pooled_errors(one_fit)
+    table = table_of("errors", one_fit)
     seconds = time.perf_counter() - start
     mae = find(table, sex="all", metric="mae_g")
     error = np.abs(one_fit["predicted_lvm_g"].to_numpy() - one_fit["lvm_g"].to_numpy())
@@ -74,31 +86,37 @@ def test_pooled_interval_covers_and_is_fast() -> None:
     assert seconds < 6  # three strata, five metrics; about 1 s alone on a core
 
 
-def test_paired_difference_finds_the_better_model() -> None:
+def test_the_better_model_is_found() -> None:
     table = example_predictions(300)
-    result = paired_difference(table, "net", "body", cohort="dev", n_resamples=1999)
-    assert result.ci_high is not None
-    assert result.difference_g < result.ci_high < 0
-    assert result.p_value <= 0.001
-    back = paired_difference(table, "body", "net", cohort="dev", n_resamples=1999)
-    assert_allclose([back.difference_g, back.p_value], [-result.difference_g, result.p_value])
-    own = paired_difference(table, "net", "net", cohort="dev", n_resamples=199)
-    assert (own.difference_g, own.p_value, own.ci_low) == (0, 1, None)
-    with pytest.raises(DataError, match=r"no predictions of gone \(pooled\) in dev"):
-        paired_difference(table, "net", "gone", cohort="dev")
+    where = {"cohort": "dev", "training": "pooled", "sex": "all"}
+    row = find(table_of("error_differences", table, "net", n_resamples=1999), **where)
+    assert row["difference_g"] < row["ci_high"] < 0
+    assert row["p_value"] <= 0.001
+    back = find(table_of("error_differences", table, "body", n_resamples=1999), **where)
+    assert_allclose([back["difference_g"], back["p_value"]], [-row["difference_g"], row["p_value"]])
+    same = pd.concat([table.query("model == 'net'").assign(model=name) for name in ("net", "twin")])
+    own = find(table_of("error_differences", same, "net", n_resamples=199), **where)
+    assert (own["difference_g"], own["p_value"], pd.isna(own["ci_low"])) == (0, 1, True)
+    assert own["note"] == "no spread, no interval"
+
+
+def differences(a: list[float], b: list[float], folds: object = 0) -> pd.DataFrame:
+    """Predictions of two models with these errors."""
+    return people_with(model=["a"] * len(a) + ["b"] * len(b), predicted_lvm_g=100 + np.array([*a, *b]), fold=folds)
 
 
 def test_permutation_is_exact_for_few_people() -> None:
     # all 2^5 sign flips of 1, 2, 3, 4, 5: only the two extremes reach |mean| = 3
-    assert paired_errors([2.0, 4, 6, 8, 10], [1.0, 2, 3, 4, 5]).p_value == 2 / 32
     # 7, 7, 7, -1: flips with |sum| >= 20 are +++-, ++++, and their mirrors
-    assert paired_errors([8.0, 8, 8, 1], [1.0, 1, 1, 2]).p_value == 4 / 16
+    for a, b, p in (([2.0, 4, 6, 8, 10], [1.0, 2, 3, 4, 5], 2 / 32), ([8.0, 8, 8, 1], [1.0, 1, 1, 2], 4 / 16)):
+        assert find(table_of("error_differences", differences(a, b)), sex="male")["p_value"] == p
 
 
 def test_permutation_agrees_with_the_t_test_for_many() -> None:
     rng = np.random.default_rng(3)
     a, b = rng.gamma(2, 7, 800), rng.gamma(2, 7.5, 800)
-    assert_allclose(paired_errors(a, b).p_value, stats.ttest_rel(a, b).pvalue, atol=0.02)
+    row = find(table_of("error_differences", differences(a.tolist(), b.tolist()), n_resamples=4999), sex="male")
+    assert_allclose(row["p_value"], stats.ttest_rel(a, b).pvalue, atol=0.02)
 
 
 @pytest.mark.parametrize("p", [[0.2], [0.01, 0.04, 0.03], [0.5, 0.5, 0.001, 0.9, 0.02, 0.02]])
@@ -110,14 +128,14 @@ def test_holm_equals_statsmodels(p: list[float]) -> None:
 
 
 def test_nadeau_bengio_hand_worked() -> None:
-    # mean 3, variance 2.5: naive 3 / sqrt(2.5/5), corrected 3 / sqrt(2.5 (1/5 + 1/4)); ten folds of 9:1 likewise
-    result = nadeau_bengio([1.0, 2.0, 3.0, 4.0, 5.0])
-    assert_allclose(result.t_naive, 3 / np.sqrt(0.5))
-    assert_allclose(result.t_corrected, 3 / np.sqrt(1.125))
-    assert_allclose(result.p_naive, stats.ttest_1samp([1.0, 2, 3, 4, 5], 0).pvalue)
-    assert result.p_corrected > result.p_naive
-    with pytest.raises(DataError, match="two or more folds"):
-        nadeau_bengio([1.0, 1.0])
+    # mean 3, variance 2.5: naive 3 / sqrt(2.5/5), corrected 3 / sqrt(2.5 (1/5 + 1/4))
+    folds = differences([2.0, 3, 4, 5, 6], [1.0] * 5, [*range(5)] * 2)
+    row = find(table_of("error_differences_by_fold", folds), model_b="b")
+    assert_allclose([row["mean_g"], row["t_naive"], row["t_corrected"]], [3, 3 / np.sqrt(0.5), 3 / np.sqrt(1.125)])
+    assert_allclose(row["p_naive"], stats.ttest_1samp([1.0, 2, 3, 4, 5], 0).pvalue)
+    assert row["n_folds"] == 5
+    assert row["p_corrected"] > row["p_naive"]
+    assert table_of("error_differences_by_fold", differences([2.0] * 5, [1.0] * 5, [*range(5)] * 2)).empty
 
 
 def test_the_table_is_checked() -> None:
@@ -136,7 +154,6 @@ def test_the_table_is_checked() -> None:
         check_predictions(good.head(0))
     with pytest.raises(DataError, match="lvh is missing"):
         check_predictions(good.assign(lvh=None))
-    assert set(METRICS) == set(fold_errors(good)["metric"])
 
 
 @given(st.integers(0, 79))

@@ -4,13 +4,10 @@ import numpy as np
 import pandas as pd
 from numpy.testing import assert_allclose
 
-from lvmass.evaluation.intervals import conformal_intervals, coverage_table, interval_half_widths
-from lvmass.evaluation.subgroups import subgroup_levels
+from lvmass.evaluation.calibration import conformal_intervals, interval_half_widths
 from lvmass.evaluation.tables import example_predictions
 
-from .rows import find
-
-NO_GROUPS = subgroup_levels(pd.DataFrame({"subject_id": []}))
+from .rows import find, table_of
 
 
 def test_half_width_is_the_conformal_rank() -> None:
@@ -26,7 +23,7 @@ def test_coverage_by_sex() -> None:
     table = example_predictions(1500).query("model == 'net' and training == 'pooled'")
     error = table["predicted_lvm_g"] - table["lvm_g"]
     table = table.assign(predicted_lvm_g=table["lvm_g"] + error * np.where(table["sex"] == "female", 2.0, 1.0))
-    coverage = coverage_table(conformal_intervals(table, "dev"), NO_GROUPS)
+    coverage = table_of("interval_coverage", table)
     for sex in ("female", "male"):
         row = find(coverage, cohort="dev", group=sex)
         assert 0.88 <= row["coverage"] <= 0.92
@@ -39,7 +36,7 @@ def test_coverage_by_sex() -> None:
 def test_shift_is_seen() -> None:
     table = example_predictions(500).query("model == 'net' and training == 'pooled'")
     moved = table.assign(predicted_lvm_g=table["predicted_lvm_g"] + 20 * (table["cohort"] == "ext"))
-    coverage = coverage_table(conformal_intervals(moved, "dev"), NO_GROUPS)
+    coverage = table_of("interval_coverage", moved)
     assert find(coverage, cohort="ext", group="male")["coverage"] < 0.8
 
 
@@ -47,8 +44,8 @@ def test_too_few_people_get_no_interval_but_a_reason() -> None:
     tiny = example_predictions(20)
     intervals = conformal_intervals(tiny, "dev")
     assert intervals.loc[intervals["sex"] == "female", "lower_g"].isna().all()
-    table = coverage_table(intervals, NO_GROUPS)
+    table = table_of("interval_coverage", tiny)
     assert set(table["note"]) == {"too small a group"}
     some = example_predictions(60).query("cohort == 'ext' or sex == 'male'")
-    row = find(coverage_table(conformal_intervals(some, "dev"), NO_GROUPS), cohort="ext", group="female")
+    row = find(table_of("interval_coverage", some), cohort="ext", group="female")
     assert row["note"] == "too few to learn an interval"

@@ -10,11 +10,11 @@ from numpy.testing import assert_allclose
 from statsmodels.stats.oneway import anova_oneway
 
 from lvmass.errors import DataError
-from lvmass.evaluation.results import development_cohort, evaluate, fold_comparisons, write_results
-from lvmass.evaluation.subgroups import subgroup_errors, subgroup_interactions, subgroup_levels
+from lvmass.evaluation.errors import subgroup_levels
+from lvmass.evaluation.results import evaluate, write_results
 from lvmass.evaluation.tables import example_predictions
 
-from .rows import find
+from .rows import find, table_of
 
 TABLE = example_predictions(300)
 
@@ -43,7 +43,7 @@ def test_subgroups() -> None:
     assert sorted(levels["variable"].unique()) == ["age_years", "atrial_fibrillation", "bmi_kg_m2", "qrs_duration_ms"]
     assert set(levels.loc[levels["variable"] == "age_years", "group"]) == {"< 50", "50 to < 65", "≥ 65"}
     assert (levels["variable"] == "age_years").sum() == 599
-    table = subgroup_errors(TABLE, levels)
+    table = table_of("subgroup_errors", TABLE, subjects=subjects(TABLE))
     assert find(table, variable="atrial_fibrillation", group="yes", sex="all")["note"] == "too small a group"
     old = find(table, variable="age_years", group="≥ 65", sex="male", metric="bias_g", model="net", cohort="dev")
     men = TABLE.query("cohort == 'dev' and model == 'net' and training == 'pooled' and sex == 'male'")
@@ -56,7 +56,8 @@ def test_subgroups() -> None:
 
 def test_interaction_equals_welch_anova_by_statsmodels() -> None:
     levels = subgroup_levels(subjects(TABLE))
-    row = find(subgroup_interactions(TABLE, levels), variable="age_years", sex="all", metric="mae_g", cohort="dev")
+    table = table_of("subgroup_interactions", TABLE, subjects=subjects(TABLE))
+    row = find(table, variable="age_years", sex="all", metric="mae_g", cohort="dev")
     fit = TABLE.query("cohort == 'dev' and model == 'net' and training == 'pooled'")
     joined = fit.merge(levels.query("variable == 'age_years'"), on=["cohort", "subject_id"])
     error = (joined["predicted_lvm_g"] - joined["lvm_g"]).abs().to_numpy(float)
@@ -67,16 +68,12 @@ def test_interaction_equals_welch_anova_by_statsmodels() -> None:
     assert row["p_holm"] >= row["p_value"]
 
 
-def test_fold_comparisons() -> None:
-    row = find(fold_comparisons(TABLE, "net"), training="pooled")
-    assert row["n_folds"] == 5
-    assert abs(row["t_corrected"]) == pytest.approx(abs(row["t_naive"]) * np.sqrt((1 / 5) / (1 / 5 + 1 / 4)))
-
-
 def all_tables(n: int) -> dict[str, pd.DataFrame]:
     """Every table of a made-up study with all that a study can have."""
     table = example_predictions(n)
-    return evaluate(table, "net", subjects=subjects(table), criteria=criteria(table), n_resamples=99)
+    net = table.query("model == 'net' and cohort == 'dev'")
+    gap = (net, net.query("training == 'pooled'"))
+    return evaluate(table, "net", subjects=subjects(table), criteria=criteria(table), gap=gap, n_resamples=99)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +84,7 @@ def ordinary() -> dict[str, pd.DataFrame]:
 @pytest.mark.parametrize("n", [10, 40, 150])
 def test_everything_at_once_without_a_nan(n: int, ordinary: dict[str, pd.DataFrame], tmp_path: Path) -> None:
     tables = ordinary if n == 150 else all_tables(n)
-    assert len(tables) == 25
+    assert len(tables) == 28
     for name, result in tables.items():
         assert not result.empty, name
         assert "nan" not in result.to_string().lower(), name
@@ -139,10 +136,12 @@ def test_odd_studies() -> None:
     tables = evaluate(only_men, "net", n_resamples=99)
     assert "nan" not in "".join(t.to_string() for t in tables.values()).lower()
     with pytest.raises(DataError, match="One cohort of the predictions must have folds; here none has"):
-        development_cohort(TABLE[TABLE["cohort"] == "ext"])
+        evaluate(TABLE[TABLE["cohort"] == "ext"])
     with pytest.raises(DataError, match="no predictions of the reference model elvmass-net"):
-        evaluate(TABLE)
-    # floors: one number for everyone, or for each sex, must not stop the rest
+        evaluate(TABLE, "elvmass-net")
+    with pytest.raises(DataError, match="no table roca"):
+        evaluate(TABLE, only=["roca"])
+    # baselines: one number for everyone, or for each sex, must not stop the rest
     flat = some[some["model"] == "body"].assign(model="flat", predicted_lvm_g=112.0)
     with_flat = evaluate(pd.concat([some, flat]), "net", n_resamples=99)
     row = find(with_flat["c_statistics"], model="flat", sex="all", score="grams")

@@ -1,0 +1,253 @@
+"""C-statistics for LVH, their comparisons by DeLong's test, and the gap between pooled and sex-specific ones.
+
+The published comparison goes from the pooled model *in everyone* to the sex-specific one *in its sex*, as if these
+were different people. Three things change on the way: who is compared with whom (no model is touched: the mechanical
+part), how many people the model learnt from, and whether these were of one sex. Each is a difference of c-statistics
+that share people, so DeLong's covariance gives each an interval; the fair comparison takes the same people of one sex.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from lvmass.evaluation.delong import (
+    auc_influence,
+    auc_interval,
+    delong_overlapping,
+    delong_paired,
+    delong_unpaired,
+    delong_variance,
+    logit_limits,
+)
+from lvmass.evaluation.lvh import EACH_SCORE, both_classes, lvh_score
+from lvmass.evaluation.registry import FIT, At, Inputs, Statistic, rivals, trainings
+from lvmass.evaluation.tables import EXTERNAL_FOLD, NotEstimable
+
+_AUC = "sex score auc ci_low ci_high fold_mean fold_sd n_lvh n_subjects note"
+
+
+def _fold_spread(people: pd.DataFrame, lvh: NDArray[np.bool_], values: NDArray[np.float64]) -> dict[str, float]:
+    """Mean and SD of the folds' c-statistics, as published, over folds that hold both classes."""
+    aucs = []
+    for fold in sorted(set(people["fold"]) - {EXTERNAL_FOLD}):
+        inside = (people["fold"] == fold).to_numpy()
+        if min(lvh[inside].sum(), (~lvh[inside]).sum()) >= 2:
+            aucs.append(delong_variance(lvh[inside], values[inside])[0])
+    return {"fold_mean": float(np.mean(aucs)), "fold_sd": float(np.std(aucs, ddof=1))} if len(aucs) > 1 else {}
+
+
+@Statistic("cutoff_sensitivity", FIT, _AUC, each=EACH_SCORE, by_cutoffs=True)
+@Statistic("c_statistics", FIT, _AUC, each=EACH_SCORE)
+def _c_statistic(people: pd.DataFrame, at: At, score: str) -> dict[str, Any]:
+    """C-statistic over all out-of-fold people, with the logit interval of DeLong's variance.
+
+    The logit form covers better than the plain one (benchmarks/delong_simulation.py).
+    """
+    lvh, values = both_classes(people), lvh_score(people, score, at.cutoffs_g_m2)
+    row: dict[str, Any] = _fold_spread(people, lvh, values)
+    try:
+        return row | auc_interval(lvh, values, at.level, method="logit")._asdict()
+    except NotEstimable:
+        return row | {"auc": delong_variance(lvh, values)[0], "note": "perfect separation, no interval"}
+
+
+_DIFFERENCE = "sex score auc_a auc_b difference ci_low ci_high z p_value n_a n_b note"
+
+
+def _noted(row: dict[str, Any], test: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The row with the test's columns, or with the reason why there is none."""
+    try:
+        return row | test()
+    except NotEstimable as why:
+        return row | {"note": str(why)}
+
+
+@Statistic(
+    "model_comparison", "cohort training model_a model_b", _DIFFERENCE,
+    of=rivals, each=EACH_SCORE, holm="cohort training sex score",
+)  # fmt: skip
+def _paired(people: pd.DataFrame, at: At, score: str) -> dict[str, Any]:
+    """DeLong's paired test of the reference (a) against another model (b)."""
+
+    def test() -> dict[str, Any]:
+        a, b = (lvh_score(people, score, at.cutoffs_g_m2, name) for name in ("predicted_lvm_g", "other_g"))
+        return asdict(delong_paired(both_classes(people), a, b, at.level))
+
+    return _noted({"n_a": len(people), "n_b": len(people)}, test)
+
+
+@Statistic(
+    "training_comparison", "cohort model", f"comparison {_DIFFERENCE} p_overlap",
+    of=trainings, sexes=("female", "male"), holm="cohort comparison score",
+    each={"comparison": ("paired within sex", "unpaired as published"), **EACH_SCORE},
+)  # fmt: skip
+def _trainings(people: pd.DataFrame, at: At, comparison: str, score: str) -> dict[str, Any]:
+    """Sex-specific (a) against pooled training (b), fairly and as published.
+
+    "unpaired as published" sets the sex-specific model in one sex against the pooled one in everyone, as if these
+    were different people; ``p_overlap`` is its p value once the shared people are respected. "paired within sex" sets
+    both on the same people of that sex.
+    """
+    own, everyone = people.dropna(subset="predicted_lvm_g"), at.everyone
+    if comparison == "paired within sex":
+        return _paired(own, at, score)
+
+    def test() -> dict[str, Any]:
+        a = both_classes(own), lvh_score(own, score, at.cutoffs_g_m2)
+        b = both_classes(everyone), lvh_score(everyone, score, at.cutoffs_g_m2, "other_g")
+        shared = delong_overlapping(*a, own["subject_id"], *b, everyone["subject_id"], at.level)
+        return asdict(delong_unpaired(*a, *b, at.level)) | {"p_overlap": shared.p_value}
+
+    return _noted({"n_a": len(own), "n_b": len(everyone)}, test)
+
+
+@Statistic(
+    "pair_kinds", FIT, "score sex_with_lvh sex_without share c_statistic n_pairs note", sexes=("all",),
+    each={**EACH_SCORE, "sex_with_lvh": ("female", "male"), "sex_without": ("female", "male")},
+)  # fmt: skip
+def _pair_kind(people: pd.DataFrame, at: At, score: str, sex_with_lvh: str, sex_without: str) -> dict[str, Any]:
+    """Of which pairs the c-statistic of everyone is made, and how many of each kind are ranked right.
+
+    A c-statistic is the share of pairs, one with LVH and one without, in which the one with it has the higher score.
+    The overall one is the sum of ``share · c_statistic`` over the four kinds of pair.
+    """
+    lvh, sex = people["lvh"].to_numpy(bool), people["sex"].to_numpy(str)
+    inside = (lvh & (sex == sex_with_lvh)) | (~lvh & (sex == sex_without))
+    n_pairs = int(lvh[inside].sum() * (~lvh[inside]).sum())
+    row = {"n_pairs": n_pairs, "share": n_pairs / max(1, int(lvh.sum() * (~lvh).sum()))}
+
+    def ranked_right() -> dict[str, Any]:
+        classes, score_in = both_classes(people[inside]), lvh_score(people[inside], score, at.cutoffs_g_m2)
+        return {"c_statistic": delong_variance(classes, score_in)[0]}
+
+    return _noted(row, ranked_right)
+
+
+# C-statistics between which the gap lies: training, people, score and column of the mass.
+CURVES = {
+    "pooled in everyone": ("pooled", "everyone", "grams", "predicted_lvm_g"),
+    "sex-specific": ("sex-specific", "one sex", "grams", "predicted_lvm_g"),
+    "pooled": ("pooled", "one sex", "grams", "predicted_lvm_g"),
+    "pooled, size-matched": ("size-matched", "one sex", "grams", "predicted_lvm_g"),
+    "pooled in everyone, indexed": ("pooled", "everyone", "indexed", "predicted_lvm_g"),
+    "measured mass in everyone": ("pooled", "everyone", "grams", "lvm_g"),
+    "measured mass": ("pooled", "one sex", "grams", "lvm_g"),
+}
+
+# Differences of c-statistics, from the first to the second.
+STEPS = {
+    "gap": ("pooled in everyone", "sex-specific"),
+    "mechanical": ("pooled in everyone", "pooled"),
+    "training": ("pooled", "sex-specific"),
+    "fewer people": ("pooled", "pooled, size-matched"),
+    "one sex only": ("pooled, size-matched", "sex-specific"),
+    "index": ("pooled in everyone", "pooled in everyone, indexed"),
+    "mechanical, measured mass": ("measured mass in everyone", "measured mass"),
+}
+
+
+class _Sum(NamedTuple):
+    """A weighted sum of c-statistics, and by subject what each person adds to its error."""
+
+    area: float
+    part: pd.Series
+
+
+def _sum(terms: Sequence[_Sum], weights: Sequence[float]) -> _Sum:
+    """Weighted sum; whoever is in several of the terms counts once, with all that they add."""
+    parts = pd.concat([term.part * weight for term, weight in zip(terms, weights, strict=True)])
+    return _Sum(
+        sum(term.area * weight for term, weight in zip(terms, weights, strict=True)),
+        parts.groupby(level=0, sort=False).sum(),
+    )
+
+
+def _quantities(table: pd.DataFrame, at: At) -> dict[str, _Sum]:
+    """The curves and steps of one cohort that enough people allow, in one sex or as the mean of both."""
+    sexes, found = (("female", "male") if at.sex == "mean" else (at.sex,)), {}
+    for name, (training, who, score, column) in CURVES.items():
+        curves = []
+        for sex in sexes:
+            people = table[(table["training"] == training) & ((who == "everyone") | (table["sex"] == sex))]
+            try:
+                lvh = both_classes(people)
+            except NotEstimable:
+                break
+            area, part = auc_influence(lvh, lvh_score(people, score, at.cutoffs_g_m2, column))
+            curves.append(_Sum(area, pd.Series(part, index=people["subject_id"].to_numpy())))
+        else:
+            found[name] = _sum(curves, [1 / len(sexes)] * len(sexes))
+    ends = {name: pair for name, pair in STEPS.items() if set(pair) <= set(found)}
+    return found | {name: _sum([found[end], found[start]], [1.0, -1.0]) for name, (start, end) in ends.items()}
+
+
+def _row(quantity: str, term: _Sum, lvh: pd.Series, level: float) -> dict[str, Any]:
+    """Estimate with its interval: plain and with a p value for a step, on the logit scale for one area."""
+    area, se = term.area, float(np.sqrt(np.square(term.part.to_numpy(float)).sum()))
+    row: dict[str, Any] = {"quantity": quantity, "unit": "1", "estimate": area}
+    row |= {"n_lvh": int(lvh[term.part.index].sum()), "n_subjects": len(term.part)}
+    if quantity in STEPS:
+        z, p = float(stats.norm.isf((1 - level) / 2)), 2 * stats.norm.sf(abs(area) / se) if se > 0 else area == 0
+        return row | {"ci_low": area - z * se, "ci_high": area + z * se, "p_value": float(p)}
+    if not 0 < area < 1:
+        return row | {"note": "perfect separation, no interval"}
+    return row | dict(zip(("ci_low", "ci_high"), logit_limits(area, se, level), strict=True))
+
+
+def _share(found: Mapping[str, _Sum], lvh: pd.Series, level: float) -> dict[str, Any]:
+    """The mechanical step in per cent of the gap by the delta method, where the gap differs significantly from zero.
+
+    In a study so small that it often does not, the gaps that do are too large, and shares too small.
+    """
+    row: dict[str, Any] = {"quantity": "mechanical share"}
+    if "gap" not in found or "mechanical" not in found:
+        return row | {"note": "too few people"}
+    part, whole = found["mechanical"], found["gap"]
+    limits = _row("gap", whole, lvh, level)
+    if limits["ci_low"] <= 0 <= limits["ci_high"]:
+        return row | {"note": "the gap is not significantly different from zero"}
+    share = _sum([part, whole], [100 / whole.area, -100 * part.area / whole.area**2])
+    share = share._replace(area=100 * part.area / whole.area)
+    return _row("gap", share, lvh, level) | row | {"unit": "%", "p_value": None}
+
+
+def _trained_twice(study: Inputs) -> pd.DataFrame:
+    """Cohorts of each model trained both ways, in ``cohort`` and ``part``; and each later one with the first."""
+    assert study.gap is not None
+    trained, size_matched = study.gap
+    keys = ["model", "cohort"]
+    both = trained.loc[trained["training"] == "sex-specific", keys].drop_duplicates()
+    rows = pd.concat([trained, size_matched.assign(training="size-matched")]).merge(both, on=keys)
+    rows, pairs = rows.assign(part=rows["cohort"]), []
+    for _, table in rows.groupby("model", sort=False):
+        first, *later = table["cohort"].unique()
+        pairs += [table[table["part"].isin([first, name])].assign(cohort=f"{first} minus {name}") for name in later]
+    return pd.concat([rows, *pairs], ignore_index=True)
+
+
+@Statistic(
+    "gap", "cohort model", "sex quantity unit estimate ci_low ci_high p_value n_lvh n_subjects note",
+    of=_trained_twice, sexes=("female", "male", "mean"), by_cutoffs=True, needs="gap",
+)  # fmt: skip
+def _gap(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
+    """``CURVES``, ``STEPS`` and the mechanical share; of two cohorts the steps in the first minus those in the other.
+
+    Two cohorts may hold the same people, such as a counterfactual cohort: then they are paired person by person.
+    """
+    first, *others = (_quantities(each, at) for _, each in at.everyone.groupby("part", sort=False))
+    lvh = at.everyone.drop_duplicates("subject_id").set_index("subject_id")["lvh"]
+    if others:
+        both = [name for name in STEPS if name in first and name in others[0]]
+        return [_row(name, _sum([first[name], others[0][name]], [1.0, -1.0]), lvh, at.level) for name in both]
+    tried = "size-matched" in set(at.everyone["training"])
+    rows = [_share(first, lvh, at.level)]
+    for name in (*CURVES, *STEPS):
+        untried = not tried and "pooled, size-matched" in (name, *STEPS.get(name, ()))
+        lacking = {"quantity": name, "note": "not computed" if untried else "too few people"}
+        rows.append(_row(name, first[name], lvh, at.level) if name in first else lacking)
+    return [{"n_subjects": None, "n_lvh": None, **row} for row in rows]
