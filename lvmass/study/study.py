@@ -96,6 +96,13 @@ class Study:
         """Eight hex digits of the settings and data: another number, another fingerprint."""
         return hashlib.sha256(self.config.model_dump_json().encode()).hexdigest()[:8]
 
+    @property
+    def reference(self) -> str:
+        """Model that the others are compared with: elvmass-net, else the last network, else the last model."""
+        models = self.config.models
+        networks = [name for name, model in models.items() if model.is_network]
+        return "elvmass-net" if "elvmass-net" in models else (networks or [*models])[-1]
+
     def cohort_names(self) -> tuple[str, ...]:
         """Return "development" and, if the study has one, "external"."""
         return ("development",) if self.config.external is None else ("development", "external")
