@@ -22,11 +22,10 @@ from sklearn.linear_model import RidgeCV
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lvmass.ecg.leads import INDEPENDENT_LEADS
-
 from lvmass.cohort.covariates import covariate_matrix, covariate_names
 from lvmass.cohort.preprocessing import Beats
-from lvmass.evaluation import compare_errors
+from lvmass.ecg.recording import INDEPENDENT_LEADS
+from lvmass.evaluation import evaluate
 from lvmass.study.settings import STUDY_GROUPS, read_study_file
 from lvmass.study.study import Study
 from lvmass.training.model import scale_covariates
@@ -92,7 +91,9 @@ def main() -> None:
         straight_g = dict(zip(beats.people["subject_id"], linear_estimates_g(beats, folds), strict=True))
     own = tables[0][tables[0]["model"] == NETWORKS[0]]
     linear = own.assign(model=NAME, predicted_lvm_g=own["subject_id"].map(straight_g))
-    differences = compare_errors(pd.concat([tables[0], linear]), NAME, n_resamples=paper.bootstrap)
+    differences = evaluate(
+        pd.concat([tables[0], linear]), NAME, n_resamples=paper.bootstrap, only=["error_differences"]
+    )["error_differences"]
     columns = ["model_b", "mae_a_g", "mae_b_g", "difference_g", "ci_low", "ci_high", "p_holm"]
     differences = differences.query("sex == 'all'")[columns]
     pairs = pd.DataFrame(agreement(estimates_g, own.set_index("subject_id")["lvm_g"]))

@@ -18,7 +18,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lvmass.evaluation import pooled_errors
+from lvmass.evaluation import evaluate
 from lvmass.study.settings import CohortConfig, FoldsConfig, ModelConfig, SaliencyConfig, StudyConfig
 from lvmass.study.study import Study
 from lvmass.training.settings import FitConfig, MachineConfig
@@ -75,7 +75,9 @@ def main() -> None:
             cache_dir=folder,
         )
         study = Study(config, Path(folder) / "tuning.toml")
-        errors = pooled_errors(study.predictions(), n_resamples=200).query("metric == 'mae_g' and sex == 'all'")
+        errors = evaluate(study.predictions(), n_resamples=200, only=["errors"])["errors"].query(
+            "metric == 'mae_g' and sex == 'all'"
+        )
         mae_g = errors.set_index("model")["estimate"].sort_values()
     for name, value in mae_g.items():
         model = models[str(name)]

@@ -21,7 +21,7 @@ import psutil  # type: ignore[import-untyped]
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lvmass.evaluation import compare_errors, fold_errors, pooled_errors
+from lvmass.evaluation import evaluate
 from lvmass.report.costs import costs
 from lvmass.study.settings import StudyConfig, read_study_file
 from lvmass.study.study import Study
@@ -93,13 +93,16 @@ def main() -> None:
     minutes = (marks[-1][1] - marks[0][1]) / 60
     workers = config.workers or joblib.cpu_count()
     table = pd.concat(tables)
-    errors = pooled_errors(table, n_resamples=config.bootstrap)
+    tables_of = evaluate(table, arguments.reference, n_resamples=config.bootstrap, only=["errors", "errors_by_fold"])
+    errors = tables_of["errors"]
     # every line, sex-specific ones too, against the pooled reference
     alone = predictions.groupby("model")["training"].transform("nunique") == 1
     pooled = alone | (predictions["training"] == "pooled")
     line = predictions["model"].where(pooled, predictions["model"] + " (sex-specific)")
     lines = predictions.assign(model=line, training="pooled")
-    differences = compare_errors(lines, arguments.reference, n_resamples=config.bootstrap)
+    differences = evaluate(lines, arguments.reference, n_resamples=config.bootstrap, only=["error_differences"])[
+        "error_differences"
+    ]
     mae = errors.query("metric == 'mae_g' and sex == 'all'")
     print(mae[["cohort", "model", "training", "estimate", "ci_low", "ci_high"]].round(2).to_string(index=False))
     shown = ["model_b", "difference_g", "ci_low", "ci_high", "p_holm"]
@@ -109,7 +112,7 @@ def main() -> None:
     print(f"peak memory of all processes together: {memory.peak_gb:.2f} GB")
     if arguments.results is not None:
         arguments.results.mkdir(parents=True, exist_ok=True)
-        fold_errors(table).to_csv(arguments.results / "fold_errors.csv", index=False)
+        tables_of["errors_by_fold"].to_csv(arguments.results / "fold_errors.csv", index=False)
         errors.to_csv(arguments.results / "errors.csv", index=False)
         differences.to_csv(arguments.results / "differences.csv", index=False)
         cost.to_csv(arguments.results / "costs.csv", index=False)

@@ -60,8 +60,8 @@ def main() -> None:
     )
     tcn = Tcn(CHANNELS, channels=CHANNELS, levels=LEVELS, kernel=KERNEL, stem_stride=1, dropout=0.1).blocks
     candidates = {
-        "convolutions": step(convolutions.to(memory_format=torch.channels_last), to_time_layout(signal)),
-        "TCN": step(tcn.to(memory_format=torch.channels_last), to_time_layout(signal)),
+        "convolutions": step(in_time_layout(convolutions), to_time_layout(signal)),
+        "TCN": step(in_time_layout(tcn), to_time_layout(signal)),
     }
     candidates["sgemm"] = product(torch.randn(MATRIX, MATRIX), torch.randn(MATRIX, MATRIX))
     if arguments.peer:

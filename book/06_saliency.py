@@ -18,86 +18,56 @@
 # Its method is not public; we use Integrated Gradients {cite:p}`sundararajan2017`, computed by Captum {cite:p}`captum2020`, on people of each model's own test fold.
 
 # %% tags=["hide-input"]
-import pandas as pd
 from IPython.display import display
 from lvmass import Study
-from lvmass.report.figures.ecg import saliency_beats
-from lvmass.report.figures.results import saliency_by_segment
-from lvmass.report.pages import banner, say, table
+from lvmass.report import ecg_figures, figures, page
+from lvmass.report.words import printed
 from lvmass.saliency import SEGMENTS_MS, segment_shares
-from lvmass.study.settings import SEXES, default_study_file
+from lvmass.study.settings import default_study_file
 
 study = Study.from_toml(default_study_file())
-banner(study)
+page.banner(study)
 
 # %% [markdown]
 # An attribution is in grams: added over the beat it gives the difference between the estimate for a person and for the same person with a flat ECG.
 
 # %%
-saliency = study.saliency()
-time_ms = study.beats().time_ms
-
-# %% tags=["hide-input"]
-worst = saliency.people["completeness_error_g"].abs()
-training = study.config.models[study.config.saliency.model or study.reference].training[
-    -1
-]
-say(
-    f"{len(saliency.people)} people out of fold, {study.config.saliency.model} ({training}). The attributions of a person miss the sum "
-    f"they should reach by {worst.median():.2f} g in the median and {worst.max():.2f} g at most."
-)
-
-# %%
-by_sex = saliency.mean_by_sex()
-saliency_beats(by_sex, time_ms)
+if study.config.models[study.reference].is_network:
+    saliency, time_ms = study.saliency(), study.beats().time_ms
+    missed_g = saliency.people["completeness_error_g"].abs()
+    text = (
+        f"{len(missed_g)} people out of fold, "
+        f"{printed(study.config.saliency.model)}. They miss "
+        f"the sum they should reach by {missed_g.median():.2f} g in the "
+        f"median and {missed_g.max():.2f} g at most."
+    )
+    display(page.say(text))
+    by_sex = saliency.mean_by_sex()
+    display(ecg_figures.saliency_beats(by_sex, time_ms))
+else:
+    saliency = None
+    display(page.missing("saliency", "this study file has no network"))
 
 # %% [markdown]
 # ## By segment and lead group
+#
+# Segments are fixed stretches of time around R, not measured waves.
 
 # %%
-shares = segment_shares(saliency.grams, time_ms)
-shares = shares.merge(saliency.people[["sex"]], left_on="person", right_index=True)
-saliency_by_segment(shares)
-
-# %% tags=["hide-input"]
-mean_share = (
-    shares.groupby(["sex", "group", "segment"], sort=False)["share"]
-    .mean()
-    .reset_index()
-)
-top = mean_share.loc[mean_share.groupby(["sex", "group"], sort=False)["share"].idxmax()]
-largest = {
-    group: "largest share: "
-    + ", ".join(
-        f"{row.segment} in {row.sex} ({row.share:.0f} %)" for row in rows.itertuples()
-    )
-    for group, rows in top.groupby("group")
-}
-st_t = mean_share[mean_share["segment"].isin(["ST", "T"])].groupby("sex")["share"].sum()
-both = ", ".join(f"{group} {st_t[group]:.0f} %" for group in SEXES)
-findings = [
-    ("limb leads (preprint)", "QRS complex matters", largest["limb leads"]),
-    ("precordial leads (preprint)", "T wave matters", largest["precordial leads"]),
-    (
-        "women against men (journal)",
-        "weights of the ST-T segment differ",
-        f"share of ST-T: {both}",
-    ),
-]
-columns = ["", "published (patients)", "this study file"]
-display(
-    table(pd.DataFrame(findings, columns=columns), "Published findings beside ours.")
-)
-edges = "; ".join(
-    f"{name} {low:g} to {high:g} ms" for name, (low, high) in SEGMENTS_MS.items()
-)
-say(f"Segments are fixed stretches of time around R, not measured waves: {edges}.")
+if saliency is not None:
+    shares = segment_shares(saliency.grams, time_ms)
+    sex = saliency.people["sex"]
+    shares = shares.assign(sex=shares["person"].map(sex))
+    display(figures.saliency_by_segment(shares))
+    caption = "Published findings beside ours."
+    display(page.table(page.saliency_findings(shares), caption))
+SEGMENTS_MS
 
 # %% [markdown]
 # ## What could be wrong
 #
-# - Attribution explains the network, not the heart. In a simulated cohort it can at best find what the simulator put in.
-# - The baseline is a flat ECG, which no network was trained on; another baseline moves the maps.
+# - Attribution explains the network, not the heart. Where people are simulated, it can at best find what the simulator put in.
+# - Attribution starts from a flat ECG, which no network was trained on; another start moves the maps.
 # - Women's and men's maps come from different people as well as from different models.
 #
 # ## On your cohort

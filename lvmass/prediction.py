@@ -8,10 +8,9 @@ import numpy as np
 
 from lvmass.cohort.covariates import covariate_matrix
 from lvmass.cohort.schema import bsa_mosteller_m2, check_person
-from lvmass.ecg.beats import Beat, BeatConfig, synchronized_beat
+from lvmass.ecg.beats import BeatConfig
 from lvmass.ecg.criteria import lvh_criteria
-from lvmass.ecg.intervals import EcgParameters, measure_beat
-from lvmass.ecg.quality import Finding, check_quality
+from lvmass.ecg.quality import examine
 from lvmass.ecg.recording import LEADS, Recording
 from lvmass.errors import DataError
 from lvmass.training.model import load_model
@@ -108,7 +107,7 @@ def predict(
     model, card = load_model(model_folder)
     if tuple(card["leads"]) != LEADS:
         raise DataError(f"{model_folder}: the model wants the leads {card['leads']}; this package gives {list(LEADS)}.")
-    beat, measured, findings = _examine(recording, BeatConfig(**card["beat"]))
+    beat, measured, findings = examine(recording, BeatConfig(**card["beat"]))
     notes = tuple(finding.message for finding in findings)
     if beat is None or measured is None:
         raise DataError(f"{recording.source}: " + " ".join(notes))
@@ -142,12 +141,3 @@ def predict(
             "package_version": card["package_version"],
         },
     )
-
-
-def _examine(recording: Recording, config: BeatConfig) -> tuple[Beat | None, EcgParameters | None, tuple[Finding, ...]]:
-    """Beat, measurements and findings of a recording; no beat where it is unusable."""
-    quality = check_quality(recording)
-    if not quality.usable:
-        return None, None, quality.findings
-    beat = synchronized_beat(recording, config)
-    return beat, measure_beat(beat), quality.findings

@@ -1,6 +1,7 @@
 """Chapters are pairs: a percent script, which is the source, and a notebook without outputs."""
 
 from pathlib import Path
+from typing import Any
 
 import jupytext
 import nbformat
@@ -10,6 +11,7 @@ from lvmass.report.book import pages
 from tests.conftest import ROOT
 
 SCRIPTS = sorted((ROOT / "book").glob("[0-9]*.py"))
+PAGES = (ROOT / "book" / "intro.md", *SCRIPTS)
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
@@ -32,8 +34,23 @@ def test_contents_name_every_chapter() -> None:
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_chapter_has_its_parts(script: Path) -> None:
     text = script.read_text()
-    for part in ("**Question.**", "banner(study)", "## What could be wrong", "## On your cohort"):
+    for part in ("**Question.**", "page.banner(study)", "## What could be wrong", "## On your cohort"):
         assert part in text, part
-    assert "\ndef " not in text or all(
-        len(block.split("\n\n")[0].splitlines()) <= 10 for block in text.split("\ndef ")[1:]
-    )
+
+
+def code_cells(page: Path) -> list[Any]:
+    return [cell for cell in jupytext.read(page).cells if cell.cell_type == "code"]
+
+
+def code_lines(page: Path) -> list[str]:
+    every = [line for cell in code_cells(page) for line in cell.source.splitlines()]
+    return [line for line in every if line.strip() and not line.strip().startswith("#")]
+
+
+def test_chapters_are_prose_calls_and_figures() -> None:
+    assert sum(len(code_lines(page)) for page in PAGES) <= 500
+    for page in PAGES:
+        assert max(map(len, code_lines(page))) <= 72, page.name
+        assert not any(line.startswith("def ") for line in code_lines(page)), page.name
+        folded = [cell for cell in code_cells(page) if "hide-input" in cell.metadata.get("tags", [])]
+        assert len(folded) <= 4, page.name

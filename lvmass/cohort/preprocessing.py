@@ -19,12 +19,11 @@ from tqdm import tqdm
 
 from lvmass.cohort.covariates import COVARIATE_GROUPS
 from lvmass.cohort.manifest import Cohort
-from lvmass.ecg.beats import BeatConfig, synchronized_beat
+from lvmass.ecg.beats import BeatConfig
 from lvmass.ecg.criteria import lvh_criteria
-from lvmass.ecg.intervals import measure_beat
-from lvmass.ecg.quality import check_quality
+from lvmass.ecg.intervals import fibrillation_sign
+from lvmass.ecg.quality import examine
 from lvmass.ecg.recording import Recording
-from lvmass.ecg.rhythm import fibrillation_sign
 from lvmass.errors import DataError
 
 BLOCK = 128
@@ -194,16 +193,14 @@ def beats_of_block(cohort: Cohort, start: int, stop: int, config: BeatConfig) ->
             if isinstance(recording, DataError):
                 raise recording
             row["ecg_hash"] = hashlib.sha256(np.ascontiguousarray(recording.signal_mv).tobytes()).hexdigest()
-            quality = check_quality(recording)
-            row["findings"] = "; ".join(f"{finding.lead}: {finding.code}" for finding in quality.findings)
-            if not quality.usable:
-                raise DataError(" ".join(finding.message for finding in quality.findings))
-            beat = synchronized_beat(recording, config)
+            beat, measured, findings = examine(recording, config)
+            row["findings"] = "; ".join(f"{finding.lead}: {finding.code}" for finding in findings)
+            if beat is None or measured is None:
+                raise DataError(" ".join(finding.message for finding in findings))
         except DataError as error:
             row["reason"] = str(error)
             rows.append(row)
             continue
-        measured = measure_beat(beat)
         row |= {name: getattr(measured, name) for name in PARAMETERS}
         row["atrial_fibrillation"] = fibrillation_sign(beat, measured)
         for name, criterion in lvh_criteria(beat, measured, sex).items():

@@ -10,7 +10,7 @@ same for every model, and the target is LVM in grams.
 import torch
 from torch import Tensor, nn
 
-from lvmass.ecg.leads import INDEPENDENT_LEADS
+from lvmass.ecg.recording import INDEPENDENT_LEADS
 from lvmass.networks.tcn import TimeConv, to_time_layout
 
 

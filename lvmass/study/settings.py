@@ -11,13 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from lvmass.cohort.covariates import COVARIATE_GROUPS, STUDY_GROUPS
 from lvmass.ecg.beats import BeatConfig
 from lvmass.errors import DataError
+from lvmass.evaluation.lvh import LVH_CUTOFF_SOURCES, PRIMARY
 from lvmass.networks.registry import NETWORKS, default_arguments
 from lvmass.training.baselines import BASELINES
 from lvmass.training.settings import FitConfig, MachineConfig
 
 Training = Literal["pooled", "sex-specific"]
-Sex = Literal["female", "male"]
-SEXES: tuple[Sex, ...] = get_args(Sex)
 
 COUNTERFACTUAL = "counterfactual cohort"
 """The development cohort's people again, with an ECG that follows mass alike in men and women."""
@@ -120,9 +119,9 @@ class FoldsConfig(Section):
 class LvhConfig(Section):
     """LVH: LVM / BSA (Mosteller) above a cut-off for each sex; default Fuchs 2016 (CT, 97.5th percentile)."""
 
-    male_g_m2: Annotated[float, Field(gt=0)] = 80.0
-    female_g_m2: Annotated[float, Field(gt=0)] = 65.0
-    source: str = "Fuchs 2016 (CT, 97.5th percentile)"
+    male_g_m2: Annotated[float, Field(gt=0)] = PRIMARY["male"]
+    female_g_m2: Annotated[float, Field(gt=0)] = PRIMARY["female"]
+    source: str = LVH_CUTOFF_SOURCES["fuchs-2016"]
 
     @property
     def cutoffs_g_m2(self) -> dict[str, float]:

@@ -24,8 +24,7 @@ from lvmass.cohort.schema import bsa_mosteller_m2
 from lvmass.cohort.simulation import Couplings, simulate_cohort
 from lvmass.ecg.beats import BeatConfig
 from lvmass.errors import DataError
-from lvmass.evaluation.gap import gap_by_cutoffs, pair_kinds
-from lvmass.evaluation.lvh import LVH_CUTOFFS_G_M2, internal_cutoffs
+from lvmass.evaluation.decision import criteria_rows
 from lvmass.evaluation.results import evaluate
 from lvmass.evaluation.tables import EXTERNAL_FOLD
 from lvmass.study.settings import CohortConfig, FoldsConfig, LvhConfig, Section
@@ -311,14 +310,6 @@ def tabulate_predictions(
     return table[[*columns, "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh"]]
 
 
-PERCENTILES = (90.0, 97.5)
-"""Internal LVH cut-offs that are tried: percentiles of the mass index of each sex in the development cohort."""
-
-
-OWN_CUTOFFS = "study file"
-"""Name of the study's own cut-offs in the tables; others that are equal to them are not repeated."""
-
-
 def compute_statistics(
     settings: StatisticsSettings,
     *,
@@ -327,40 +318,22 @@ def compute_statistics(
     trained: Sequence[pd.DataFrame],
     size_matched: Sequence[pd.DataFrame],
 ) -> dict[str, pd.DataFrame]:
-    """Every table of results, by the name of its file."""
-    table = pd.concat(predictions, ignore_index=True)
-    cohorts = dict(zip((str(part["cohort"].iloc[0]) for part in predictions), beats, strict=True))
-    cutoffs = settings.lvh.cutoffs_g_m2
-    internal = {f"internal, {p:g}th percentile": internal_cutoffs(predictions[0], p) for p in PERCENTILES}
-    cutoff_sets = {OWN_CUTOFFS: cutoffs}
-    cutoff_sets |= {name: each for name, each in {**LVH_CUTOFFS_G_M2, **internal}.items() if each != cutoffs}
-    tables = evaluate(
-        table,
+    """Every table of results, by the name of its file; the first cohort has folds.
+
+    ``trained`` and ``size_matched``, a table a cohort, are what the gap is taken apart with.
+    """
+    names = [str(part["cohort"].iloc[0]) for part in predictions]
+    people = [each.people.assign(cohort=name) for name, each in zip(names, beats, strict=True)]
+    criteria = [
+        criteria_rows(each.criteria, each.people["subject_id"], name) for name, each in zip(names, beats, strict=True)
+    ]
+    return evaluate(
+        pd.concat(predictions, ignore_index=True),
         settings.reference,
-        subjects=pd.concat([each.people.assign(cohort=cohort) for cohort, each in cohorts.items()], ignore_index=True),
-        criteria=pd.concat([criteria_table(each, cohort) for cohort, each in cohorts.items()], ignore_index=True),
-        cutoffs_g_m2=cutoffs,
-        cutoff_sets=cutoff_sets,
+        subjects=pd.concat(people, ignore_index=True),
+        criteria=pd.concat(criteria, ignore_index=True),
+        gap=(pd.concat(trained, ignore_index=True), pd.concat(size_matched, ignore_index=True)) if trained else None,
+        cutoffs_g_m2=settings.lvh.cutoffs_g_m2,
         n_resamples=settings.bootstrap,
         seed=settings.seed,
     )
-    if trained:
-        both, matched = (pd.concat(parts, ignore_index=True) for parts in (trained, size_matched))
-        tables["gap"] = gap_by_cutoffs(both, matched, cutoff_sets)
-    tables["pair_kinds"] = pair_kinds(table, cutoffs)
-    rows = [{"cutoffs": name} | {f"{sex}_g_m2": each[sex] for sex in each} for name, each in cutoff_sets.items()]
-    tables["cutoffs"] = pd.DataFrame(rows)
-    return tables
-
-
-def criteria_table(beats: Beats, cohort: str) -> pd.DataFrame:
-    """Classical criteria, one row a person and criterion; see `lvmass.evaluation.decision.with_criteria`."""
-    names = [name for name in beats.criteria.columns if not name.endswith("_positive")]
-    parts = [
-        pd.DataFrame(
-            {"cohort": cohort, "subject_id": beats.people["subject_id"], "criterion": name}
-            | {"value": beats.criteria[name].astype(float), "positive": beats.criteria[f"{name}_positive"].astype(bool)}
-        )
-        for name in names
-    ]
-    return pd.concat(parts, ignore_index=True)

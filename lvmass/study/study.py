@@ -14,18 +14,18 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
-from pydantic_core import to_jsonable_python
 
 from lvmass import __version__
 from lvmass.cohort.manifest import Cohort, content_key
 from lvmass.cohort.preprocessing import Beats, blocks
+from lvmass.cohort.schema import SEXES
 from lvmass.ecg.beats import BeatConfig
 from lvmass.ecg.recording import LEADS
 from lvmass.errors import DataError
-from lvmass.evaluation.intervals import interval_half_widths
+from lvmass.evaluation.calibration import interval_half_widths
 from lvmass.evaluation.results import write_results
 from lvmass.study import steps
-from lvmass.study.settings import SEXES, CohortConfig, StudyConfig, read_study_file
+from lvmass.study.settings import CohortConfig, StudyConfig, read_study_file
 from lvmass.study.steps import Fit, Saliency
 from lvmass.study.store import Job, Store
 from lvmass.study.tasks import FitTask, comparison, fit_tasks, gap_tasks
@@ -225,7 +225,7 @@ class Study:
         card = {
             "input": "synchronized beat, mV",
             "leads": LEADS,
-            "beat": to_jsonable_python(task.beat),
+            "beat": task.beat.model_dump(mode="json"),
             "sampling_rate_hz": task.beat.sampling_rate_hz,
             "interval_level": INTERVAL_LEVEL,
             "interval_half_width_g": half_width_g,

@@ -6,8 +6,9 @@ from typing import Annotated
 
 from pydantic import Field, field_serializer
 
+from lvmass.cohort.schema import Sex
 from lvmass.ecg.beats import BeatConfig
-from lvmass.study.settings import COUNTERFACTUAL, ModelConfig, Section, Sex, StudyConfig, Training
+from lvmass.study.settings import COUNTERFACTUAL, ModelConfig, Section, StudyConfig, Training
 from lvmass.training.settings import MachineConfig
 
 

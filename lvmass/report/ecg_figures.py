@@ -10,16 +10,19 @@ from numpy.typing import NDArray
 
 from lvmass.ecg.intervals import EcgParameters
 from lvmass.ecg.recording import LEADS, Beat, Recording
-from lvmass.report.figures.style import SEX_COLOURS, Picture, new_figure
+from lvmass.networks.elvmass_net import ElvmassNet
+from lvmass.networks.tcn import Tcn, TcnBlock, TimeConv
+from lvmass.report.style import OURS, SEX_COLOURS, Picture, new_figure
+from lvmass.report.words import printed
 
-PAPER, FINE, COARSE = "#FFFAF7", "#F7DDD5", "#EDB8A8"
-LAYOUT = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
+_PAPER, _FINE, _COARSE = "#FFFAF7", "#F7DDD5", "#EDB8A8"
+_LAYOUT = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
 
 
-def ecg_paper(axes: Axes, seconds: float, low_mv: float, high_mv: float) -> None:
+def _ecg_paper(axes: Axes, seconds: float, low_mv: float, high_mv: float) -> None:
     """Draw the grid of ECG paper: 25 mm/s and 10 mm/mV, a thin line each millimetre, a thick one each five."""
-    axes.set_facecolor(PAPER)
-    for step_s, step_mv, colour, width in ((0.04, 0.1, FINE, 0.3), (0.2, 0.5, COARSE, 0.6)):
+    axes.set_facecolor(_PAPER)
+    for step_s, step_mv, colour, width in ((0.04, 0.1, _FINE, 0.3), (0.2, 0.5, _COARSE, 0.6)):
         axes.vlines(np.arange(0, seconds + 1e-9, step_s), low_mv, high_mv, color=colour, lw=width, zorder=0)
         levels = np.arange(np.ceil(low_mv / step_mv) * step_mv, high_mv + 1e-9, step_mv)
         axes.hlines(levels, 0, seconds, color=colour, lw=width, zorder=0)
@@ -35,8 +38,8 @@ def twelve_leads(recording: Recording, title: str) -> Picture:
     seconds = min(10.0, recording.duration_s)
     low, high = -3 * spacing - 2.0, 2.0
     figure, axes = new_figure(width=10.0, height=10.0 * 0.4 * (high - low) / seconds + 0.4)
-    ecg_paper(axes, seconds, low, high)
-    for row, names in enumerate((*LAYOUT, ("II",))):
+    _ecg_paper(axes, seconds, low, high)
+    for row, names in enumerate((*_LAYOUT, ("II",))):
         part = seconds / len(names)
         for column, name in enumerate(names):
             samples = slice(round(column * part * rate), round((column + 1) * part * rate))
@@ -55,7 +58,7 @@ def from_raw_to_peaks(recording: Recording, r_peaks: NDArray[np.int64], leads: S
     for panel, name in zip(np.atleast_1d(axes), leads, strict=True):
         voltage = recording.signal_mv[LEADS.index(name)]
         panel.plot(time_s, voltage, color="#333333", lw=0.7)
-        panel.plot(time_s[r_peaks], voltage[r_peaks], "v", color="#D55E00", ms=6, label="R peak")
+        panel.plot(time_s[r_peaks], voltage[r_peaks], "v", color=OURS, ms=6, label="R peak")
         panel.set(ylabel=f"{name} (mV)")
     np.atleast_1d(axes)[-1].set_xlabel("time (s)")
     np.atleast_1d(axes)[0].legend(loc="upper right", ncols=1)
@@ -74,36 +77,13 @@ def aligned_beats(recording: Recording, beat: Beat, leads: Sequence[str] = ("I",
         for r in whole:
             single = recording.signal_mv[row, r - before : r + after + 1]
             panel.plot(time_ms, single - np.median(single), color="#BBBBBB", lw=0.6)
-        panel.plot(beat.time_ms, beat.waveform_mv[row], color="#D55E00", lw=1.6)
+        panel.plot(beat.time_ms, beat.waveform_mv[row], color=OURS, lw=1.6)
         panel.set(title=name, xlabel="ms from R")
     axes[0].set_ylabel("mV")
     return Picture(
         figure,
         f"Single beats (grey) and the synchronized beat made of {beat.n_beats} of them (orange), "
         f"leads {', '.join(leads)}.",
-    )
-
-
-def deflection_times(waveform_mv: NDArray[np.float32], time_ms: NDArray[np.float64]) -> Picture:
-    """Draw when each lead has its largest QRS deflection, relative to the common R, over people.
-
-    Parameters
-    ----------
-    waveform_mv : ndarray, shape (n, 12, n_samples)
-        Synchronized beats.
-    time_ms : ndarray, shape (n_samples,)
-        Time relative to R.
-    """
-    qrs = np.abs(time_ms) <= 60
-    peak_ms = time_ms[qrs][np.abs(waveform_mv[:, :, qrs]).argmax(axis=2)]  # (person, lead)
-    figure, axes = new_figure(width=8.0, height=3.2)
-    axes.boxplot(peak_ms, tick_labels=list(LEADS), whis=(5, 95), showfliers=False, medianprops={"color": "#D55E00"})
-    axes.axhline(0, color="#222222", lw=0.7, ls="--")
-    axes.set(ylabel="largest QRS deflection (ms from R)")
-    return Picture(
-        figure,
-        "Box plots over people of the time of the largest QRS deflection in each lead relative to the common R peak; "
-        "whiskers from the 5th to the 95th percentile.",
     )
 
 
@@ -123,14 +103,14 @@ def measured_beat(beat: Beat, measured: EcgParameters) -> Picture:
 def mean_beats(waveform_mv: NDArray[np.float32], sex: NDArray[Any], time_ms: NDArray[np.float64]) -> Picture:
     """Draw the mean beat of women and of men in every lead, with the middle half of people shaded."""
     figure, axes = new_figure(3, 4, width=10.0, height=6.0, sharex=True, sharey=True)
-    for row, names in enumerate(LAYOUT):
+    for row, names in enumerate(_LAYOUT):
         for column, name in enumerate(names):
             panel = axes[row, column]
-            for group in ("female", "male"):
+            for group in np.unique(sex):
                 beats = waveform_mv[sex == group, LEADS.index(name)]
                 low, high = np.percentile(beats, [25, 75], axis=0)
                 panel.fill_between(time_ms, low, high, color=SEX_COLOURS[group], alpha=0.2, lw=0)
-                panel.plot(time_ms, beats.mean(axis=0), color=SEX_COLOURS[group], lw=1.3, label=group)
+                panel.plot(time_ms, beats.mean(axis=0), color=SEX_COLOURS[group], lw=1.3, label=printed(group))
             panel.set_title(name)
     axes[0, 0].legend(fontsize=8)
     for panel in axes[-1]:
@@ -154,11 +134,11 @@ def saliency_beats(
     time_ms : ndarray, shape (n_samples,)
         Time relative to R.
     """
-    figure, axes = new_figure(6, 4, width=10.5, height=11.0, sharex=True)
+    figure, axes = new_figure(3 * len(by_sex), 4, width=10.5, height=5.5 * len(by_sex), sharex=True)
     top = max(float(np.percentile(grams, 99.5)) for _, grams in by_sex.values())
     lines = None
     for block, (sex, (beat_mv, grams)) in enumerate(by_sex.items()):
-        for row, names in enumerate(LAYOUT):
+        for row, names in enumerate(_LAYOUT):
             for column, name in enumerate(names):
                 panel, lead = axes[3 * block + row, column], LEADS.index(name)
                 points = np.stack([time_ms, beat_mv[lead]], axis=1)
@@ -169,7 +149,7 @@ def saliency_beats(
                 panel.add_collection(lines)
                 panel.autoscale_view()
                 panel.margins(y=0.15)
-                panel.set_title(f"{name}, {sex}", color=SEX_COLOURS[sex])
+                panel.set_title(f"{name}, {printed(sex)}", color=SEX_COLOURS[sex])
     for panel in axes[-1]:
         panel.set_xlabel("ms from R")
     for panel in axes[:, 0]:
@@ -177,5 +157,65 @@ def saliency_beats(
     if lines is not None:
         figure.colorbar(lines, ax=axes, label="mean absolute attribution (g per sample)", shrink=0.4, aspect=40)
     return Picture(
-        figure, "Mean beat of women and of men in twelve leads, coloured by mean absolute attribution in grams."
+        figure,
+        f"Mean beat of {' and of '.join(map(printed, by_sex))} in twelve leads, coloured by mean absolute attribution.",
+    )
+
+
+def receptive_field(
+    network: ElvmassNet, beat_mv: NDArray[np.floating], time_ms: NDArray[np.floating], *, at_ms: float = 0.0
+) -> Picture:
+    """Draw which samples of a beat one output of an encoder sees, level by level.
+
+    Parameters
+    ----------
+    network : ElvmassNet
+        Its first encoder's dilations are drawn.
+    beat_mv : ndarray, shape (n_samples,)
+        One lead of a beat, in mV, drawn below.
+    time_ms : ndarray, shape (n_samples,)
+        Time of its samples relative to R.
+    at_ms : float
+        Where the output lies.
+
+    Returns
+    -------
+    Picture
+    """
+    encoder = network.encoders[0]
+    assert isinstance(encoder, Tcn)
+    step_ms = float(time_ms[1] - time_ms[0]) * encoder.stem.stride[1]
+    convolutions = [
+        [part for part in block.body.modules() if isinstance(part, TimeConv)]
+        for block in encoder.blocks
+        if isinstance(block, TcnBlock)
+    ]
+    figure, (levels, wave) = new_figure(
+        2, 1, width=8.0, height=4.6, sharex=True, gridspec_kw={"height_ratios": [3, 1.2]}
+    )
+    seen = np.zeros(1, int)  # steps from the output
+    for level in range(len(convolutions), 0, -1):
+        reach = seen
+        for convolution in reversed(convolutions[level - 1]):
+            taps = np.arange(convolution.kernel_size[1]) * convolution.dilation[1] - convolution.pad_left
+            reach = np.unique(reach[:, None] + taps)
+        ends_ms = at_ms + reach[[0, -1]] * step_ms
+        levels.fill([at_ms + seen[0] * step_ms, at_ms + seen[-1] * step_ms, ends_ms[1], ends_ms[0]],
+                    [level, level, level - 1, level - 1], color="#DDDDDD", lw=0)  # fmt: skip
+        levels.plot(at_ms + seen * step_ms, np.full(len(seen), level), "o", ms=4, color=OURS)
+        dilation = convolutions[level - 1][0].dilation[1]
+        levels.text(1.01, level - 0.5, f"dilation {dilation}", transform=levels.get_yaxis_transform(), va="center")
+        seen = reach
+    levels.plot(at_ms + seen * step_ms, np.zeros(len(seen)), "o", ms=2, color="#444444")
+    levels.set(yticks=range(len(convolutions) + 1), ylabel="level of the encoder", ylim=(-0.3, len(convolutions) + 0.4))
+    levels.set_yticklabels(["stem", *(str(level) for level in range(1, len(convolutions) + 1))])
+    wave.plot(time_ms, beat_mv, color="#222222", lw=1.1)
+    wave.set(xlabel="time from R (ms)", ylabel="mV", xlim=(time_ms[0], time_ms[-1]))
+    step = float(time_ms[1] - time_ms[0])
+    width_ms, beat_ms = network.receptive_field_samples * step, len(time_ms) * step
+    levels.set_title(f"One output sees {width_ms:.0f} ms; the beat lasts {beat_ms:.0f} ms")
+    return Picture(
+        figure,
+        f"The {len(convolutions)} levels of an encoder above a beat: one output at {at_ms:.0f} ms from R is reached "
+        f"from {width_ms:.0f} ms of the signal, in steps that double from level to level.",
     )

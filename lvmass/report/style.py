@@ -9,11 +9,24 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+OURS, PUBLISHED = "#D55E00", "#444444"
 SEX_COLOURS = {"female": "#CC79A7", "male": "#0072B2", "all": "#444444"}
 """Okabe and Ito's palette, safe for colour-blind readers; the same meaning in every chapter."""
 
-MODEL_COLOURS = ("#D55E00", "#009E73", "#E69F00", "#56B4E9", "#777777", "#AAAAAA", "#000000")
-OURS, PUBLISHED = "#D55E00", "#444444"
+COLOURS = {
+    "this study file": OURS,
+    "published, patients": PUBLISHED,
+    "women": SEX_COLOURS["female"],
+    "men": SEX_COLOURS["male"],
+    "everyone": SEX_COLOURS["all"],
+    "mechanical": "#D55E00",
+    "fewer people": "#E69F00",
+    "one sex only": "#009E73",
+    "training": "#009E73",
+}
+"""Colours of what has a meaning; other models take those of ``OTHERS`` in turn."""
+
+OTHERS = ("#009E73", "#E69F00", "#56B4E9", "#CC79A7", "#777777", "#000000", "#0072B2")
 
 STYLE: dict[Any, Any] = {
     "figure.dpi": 100,

@@ -1,0 +1,373 @@
+"""Figures of people and results: tables in, pictures out; nothing is computed here that a table would need."""
+
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from IPython.display import Markdown
+from matplotlib.ticker import MaxNLocator
+
+from lvmass.cohort.schema import SEXES
+from lvmass.report.page import laid_out, missing, table
+from lvmass.report.style import COLOURS, OTHERS, OURS, SEX_COLOURS, Picture, new_figure
+from lvmass.report.words import PUBLISHED, printed, reasons
+
+Shown = Picture | Markdown
+"""A figure, or the sentence that says why there is none."""
+
+
+def _numbers(rows: pd.DataFrame, *names: str) -> list[np.ndarray]:
+    return [rows[name].to_numpy(dtype=float, na_value=np.nan) for name in names]
+
+
+def _colour(label: str, turn: int = 0) -> str:
+    """Colour of a word that has one, such as the "women" of "sex-specific, women", else the next of the others."""
+    return COLOURS.get(label) or COLOURS.get(label.split(", ")[-1]) or OTHERS[turn % len(OTHERS)]
+
+
+# --- people ---
+
+
+def flow_diagram(beats: Mapping[str, Any]) -> Picture:
+    """Draw how many people of each cohort are analysed, and why the others are not; `Beats` by label of the cohort."""
+    figure, axes = new_figure(1, len(beats), width=4.6 * len(beats), height=3.4)
+    told = []
+    for panel, (label, each) in zip(np.atleast_1d(axes), beats.items(), strict=True):
+        report = each.report
+        counts = reasons(report)
+        listed = [textwrap.fill(f"{n} × {why}", 30) for why, n in list(counts.items())[:3]]
+        listed += [f"{sum([*counts.values()][3:])} for other reasons"] if len(counts) > 3 else []
+        analysed, n_women = len(each.people), int((each.people["sex"] == "female").sum())
+        boxes = (
+            (0.28, 0.88, f"{len(report)} people in the table"),
+            (0.72, 0.50, "\n".join([f"{sum(counts.values())} ECGs not usable", *listed])),
+            (0.28, 0.10, f"{analysed} analysed\n{n_women} women, {analysed - n_women} men"),
+        )
+        arrow = {"arrowstyle": "->", "color": "#444444"}
+        panel.annotate("", (0.28, 0.2), (0.28, 0.8), arrowprops=arrow)
+        panel.annotate("", (0.45, 0.5), (0.28, 0.5), arrowprops=arrow)
+        for x, y, text in boxes:
+            frame = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "#444444"}
+            panel.text(x, y, text, ha="center", va="center", fontsize=9, bbox=frame)
+        panel.set(title=label, xlim=(0, 1), ylim=(0, 1))
+        panel.axis("off")
+        told.append(f"{label}: {len(report)} people, {analysed} analysed")
+    return Picture(figure, f"Flow diagram. {'; '.join(told)}.")
+
+
+def lvm_distributions(people: pd.DataFrame) -> Picture:
+    """Draw LVM by sex in each cohort; columns ``cohort, sex, lvm_g``."""
+    cohorts = people["cohort"].unique()
+    figure, axes = new_figure(1, len(cohorts), width=4.6 * len(cohorts), height=3.2, sharex=True, sharey=True)
+    low, high = people["lvm_g"].min(), people["lvm_g"].max()
+    bins = np.arange(low - low % 8, high + 8, 8)
+    for panel, label in zip(np.atleast_1d(axes), cohorts, strict=True):
+        for sex, masses in people[people["cohort"] == label].groupby("sex")["lvm_g"]:
+            text = f"{printed(sex)}, n = {len(masses)}"
+            sns.histplot(masses, ax=panel, color=SEX_COLOURS[str(sex)], label=text, bins=bins, alpha=0.5)
+        panel.set(title=label, xlabel="LVM (g)", ylabel="people")
+        panel.legend()
+    return Picture(figure, f"Histograms of LVM by sex in {' and '.join(cohorts)}.")
+
+
+# --- estimates ---
+
+
+def learning_curves(histories: Mapping[str, Sequence[Sequence[Mapping[str, float]]]], keep: str) -> Shown:
+    """Draw the MAE on the inner validation split by epoch, a line a fit, a panel a training; mark the epoch kept."""
+    drawn = {name: [fit for fit in fits if fit and "validation_mae_g" in fit[0]] for name, fits in histories.items()}
+    drawn = {name: fits for name, fits in drawn.items() if fits}
+    if not drawn:
+        return missing("learning curves", "the last epoch counts, and nobody was set apart to look at the others")
+    figure, axes = new_figure(1, len(drawn), width=3.3 * max(2, len(drawn)), height=3.0, sharey=True)
+    for panel, (name, fits) in zip(np.atleast_1d(axes), drawn.items(), strict=True):
+        for history in fits:
+            mae_g = [epoch["validation_mae_g"] for epoch in history]
+            panel.plot(range(1, len(mae_g) + 1), mae_g, color="#999999", lw=0.9)
+            kept = int(np.argmin(mae_g)) if keep == "best" else len(mae_g) - 1
+            panel.plot(kept + 1, mae_g[kept], "o", color=OURS, ms=5)
+        panel.set(title=name, xlabel="epoch")
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    np.atleast_1d(axes)[0].set_ylabel("MAE, inner validation split (g)")
+    return Picture(figure, f"MAE on the inner validation split by epoch, {', '.join(drawn)}; the kept epoch is marked.")
+
+
+def predicted_against_true(predictions: pd.DataFrame, title: str) -> Picture:
+    """Draw estimated against measured LVM."""
+    figure, axes = new_figure(width=5.2, height=5.0)
+    for sex, rows in predictions.groupby("sex"):
+        look: dict[str, Any] = {"ms": 3.5, "alpha": 0.55, "mew": 0, "color": SEX_COLOURS[str(sex)]}
+        axes.plot(rows["lvm_g"], rows["predicted_lvm_g"], "o", label=printed(sex), **look)
+    values = predictions[["lvm_g", "predicted_lvm_g"]].to_numpy(float)
+    ends = [values.min() - 5, values.max() + 5]
+    axes.plot(ends, ends, color="#222222", lw=0.8, ls="--", label="equality")
+    axes.set(xlim=ends, ylim=ends, xlabel="LVM (g)", ylabel="estimated LVM (g)", title=title, aspect="equal")
+    axes.legend()
+    return Picture(figure, f"{title}: estimated against measured LVM, with the line of equality.")
+
+
+def bland_altman(groups: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> Shown:
+    """Draw differences against means with bias and limits; each label with predictions and their row of agreement."""
+    groups = {label: pair for label, pair in groups.items() if len(pair[1])}
+    if not groups:
+        return missing("Bland-Altman plots")
+    figure, axes = new_figure(1, len(groups), width=4.8 * len(groups), height=3.9, sharex=True, sharey=True)
+    said = []
+    for panel, (label, (people, agreement)) in zip(np.atleast_1d(axes), groups.items(), strict=True):
+        row = agreement.iloc[0]
+        for sex, own in people.groupby("sex"):
+            middle, difference = (own["predicted_lvm_g"] + own["lvm_g"]) / 2, own["predicted_lvm_g"] - own["lvm_g"]
+            look: dict[str, Any] = {"ms": 3, "alpha": 0.45, "mew": 0, "color": SEX_COLOURS[str(sex)]}
+            panel.plot(middle, difference, "o", label=printed(sex), **look)
+        for name, style in (("bias", "-"), ("lower", "--"), ("upper", "--")):
+            value = row[f"{name}_g"]
+            if pd.notna(value):
+                panel.axhline(value, color="#222222", lw=1.2, ls=style)
+                panel.axhspan(row[f"{name}_ci_low_g"], row[f"{name}_ci_high_g"], color="#999999", alpha=0.35, lw=0)
+                panel.text(1.0, value, f"{value:+.0f}", transform=panel.get_yaxis_transform(), va="center", fontsize=8)
+        panel.axhline(0, color=OURS, lw=0.8)
+        panel.set(title=label, xlabel="mean of estimated and measured LVM (g)")
+        if pd.notna(row["bias_g"]):
+            said.append(f"{label}: bias {row['bias_g']:.1f} g, limits {row['lower_g']:.0f} to {row['upper_g']:.0f} g")
+    np.atleast_1d(axes)[0].set_ylabel("estimated minus measured (g)")
+    np.atleast_1d(axes)[0].legend(loc="lower left", fontsize=8)
+    return Picture(figure, f"Bland-Altman plots with 95 % intervals of bias and limits. {'; '.join(said)}.")
+
+
+# --- estimates with intervals: the one forest plot ---
+
+
+def forest(
+    rows: pd.DataFrame,
+    title: str,
+    axis_label: str,
+    *,
+    value: str = "estimate",
+    reference: float | None = None,
+    tests: Mapping[str, str] | None = None,
+) -> Shown:
+    """Draw estimates with intervals, a line each.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        ``label``, ``value``, ``ci_low``, ``ci_high``; optional ``section``, a heading; ``hue``, a colour each, side by
+        side under one label; ``note``, shown where there is no number; ``aside``, text at the right.
+    title, axis_label, value : str
+        Texts; column of the estimate.
+    reference : float, optional
+        Where the vertical line stands.
+    tests : mapping of str to str, optional
+        What to write beside a section.
+    """
+    if rows.empty:
+        return missing(title)
+    rows = pd.DataFrame({"section": "", "hue": "this study file", "note": "", "aside": ""}, index=rows.index).assign(
+        **rows
+    )
+    hues, sections = list(dict.fromkeys(rows["hue"])), rows["section"].unique()
+    shifts = dict(zip(hues, np.linspace(0.24, -0.24, len(hues)) if len(hues) > 1 else [0.0], strict=True))
+    n_labels = len(rows[["section", "label"]].drop_duplicates())
+    thick = 0.3 + 0.06 * len(hues) + 0.15 * max(str(label).count("\n") for label in rows["label"])
+    figure, axes = new_figure(width=8.6, height=thick * (n_labels + len(sections)) + 1.2)
+    labels, places, y = [], [], 0.0
+    across = {"transform": axes.get_yaxis_transform(), "va": "center"}
+    for section, block in rows.groupby("section", sort=False):
+        if section:
+            axes.text(0.0, y, " " + str(section), weight="bold", fontsize=9, **across)
+            axes.text(1.0, y, (tests or {}).get(str(section), ""), fontsize=8, ha="right", **across)
+            y -= 1.0
+        for label, lines in block.groupby("label", sort=False):
+            for _, row in lines.iterrows():
+                at, colour = y + shifts[row["hue"]], _colour(row["hue"], hues.index(row["hue"]))
+                if pd.isna(row[value]):
+                    axes.text(0.0, at, f" {row['note']}", fontsize=6.5, color="#777777", **across)
+                    continue
+                if pd.notna(row["ci_low"]):
+                    axes.hlines(at, row["ci_low"], row["ci_high"], color=colour, lw=1.8)
+                axes.plot(row[value], at, "D" if row["hue"].startswith("published") else "o", color=colour, ms=5)
+                axes.text(1.01, at, row["aside"], fontsize=8, **across)
+            labels.append(label)
+            places.append(y)
+            y -= 1.0
+    if reference is not None:
+        axes.axvline(reference, color="#222222", lw=0.8, ls="--", zorder=0)
+    if len(hues) > 1:
+        for turn, hue in enumerate(hues):
+            axes.plot([], [], "o-", color=_colour(hue, turn), label=hue)
+        figure.legend(loc="outside lower center", ncols=3)
+    axes.set(yticks=places, yticklabels=labels, ylim=(y + 0.4, 0.6), xlabel=axis_label, title=title)
+    words = "; ".join(str(label).replace("\n", " ") for label in dict.fromkeys(labels))
+    said = "".join(f" {section}: {text}." for section, text in (tests or {}).items())
+    return Picture(figure, f"{title}: {axis_label} with 95 % intervals for {words}.{said}")
+
+
+def differences(rows: pd.DataFrame, reference: str, title: str) -> list[Any]:
+    """Table and forest plot of rows of ``error_differences``, smallest error first."""
+    rows = rows.sort_values("mae_b_g") if len(rows) else rows
+    axis_label = f"MAE of {reference} minus MAE of the other (g)"
+    near = (
+        rows[rows["difference_g"].abs() < 5].assign(label=lambda own: own["model_b"].map(printed))
+        if len(rows)
+        else rows
+    )
+    far = "" if len(near) == len(rows) else "; farther than 5 g: in the table only"
+    shown = table(laid_out(rows, "error_differences"), f"{title}: paired difference of absolute errors.")
+    return [shown, forest(near, title + far, axis_label, value="difference_g", reference=0.0)]
+
+
+def gap_steps(rows: pd.DataFrame, steps: Sequence[str], title: str) -> Shown:
+    """Forest plot of steps of the c-statistic for each ``label``; rows of ``gap``."""
+    rows = rows[rows["quantity"].isin(steps)] if len(rows) else rows
+    axis_label = "change of the c-statistic, mean of women and men"
+    return forest(rows.assign(hue=rows.get("quantity")), title, axis_label, reference=0.0)
+
+
+def beside_published(ours: pd.DataFrame, title: str, axis_label: str) -> Shown:
+    """Draw our ``mean ± sd`` over folds, by ``key`` of ``PUBLISHED``, beside the published one."""
+    facts = [PUBLISHED[key] for key in ours["key"]]
+    published = pd.DataFrame({"mean": [fact.value for fact in facts], "sd": [fact.sd for fact in facts]})
+    parts = []
+    for hue, numbers in (("published, patients", published), ("this study file", ours.reset_index(drop=True))):
+        mean, sd = numbers["mean"].astype(float), numbers["sd"].astype(float)
+        part = pd.DataFrame({"estimate": mean, "ci_low": mean - sd, "ci_high": mean + sd, "hue": hue})
+        parts.append(part.assign(label=[fact.what for fact in facts], note="too few for folds"))
+    return forest(pd.concat(parts, ignore_index=True), title, axis_label)
+
+
+RUNGS = {
+    "pooled in everyone": "one model for all, in everyone",
+    "pooled": "the same model, within the sex",
+    "pooled, size-matched": "model for all, size-matched",
+    "sex-specific": "model of the sex",
+}
+"""C-statistics between the pooled model in everyone and the sex-specific one."""
+
+
+def gap_ladder(gap: pd.DataFrame, title: str) -> Shown:
+    """Draw the way from the pooled c-statistic in everyone to the sex-specific one, published ends beside it.
+
+    ``gap``: rows of the table ``gap`` of one cohort, model and set of cut-offs.
+    """
+    rungs = gap[gap["quantity"].isin(RUNGS) & gap["sex"].isin(SEXES)]
+    steps = {(row["sex"], row["quantity"]): row for _, row in gap.iterrows()}
+    before = {"pooled": "mechanical", "pooled, size-matched": "fewer people", "sex-specific": "one sex only"}
+    rows = []
+    for sex in rungs["sex"].unique():
+        own = rungs[rungs["sex"] == sex].set_index("quantity")
+        for rung in (name for name in RUNGS if name in own.index):
+            row = own.loc[rung].to_dict() | {"section": printed(sex), "label": RUNGS[rung], "aside": ""}
+            step = steps.get((sex, before.get(rung, "")))
+            if step is not None and pd.notna(step["estimate"]):
+                row["aside"] = "{quantity} {estimate:+.3f}\n({ci_low:+.3f} to {ci_high:+.3f})".format(**step)
+            rows.append(row | {"hue": "this study file"})
+            key = {"pooled in everyone": "auc_pooled", "sex-specific": f"auc_{sex}"}.get(rung)
+            if key:
+                value, sd = PUBLISHED[key].value, PUBLISHED[key].sd or 0.0
+                ends = {"estimate": value, "ci_low": value - sd, "ci_high": value + sd, "aside": "", "note": ""}
+                rows.append(row | ends | {"hue": "published, patients"})
+    return forest(pd.DataFrame(rows), title, "c-statistic for LVH, by estimated grams (published: ± SD over folds)")
+
+
+def subgroups(rows: pd.DataFrame, tests: pd.DataFrame, title: str, axis_label: str, **options: Any) -> Shown:
+    """Forest plot of rows of ``subgroup_errors`` or ``interval_coverage``, with their rows of interactions."""
+
+    def order(group: str) -> tuple[int, float, str]:  # "< 50" before "50 to < 65" before "≥ 65"
+        number = re.search(r"\d+", group)
+        return ((group[0] == "≥") - (group[0] == "<"), float(number[0]) if number else 0.0, group)
+
+    beside = {
+        printed(row["variable"]): f"no test: {row['note']}" if row["note"]
+        else f"do groups differ? p {row['p_value']:.3f}, Holm {row['p_holm']:.3f}"
+        for _, row in tests.iterrows()
+    }  # fmt: skip
+    ranked = sorted(rows["group"].unique(), key=order)
+    rows = rows.assign(rank=rows["group"].map(ranked.index), first=pd.factorize(rows["variable"])[0])
+    rows = rows.sort_values(["first", "rank", "sex"], kind="stable")
+    people = rows[rows["sex"] == "all"].set_index(["variable", "group"])["n_subjects"].to_dict()
+    labels = [
+        f"{printed(group)} (n = {people.get((variable, group), 0)})"
+        for variable, group in zip(rows["variable"], rows["group"], strict=True)
+    ]
+    shown = rows.assign(label=labels, section=rows["variable"].map(printed), hue=rows["sex"].map(printed))
+    shown["note"] = shown["hue"] + ", n = " + shown["n_subjects"].astype(str) + ": " + shown["note"].astype(str)
+    return forest(shown, title, axis_label, tests=beside, **options)
+
+
+# --- hypertrophy ---
+
+
+def roc(curves: Mapping[str, pd.DataFrame], title: str, points: Mapping[str, pd.DataFrame] | None = None) -> Shown:
+    """Draw ROC curves from rows of ``roc`` or ``criteria_roc``; a point for the cut-off of those in ``points``."""
+    drawn = {label: rows for label, rows in curves.items() if rows.get("sensitivity", pd.Series()).notna().any()}
+    if not drawn:
+        return missing(f"ROC curves ({title})", "there are too few people with LVH, or without")
+    figure, axes = new_figure(width=5.4, height=5.0)
+    for turn, (label, rows) in enumerate(drawn.items()):
+        colour = _colour(label, turn - 1)
+        axes.plot(*_numbers(rows, "false_positive_rate", "sensitivity"), color=colour, lw=1.8, label=label)
+        for _, point in (points or {}).get(label, pd.DataFrame()).iterrows():
+            if pd.notna(point["sensitivity"]):
+                axes.plot(1 - point["specificity"], point["sensitivity"], "o", color=colour, ms=7, mec="white")
+    axes.axline((0, 0), slope=1, color="#999999", lw=0.8, ls="--")
+    axes.set(xlabel="1 - specificity", ylabel="sensitivity", title=title, xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+    axes.set_aspect("equal")
+    axes.legend(loc="lower right", fontsize=8)
+    return Picture(figure, f"{title}: ROC curves of {'; '.join(drawn)}.")
+
+
+def calibration_curves(rows: pd.DataFrame, title: str) -> Shown:
+    """Draw observed against estimated probability of LVH, a curve a cohort; rows of ``calibration_curve``."""
+    known = rows[rows["observed"].notna()] if len(rows) else rows
+    if known.empty:
+        return missing(title, "there are too few people with LVH, or without")
+    figure, axes = new_figure(width=5.2, height=4.8)
+    for turn, (label, curve) in enumerate(known.groupby("cohort", sort=False)):
+        colour = (OURS, *OTHERS)[turn]
+        x, y, low, high = _numbers(curve, "mean_probability", "observed", "ci_low", "ci_high")
+        axes.vlines(x, low, high, color=colour, lw=1, alpha=0.6)
+        axes.plot(x, y, "o-", color=colour, ms=5, lw=1, label=label)
+    axes.axline((0, 0), slope=1, color="#222222", lw=0.8, ls="--")
+    axes.set(xlabel="estimated probability of LVH", ylabel="share with LVH", title=title)
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+    axes.legend(loc="upper left", fontsize=8)
+    return Picture(figure, f"{title}: share with LVH against estimated probability, by cohort.")
+
+
+def decision_curves(rows: pd.DataFrame, reference: str, title: str) -> Shown:
+    """Draw net benefit by threshold, the reference model in front; rows of one training, cohort and sex."""
+    known = rows[rows["net_benefit"].notna()] if len(rows) else rows
+    if known.empty:
+        return missing(title, "there are too few people with LVH, or without")
+    figure, axes = new_figure(width=7.0, height=4.0)
+    models = [reference, *(name for name in known["model"].unique() if name != reference)]
+    for turn, model in enumerate(models):
+        x, y, everyone = _numbers(known[known["model"] == model], "threshold", "net_benefit", "net_benefit_all")
+        look = {"color": (OURS, *OTHERS)[turn % 8], "lw": 1.2 if turn else 2.5, "zorder": 2 if turn else 3}
+        axes.plot(x, y, label=printed(model), **look)
+    axes.plot(x, everyone, color="#222222", lw=1, ls=":", label="treat everyone as having LVH")
+    axes.axhline(0, color="#222222", lw=1, ls="--", label="treat no one")
+    axes.set(xlabel="probability of LVH at which one acts", ylabel="net benefit", title=title)
+    axes.set_ylim(-0.15 * everyone.max(), 1.1 * everyone.max())
+    axes.legend(fontsize=8)
+    return Picture(
+        figure, f"{title}: net benefit of {', '.join(map(printed, models))}, of treating everyone and no one."
+    )
+
+
+def saliency_by_segment(shares: pd.DataFrame) -> Picture:
+    """Draw the share of attribution by segment, lead group and sex; columns ``sex, group, segment, share``."""
+    groups, sexes = list(shares["group"].unique()), [sex for sex in SEXES if (shares["sex"] == sex).any()]
+    palette = {printed(sex): SEX_COLOURS[sex] for sex in sexes}
+    figure, axes = new_figure(1, len(groups), width=9.0, height=3.2, sharey=True)
+    for panel, group in zip(axes, groups, strict=True):
+        own = shares[shares["group"] == group].assign(people=lambda rows: rows["sex"].map(printed))
+        sns.barplot(own, x="segment", y="share", hue="people", hue_order=list(palette), palette=palette, seed=0,
+                    errorbar=("ci", 95), err_kws={"color": "#333333", "linewidth": 1}, ax=panel)  # fmt: skip
+        panel.set(title=group, xlabel="", ylabel="share of all attribution (%)")
+        panel.legend(title=None)
+    return Picture(figure, "Share of attribution by segment of the beat, lead group and sex, with 95 % intervals.")

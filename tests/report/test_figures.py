@@ -1,0 +1,188 @@
+"""Figures draw every table of a study, also where numbers are missing, as vector graphics that are told in words."""
+
+import xml.etree.ElementTree as ET
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from IPython.display import Markdown
+from lvmass.evaluation.gap import gap_by_cutoffs
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+from lvmass.cohort import simulate_cohort
+from lvmass.ecg import measure_beat, synchronized_beat
+from lvmass.evaluation import evaluate, recalibrate
+from lvmass.evaluation.lvh import LVH_CUTOFFS_G_M2
+from lvmass.evaluation.tables import example_predictions
+from lvmass.networks.elvmass_net import ElvmassNet
+from lvmass.report import ecg_figures, figures
+from lvmass.report.page import select
+from lvmass.report.style import SEX_COLOURS, Picture
+from lvmass.report.words import PUBLISHED
+from lvmass.saliency import segment_shares
+from lvmass.study.study import Study
+
+TABLE = example_predictions(150)
+PEOPLE = TABLE.drop_duplicates(["cohort", "subject_id"])[["cohort", "subject_id"]]
+FIT = {"cohort": "dev", "model": "net", "training": "pooled"}
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, pd.DataFrame]:
+    # one person in ten is 40 years old: 15 people, too small a group
+    subjects = PEOPLE.assign(age_years=[40.0 if i % 10 == 0 else 50.0 + i % 40 for i in range(len(PEOPLE))])
+    own = select(TABLE, **FIT)
+    value = own["lvm_g"] / 60 + np.random.default_rng(1).normal(size=150)
+    criteria = own[["cohort", "subject_id"]].assign(criterion="c", value=value, positive=value > 2.5)
+    return evaluate(TABLE, "net", subjects=subjects, criteria=criteria, n_resamples=99)
+
+
+def words(picture: Any, *told: str) -> str:
+    """All words drawn in a figure; its alternative text holds those of ``told``."""
+    assert isinstance(picture, Picture)
+    ET.fromstring(picture.svg())
+    assert 'alt="' in picture._repr_mimebundle_()["text/html"]
+    for text in told:
+        assert text in picture.alt
+    panels = picture.figure.axes
+    return "\n".join(text.get_text() for axes in panels for text in (*axes.texts, *axes.get_yticklabels(), axes.title))
+
+
+def places(picture: Any, marker: str) -> list[float]:
+    """Values at which markers were drawn."""
+    lines = [line for axes in picture.figure.axes for line in axes.lines if line.get_marker() == marker]
+    return [float(x) for line in lines for x in np.ravel(line.get_xdata())]
+
+
+def test_one_recording_from_paper_to_beat() -> None:
+    recording = simulate_cohort(1, like="tw-cvai", seed=2).recording(0)
+    beat = synchronized_beat(recording)
+    measured = measure_beat(beat)
+    words(ecg_figures.twelve_leads(recording, "Somebody"), "Somebody")
+    words(ecg_figures.from_raw_to_peaks(recording, beat.r_peaks), f"{len(beat.r_peaks)} detected R peaks")
+    words(ecg_figures.aligned_beats(recording, beat), str(beat.n_beats))
+    words(ecg_figures.measured_beat(beat, measured), f"{measured.qrs_duration_ms:.0f} ms")
+    twice = [ecg_figures.twelve_leads(recording, "A").svg() for _ in range(2)]
+    assert twice[0] == twice[1]
+
+
+def test_flow_diagram_counts_everybody(tiny_study: Study) -> None:
+    beats = tiny_study.beats()
+    words(figures.flow_diagram({"Mine": beats}), f"Mine: {len(beats.report)} people, {len(beats.people)} analysed")
+
+
+def test_figures_of_the_networks(tiny_study: Study) -> None:
+    beats, network = tiny_study.beats(), ElvmassNet(n_covariates=1)
+    field = ecg_figures.receptive_field(network, beats.waveform_mv[0, 10], beats.time_ms)
+    words(field, "The 5 levels", f"{2 * network.receptive_field_samples} ms")
+    words(ecg_figures.mean_beats(beats.waveform_mv, beats.people["sex"].to_numpy(), beats.time_ms))
+    saliency = tiny_study.saliency()
+    both = saliency.mean_by_sex()
+    for by_sex, rows in ((both, 6), ({"female": both["female"]}, 3)):
+        picture = ecg_figures.saliency_beats(by_sex, beats.time_ms)
+        assert len(picture.figure.axes) == 4 * rows + 1
+    shares = segment_shares(saliency.grams, beats.time_ms)
+    shares = shares.assign(sex=shares["person"].map(saliency.people["sex"]))
+    words(figures.saliency_by_segment(shares))
+    words(figures.saliency_by_segment(shares[shares["sex"] == "male"]))
+
+
+@pytest.mark.parametrize(("keep", "epoch"), [("last", 3), ("best", 2)])
+def test_learning_curves_mark_the_epoch_that_was_kept(keep: str, epoch: int) -> None:
+    history = [{"validation_mae_g": mae_g} for mae_g in (20.0, 15.0, 16.0)]
+    picture = figures.learning_curves({"pooled": [history]}, keep)
+    words(picture, "pooled")
+    assert places(picture, "o") == [epoch]
+    assert isinstance(figures.learning_curves({"pooled": [[{"training_loss": 1.0}]], "none": [[]]}, keep), Markdown)
+
+
+def test_people_and_estimates() -> None:
+    own = select(TABLE, **FIT)
+    words(figures.predicted_against_true(own, "Title"), "Title")
+    people = pd.DataFrame({"sex": ["male"] * 3, "lvm_g": [1.0, 2, 3], "cohort": '<script>"x"'})
+    assert "<script>" not in figures.lvm_distributions(people)._repr_mimebundle_()["text/html"]
+
+
+def test_forest_draws_each_estimate_where_it_is() -> None:
+    rows = pd.DataFrame({"label": ["a", "b", "b"], "hue": ["women", "women", "men"], "estimate": [1.0, 2.0, np.nan]})
+    rows = rows.assign(ci_low=[0.5, np.nan, np.nan], ci_high=[1.5, np.nan, np.nan], note=["", "", "too few"])
+    picture = figures.forest(rows, "Title", "grams", reference=0.0)
+    assert "too few" in words(picture, "Title: grams")
+    assert places(picture, "o") == [1.0, 2.0]
+    lines: Any = picture.figure.axes[0].collections  # type: ignore[union-attr]
+    assert [segment[:, 0].tolist() for line in lines for segment in line.get_segments()] == [[0.5, 1.5]]
+    assert to_hex(lines[0].get_colors()[0]).upper() == SEX_COLOURS["female"]
+    assert isinstance(figures.forest(rows[:0], "Title", "grams"), Markdown)
+
+
+@pytest.mark.parametrize("cutoffs", ["fuchs-2016", "budoff-2009"])
+def test_gap_ladder_and_steps(cutoffs: str) -> None:
+    net = TABLE.query("model == 'net' and cohort == 'dev'")
+    gap = gap_by_cutoffs(net, net[net["training"] == "pooled"], LVH_CUTOFFS_G_M2)
+    ladder = figures.gap_ladder(gap[gap["cutoffs"] == cutoffs], "Ladder")
+    enough = cutoffs == "fuchs-2016"
+    assert ("one sex only" in words(ladder)) == enough
+    published = [PUBLISHED[key].value for key in ("auc_pooled", "auc_female", "auc_pooled", "auc_male")]
+    assert places(ladder, "D") == published
+    mean = gap[gap["sex"] == "mean"].assign(label=lambda rows: rows["cutoffs"])
+    steps = figures.gap_steps(mean, ["mechanical", "training"], "Steps")
+    assert words(steps).count("too few people") == 2  # no one reaches Budoff's cut-offs
+    assert len(places(steps, "o")) == 4
+
+
+def test_published_numbers_stand_beside_ours() -> None:
+    ours = pd.DataFrame({"key": ["mae_g", "auc_male"], "mean": [15.0, None], "sd": [1.0, None]})
+    picture = figures.beside_published(ours, "Title", "g")
+    assert "too few for folds" in words(picture)
+    assert places(picture, "D") == [14.33, 0.77]
+    assert places(picture, "o") == [15.0]
+
+
+def test_agreement_calibration_and_decisions(tables: dict[str, pd.DataFrame]) -> None:
+    people, row = select(TABLE, **FIT), select(tables["agreement"], sex="all", **FIT)
+    corrected = recalibrate(people, "dev")
+    picture = figures.bland_altman({"as it is": (people, row), "recalibrated": (corrected, row)})
+    assert f"{row['upper_g'].item():+.0f}" in words(picture, f"bias {row['bias_g'].item():.1f} g")
+    curve = select(tables["calibration_curve"], sex="all", **FIT)
+    words(figures.calibration_curves(curve, "P"))
+    benefit = select(tables["decision_curves"], cohort="dev", training="pooled", sex="all")
+    words(figures.decision_curves(benefit, "net", "Decisions"), "net benefit of net, body")
+    for nothing in (
+        figures.bland_altman({"as it is": (people, row[:0])}),
+        figures.calibration_curves(curve[:0], "P"),
+        figures.decision_curves(benefit[:0], "net", "No one"),
+    ):
+        assert isinstance(nothing, Markdown)
+
+
+def test_criteria_stand_beside_the_model_with_their_own_cutoff(tables: dict[str, pd.DataFrame]) -> None:
+    point = select(tables["criteria_points"], sex="all", cohort="dev")
+    curves = {"ours": select(tables["roc"], sex="all", score="indexed", **FIT)}
+    curves["Voltage"] = select(tables["criteria_roc"], sex="all", cohort="dev")
+    picture = figures.roc(curves, "ROC", {"Voltage": point})
+    words(picture, "Voltage")
+    assert places(picture, "o") == [pytest.approx(1 - point["specificity"].item())]
+    assert isinstance(figures.roc({"Voltage": curves["Voltage"][:0]}, "ROC"), Markdown)
+
+
+def test_subgroups_are_in_order_and_show_small_ones(tables: dict[str, pd.DataFrame]) -> None:
+    rows = select(tables["subgroup_errors"], metric="mae_g", **FIT)
+    tests = select(tables["subgroup_interactions"], metric="mae_g", sex="all", **FIT)
+    picture = figures.subgroups(rows, tests, "Forest", "MAE (g)")
+    drawn = words(picture, "do groups differ?")
+    labels = [label.get_text() for label in picture.figure.axes[0].get_yticklabels()]  # type: ignore[union-attr]
+    assert [label.split(" (")[0] for label in labels] == ["women", "men", "< 50", "50 to < 65", "≥ 65"]
+    assert "everyone, n = 15: too small a group" in drawn
+    coverage = select(tables["interval_coverage"], **FIT)
+    assert "age (years)" in words(figures.subgroups(coverage, tests[:0], "C", "share", value="coverage"))
+
+
+@pytest.mark.parametrize("seconds", [4.0, 10.0])
+def test_paper_is_true_to_scale(seconds: float) -> None:
+    axes = Figure().subplots()
+    ecg_figures._ecg_paper(axes, seconds, -2.0, 2.0)
+    # 1 mV is 10 mm and 1 s is 25 mm: a millivolt is 0.4 of a second's length
+    assert axes.get_aspect() == pytest.approx(0.4)
+    assert np.ptp(axes.get_xlim()) == seconds

@@ -1,0 +1,132 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from lvmass.evaluation import compare_errors
+from lvmass.evaluation.tables import example_predictions
+from lvmass.report.figures import differences
+from lvmass.report.page import (
+    banner,
+    beside,
+    error_table,
+    everybody,
+    laid_out,
+    missing,
+    over_folds,
+    p_value,
+    select,
+    table,
+    table_one,
+    verdict,
+    with_interval,
+)
+from lvmass.report.words import PUBLISHED, printed
+from lvmass.study.study import Study
+
+
+def test_banner_names_study_and_says_simulated(tiny_study: Study) -> None:
+    text = banner(tiny_study).data
+    assert "Simulated cohort." in text
+    assert "tiny.toml" in text
+    assert tiny_study.fingerprint in text
+
+
+def test_missing_numbers_are_dashes() -> None:
+    rows = pd.DataFrame(
+        {"a": [np.nan, 1.25], "b": [None, "x"], "c": pd.array([None, 2.5], dtype="Float64"), "d": [pd.NaT, 1]}
+    )
+    text = table(rows, "Caption").data
+    assert "nan" not in text.lower()
+    assert "<NA>" not in text
+    assert text.count("–") == 4
+
+
+def test_cells_are_escaped() -> None:
+    assert "<b>" not in table(pd.DataFrame({"a": ["<b>bold</b>"]}), "<b>").data
+
+
+def test_published_stands_beside_ours_with_its_source() -> None:
+    text = beside({"mae_g": "15.0 g"}, "Caption").data
+    for word in ("14.33 ± 0.71 g", "15.0 g", "published (patients)", "medRxiv"):
+        assert word in text
+
+
+def test_interval_or_the_reason_why_there_is_none() -> None:
+    assert with_interval({"estimate": None, "note": "too few people"}) == "too few people"
+    assert with_interval({"estimate": 1.0, "ci_low": None, "note": "few"}, digits=0) == "1 (few)"
+    row = {"bias_g": -0.04, "bias_ci_low_g": -1.0, "bias_ci_high_g": 1.0, "note": ""}
+    assert with_interval(row, "bias_g") == "0.0 (-1.0 to 1.0)"
+    row = {"slope": 0.9, "slope_ci_low": 0.8, "slope_ci_high": 1.0, "ci_low": 7.0, "note": ""}
+    assert with_interval(row, "slope") == "0.9 (0.8 to 1.0)"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.1, 0.2, "above"),
+        (-0.2, -0.1, "below"),
+        (-0.1, 0.1, "around"),
+        (None, None, "there are too few people to say"),
+    ],
+)
+def test_words_follow_the_interval(low: float | None, high: float | None, words: str) -> None:
+    assert verdict({"ci_low": low, "ci_high": high}, "above", "below", "around") == words
+
+
+def test_p_values() -> None:
+    assert [p_value(p) for p in (0.0004, 0.0496, 1.0, pd.NA)] == ["< 0.001", "0.050", "1.000", "–"]
+
+
+def test_error_table_has_a_row_a_fit(tiny_study: Study) -> None:
+    found = error_table(tiny_study.results(), ["mae_g", "mape_percent"], "development")
+    assert found[["model", "training"]].drop_duplicates().shape[0] == len(found) == 9
+    assert found.shape[1] == 6
+
+
+def test_over_folds_are_the_numbers_of_the_tables(tiny_study: Study) -> None:
+    results = tiny_study.results()
+    found = over_folds(results, "elvmass-net").set_index("key")
+    assert set(found.index) <= set(PUBLISHED)
+    own = select(results["errors_by_fold"], model="elvmass-net", training="pooled", sex="all", metric="mae_g")
+    own = select(own, cohort="development")
+    assert found.loc["mae_g", "mean"] == own["mean"].item()
+    assert over_folds({}, "elvmass-net").empty
+
+
+def test_differences_have_a_row_a_model_and_a_line_in_the_figure() -> None:
+    rows = select(compare_errors(example_predictions(40), "net", n_resamples=199), sex="all")
+    shown, picture = differences(rows, "net", "Title")
+    for name in rows["model_b"]:
+        assert name in shown.data
+        assert name in picture.alt
+    assert all("(" in cell for cell in laid_out(rows, "error_differences")["difference (95 %), g"])
+
+
+def test_nothing_to_show_is_a_sentence() -> None:
+    assert table(pd.DataFrame(), "Errors.").data == missing("Errors").data
+    assert laid_out(select(None, sex="all"), "agreement").empty
+    assert differences(select(None), "net", "Title")[1].data.startswith("*Not shown: Title")
+
+
+def test_two_groups_have_standardized_differences_and_one_has_none(tiny_study: Study) -> None:
+    people = everybody(tiny_study)
+    people = people[people["cohort"] == people["cohort"].iloc[0]]
+    people["diabetes"] = (people["sex"] == "male").astype(float)
+    both = table_one(people, by="sex").set_index("")
+    mass = people.groupby("sex")["lvm_g"].agg(["mean", "std"])
+    for sex, (mean, sd) in mass.iterrows():
+        assert both.loc["LVM (g), mean (SD)", printed(sex)] == f"{mean:.1f} ({sd:.1f})"
+    assert both.loc["diabetes, n (%): yes", "women"] == "0 (0.0)"
+    pooled_sd = ((mass["std"] ** 2).mean()) ** 0.5
+    expected = abs(mass.loc["male", "mean"] - mass.loc["female", "mean"]) / pooled_sd
+    assert abs(float(str(both.loc["LVM (g), mean (SD)", "standardized difference"]))) == pytest.approx(
+        expected, abs=0.002
+    )
+    one = table_one(people[people["sex"] == "female"], by="sex")
+    assert list(one.columns) == ["", "women"]
+
+
+def test_names_a_reader_sees() -> None:
+    shown = table(pd.DataFrame({"model": ["elvmass-net"], "age_years": [3.0], "met": [True]}), "Caption").data
+    for word in ("eLVMass-Net", "age (years)", ">yes<"):
+        assert word in shown
