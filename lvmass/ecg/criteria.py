@@ -16,6 +16,7 @@ _TABLE = "PMC4750022, table 1"
 _GUBNER = "Gubner & Ungerleider 1943; uncertain: PMC4750022 uses 2.0 mV"
 _LEFT_PRECORDIAL = [LEADS.index("V5"), LEADS.index("V6")]
 _V1 = LEADS.index("V1")
+_LEFT_AXIS_DEG = (-90.0, -30.0)  # further round it is extreme; Surawicz et al. 2009, Circulation 119:e235 (recalled)
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,9 @@ def lvh_criteria(beat: Beat, parameters: EcgParameters, sex: str) -> dict[str, C
     papers). ``gubner_ungerleider_mv``: RI + SIII ≥ 2.5 mV (uncertain: PMC4750022 uses 2.0 mV). ``r_avl_mv``:
     RaVL > 1.1 mV. ``strain_leads``: number of V5 and V6 with ST depression, falling ST and inverted T under a positive
     QRS, ≥ 1 (a visual pattern; this is a rule after Okin et al. 2001). ``romhilt_estes_points``: ≥ 4 probable,
-    ≥ 5 definite; no digitalis is assumed, as the recording does not tell. ``perugia``: strain, or Romhilt-Estes ≥ 5,
-    or RaVL + SV3 > 2.4 mV (men), > 2.0 mV (women). ``framingham``: strain and a voltage criterion (uncertain:
-    recalled, not re-read in a source).
+    ≥ 5 definite; left axis deviation is -30 to -90 degrees, no digitalis is assumed, as the recording does not tell.
+    ``perugia``: strain, or Romhilt-Estes ≥ 5, or RaVL + SV3 > 2.4 mV (men), > 2.0 mV (women). ``framingham``: strain
+    and a voltage criterion (uncertain: recalled, not re-read in a source).
 
     Parameters
     ----------
@@ -145,7 +146,7 @@ def _romhilt_estes(
     limb = max(max(r[lead], s[lead]) for lead in LEADS[:6])
     large = limb >= 2.0 or max(s["V1"], s["V2"]) >= 3.0 or max(r["V5"], r["V6"]) >= 3.0
     points = 3 * large + 3 * strain + 3 * _left_atrial(beat, parameters)
-    points += 2 * (parameters.qrs_axis_deg <= -30)
+    points += 2 * (_LEFT_AXIS_DEG[0] <= parameters.qrs_axis_deg <= _LEFT_AXIS_DEG[1])
     points += parameters.qrs_duration_ms >= 90
     qrs = part_of_beat(beat, beat.waveform_mv, parameters.qrs_onset_ms, parameters.qrs_offset_ms)
     to_peak_ms = np.argmax(qrs[_LEFT_PRECORDIAL], axis=1) * 1000 / beat.sampling_rate_hz

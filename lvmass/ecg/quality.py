@@ -176,13 +176,15 @@ def examine(recording: Recording, config: BeatConfig = DEFAULT) -> Examination:
     return Examination(beat, parameters, tuple(findings))
 
 
-def check_quality(recording: Recording) -> Quality:
+def check_quality(recording: Recording, config: BeatConfig = DEFAULT) -> Quality:
     """Judge a recording by the rules of `examine`.
 
     Parameters
     ----------
     recording : Recording
         Twelve leads in millivolt.
+    config : BeatConfig
+        Window, filter and least number of the beats that the rules look at.
 
     Returns
     -------
@@ -195,7 +197,7 @@ def check_quality(recording: Recording) -> Quality:
     >>> quality.usable, quality.findings[0].code
     (False, 'flat')
     """
-    beat, _, findings = examine(recording)
+    beat, _, findings = examine(recording, config)
     return Quality(beat is not None, findings)
 
 

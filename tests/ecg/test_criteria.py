@@ -93,6 +93,14 @@ def test_romhilt_estes_points_add_up(beat: Beat) -> None:
     assert left.positive
 
 
+@pytest.mark.parametrize(
+    ("axis_deg", "points"),
+    [(-29.0, 0), (-30.0, 2), (-90.0, 2), (-91.0, 0), (-150.0, 0), (180.0, 0), (np.nan, 0)],
+)
+def test_left_axis_points_end_where_the_axis_is_extreme(beat: Beat, axis_deg: float, points: int) -> None:
+    assert _judge(beat, r={"V5": 1.0}, qrs_axis_deg=axis_deg)["romhilt_estes_points"].value == points
+
+
 def test_every_criterion_has_value_threshold_unit_and_source(cart_recording: Recording) -> None:
     cart = synchronized_beat(cart_recording)
     found = lvh_criteria(cart, measure_beat(cart), "female")

@@ -6,6 +6,7 @@ import pytest
 
 from lvmass.ecg.beats import BeatConfig, synchronized_beat
 from lvmass.ecg.intervals import measure_beat
+from lvmass.ecg.peaks import detect_r_peaks
 from lvmass.ecg.quality import DISQUALIFYING, FINDING_WORDS, check_quality, examine
 from lvmass.ecg.reading import read_ecg
 from lvmass.ecg.recording import Recording
@@ -49,6 +50,24 @@ def test_nearly_all_real_recordings_are_usable(real_ecg: Path) -> None:
     paths += sorted((real_ecg / "ludb" / "data").glob("*.hea"))[::8]
     usable = [check_quality(read_ecg(path)).usable for path in paths]
     assert np.mean(usable) >= 0.95
+
+
+def test_the_settings_of_the_beat_decide_too() -> None:
+    recording = synthetic_recording(duration_s=6.0, noise_mv=0.005)  # six whole beats
+    assert check_quality(recording).usable
+    few = check_quality(recording, BeatConfig(min_beats=8))
+    assert not few.usable
+    assert few.findings[-1].code == "no_qrs"
+    assert "8 are needed" in few.findings[-1].message
+    one = synthetic_recording(duration_s=2.0, noise_mv=0.005)
+    assert not check_quality(one).usable
+    assert check_quality(one, BeatConfig(min_beats=1)).usable
+    paced = synthetic_recording(noise_mv=0.003).signal_mv.copy()
+    for r in detect_r_peaks(paced, 500.0)[1:]:
+        paced[:, r - 40 : r - 38] += 1.5
+    for high_hz, seen in ((250.0, True), (20.0, False)):  # an edge of 20 Hz leaves no pulse to see
+        findings = check_quality(Recording(paced, 500.0), BeatConfig(band_high_hz=high_hz)).findings
+        assert ("paced" in {finding.code for finding in findings}) is seen
 
 
 def test_usable_follows_from_the_codes() -> None:
