@@ -3,12 +3,10 @@ import pandas as pd
 import pytest
 
 from lvmass.cohort.schema import (
-    BY_NAME,
-    COLUMNS,
+    Subject,
     bsa_mosteller_m2,
     check_person,
     data_dictionary,
-    subjects_schema,
     validate_subjects,
 )
 from lvmass.errors import DataError
@@ -99,11 +97,28 @@ def test_an_impossible_person_is_one_sentence(person: tuple[str, float, float, f
     assert str(caught.value) == message
 
 
-def test_the_dictionary_and_the_schema_describe_the_same_columns() -> None:
-    assert data_dictionary()["column"].tolist() == list(subjects_schema().columns) == [c.name for c in COLUMNS]
-    for name, column in subjects_schema().columns.items():
-        assert column.required == BY_NAME[name].required
-        assert column.description == BY_NAME[name].meaning
+def test_the_dictionary_describes_every_column_of_the_schema() -> None:
+    table = data_dictionary().set_index("column")
+    assert table.index.tolist() == list(Subject.model_fields)
+    assert table.index[table["required"] == "yes"].tolist() == people().columns.tolist()
+    assert table["meaning"].str.endswith(".").all()
+    allowed = table["allowed"][["subject_id", "sex", "qrs_axis_deg", "diabetes", "ct_date"]].tolist()
+    assert allowed == ["text", "female or male", "a number from -180 to 180", "0 or 1", "a date such as 2024-05-31"]
+
+
+@pytest.mark.parametrize("cell", ["20240531", "2024-05-31T10:00:00", "2024-05-31T10:00+08:00"])
+def test_dates_are_read_as_iso_dates_and_never_as_seconds(cell: str) -> None:
+    out = validate_subjects(people().assign(ecg_date=cell), "people.csv")
+    assert out["ecg_date"].dtype == "datetime64[ns]"
+    assert out["ecg_date"].dt.strftime("%Y-%m-%d").eq("2024-05-31").all()
+    with pytest.raises(DataError, match="row 3, column ecg_date: the value is '1717113600'; give a date such as"):
+        validate_subjects(people().assign(ecg_date=[cell, "1717113600", ""]), "people.csv")
+
+
+@pytest.mark.parametrize("cell", ["1_0_0", "\u0664\u0662", "1e999", "0x30", "50\x00", "--50", "50,5"])
+def test_what_looks_like_a_number_but_is_none_is_refused(cell: str) -> None:
+    with pytest.raises(DataError, match="row 3, column age_years: the value is"):
+        validate_subjects(people().assign(age_years=["42", cell, "50"]), "people.csv")
 
 
 def test_mosteller() -> None:
