@@ -13,6 +13,7 @@ from sklearn import metrics
 from statsmodels.stats.multitest import multipletests
 
 from lvmass.errors import DataError
+from lvmass.evaluation.errors import bootstrap_limits
 from lvmass.evaluation.tables import add_holm, check_predictions, example_predictions
 
 from .rows import find, table_of
@@ -84,6 +85,35 @@ def test_pooled_interval_covers_and_is_fast() -> None:
         [mae["ci_low"], mae["ci_high"]], error.mean() + stats.sem(error) * np.array([-1.96, 1.96]), atol=0.08
     )
     assert seconds < 6  # three strata, five metrics; about 1 s alone on a core
+
+
+def moments(sums: np.ndarray) -> np.ndarray:
+    """Mean and variance from a count, a sum and a sum of squares."""
+    n, total, squares = sums
+    return np.stack([total / n, squares / n - (total / n) ** 2])
+
+
+@pytest.mark.parametrize("n", [10, 57, 400])
+def test_bootstrap_limits_are_those_of_scipy(n: int) -> None:
+    x = np.random.default_rng(n).gamma(2, 7, n)
+    low, high = bootstrap_limits(np.stack([np.ones(n), x, x**2]), moments, 0.9, 1999, 5)
+    for k, function in enumerate((np.mean, np.var)):
+        expected = stats.bootstrap(
+            (x,), function, confidence_level=0.9, n_resamples=1999, rng=np.random.default_rng(5), batch=200
+        ).confidence_interval
+        assert_allclose([low[k], high[k]], expected, rtol=1e-9)
+    none = bootstrap_limits(np.ones((3, n)), moments, 0.9, 99, 0)
+    assert np.isnan(none).all()
+
+
+def test_time_of_the_bootstrap_does_not_grow_with_the_square_of_the_people() -> None:
+    terms = np.stack([np.ones(24_000), *np.random.default_rng(0).normal(size=(2, 24_000)) ** 2])
+    seconds = []
+    for n in (3_000, 24_000):
+        start = time.process_time()
+        bootstrap_limits(terms[:, :n], moments, 0.95, 200, 0)
+        seconds.append(time.process_time() - start)
+    assert seconds[1] < 24 * seconds[0]  # eight times the people; the square would be 64 times
 
 
 def test_the_better_model_is_found() -> None:
