@@ -50,7 +50,6 @@ def save_final_model(study: Study, folder: str | Path, model: str = "elvmass-net
         "lvh_cutoff_g_m2": config.lvh.cutoffs_g_m2,
         "lvh_cutoff_source": config.lvh.source,
         "trained_on_simulated_data": config.development.simulate is not None,
-        "training_people": len(study.beats().people),
         "out_of_fold_mae_g": float((table["lvm_g"] - table["predicted_lvm_g"]).abs().mean()),
         "study": config.name,
         "study_fingerprint": study.fingerprint,

@@ -24,7 +24,7 @@ from lvmass.saliency import integrated_gradients
 from lvmass.study.settings import CohortConfig, FoldsConfig, ModelConfig, Section, Sex
 from lvmass.study.store import Store
 from lvmass.training.baselines import Predictor, fit_baseline
-from lvmass.training.fit import fit_network
+from lvmass.training.fit import NOBODY, fit_network
 from lvmass.training.model import FittedModel
 from lvmass.training.settings import MachineConfig
 
@@ -189,14 +189,16 @@ def fit_stage(settings: FitSettings, *, store: Store, key: str) -> Fit:
     predictor: Predictor
     if model.is_network:
         start = store(fit_stage, pooled_settings(settings)).predictor if model.fine_tune else None
-        inner_training, validation = inner_split(beats, training, model.fit.validation_fraction, seed)
+        fitted, validation = training, NOBODY
+        if model.fit.keep == "best":
+            fitted, validation = inner_split(beats, training, model.fit.validation_fraction, seed)
         predictor = fit_network(
             model.estimator,
             model.arguments,
             model.fit,
             names,
             (inputs, covariates, lvm_g),
-            inner_training,
+            fitted,
             validation,
             sampling_rate_hz=settings.signal_rate_hz or settings.beats.beat.sampling_rate_hz,
             seed=seed,

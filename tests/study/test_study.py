@@ -15,13 +15,11 @@ from lvmass.cohort.preprocessing import Beats
 from lvmass.errors import DataError
 from lvmass.evaluation.tables import check_predictions
 from lvmass.study import stages
-from lvmass.study.final_model import save_final_model
 from lvmass.study.plan import TWINS, fit_settings, lines
 from lvmass.study.stages import fit_stage, open_cohort
 from lvmass.study.study import Study
 from lvmass.training import baselines
 from lvmass.training.baselines import fit_baseline
-from lvmass.training.model import load_model
 
 COLUMNS = ["subject_id", "sex", "model", "training", "cohort", "fold", "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh"]
 
@@ -173,22 +171,6 @@ def test_another_number_recomputes_only_what_uses_it(tiny_study: Study, tmp_path
     assert all(
         edited.store.has(fit_stage, fit) for line in lines(edited.config) for fit in fit_settings(edited.config, *line)
     )
-
-
-def test_saved_model_predicts_with_intervals(tiny_study: Study, tmp_path: Path) -> None:
-    save_final_model(tiny_study, tmp_path / "model")
-    model, card = load_model(tmp_path / "model")
-    beats = tiny_study.beats()
-    assert card["trained_on_simulated_data"] is True
-    assert set(card["interval_half_width_g"]) == {"female", "male"}
-    assert min(card["interval_half_width_g"].values()) > 5
-    covariates = np.full((2, len(model.covariates)), np.nan)
-    assert np.isfinite(model.predict_g(beats.waveform_mv[:2], covariates)).all()
-
-
-def test_floor_cannot_be_saved(tiny_study: Study, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no network on beats called 'demographics'"):
-        save_final_model(tiny_study, tmp_path, model="demographics")
 
 
 def test_unknown_cohort(tiny_study: Study) -> None:
