@@ -40,11 +40,12 @@ def save_final_model(study: Study, folder: str | Path, model: str = "elvmass-net
     half_width_g = interval_half_widths(table, INTERVAL_LEVEL)
     if set(half_width_g) != set(SEXES):
         raise DataError(f"Study '{config.name}' has too few people of a sex to give intervals; add people.")
+    beat = options.beat or config.beat
     card = {
         "input": "synchronized beat, mV",
         "leads": LEADS,
-        "beat": config.model_dump(mode="json")["beat"],
-        "sampling_rate_hz": config.beat.sampling_rate_hz,
+        "beat": (options if options.beat else config).model_dump(mode="json")["beat"],
+        "sampling_rate_hz": beat.sampling_rate_hz,
         "interval_level": INTERVAL_LEVEL,
         "interval_half_width_g": half_width_g,
         "lvh_cutoff_g_m2": config.lvh.cutoffs_g_m2,

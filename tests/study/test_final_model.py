@@ -4,8 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom.data import get_testdata_file
 
+from lvmass.ecg import read_ecg
 from lvmass.errors import DataError
+from lvmass.prediction import predict
 from lvmass.study.final_model import save_final_model
 from lvmass.study.study import Study
 from lvmass.training.model import load_model
@@ -26,3 +29,28 @@ def test_saved_model_predicts_with_intervals(tiny_study: Study, tmp_path: Path) 
 def test_baseline_cannot_be_saved(tiny_study: Study, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no network on beats called 'demographics'"):
         save_final_model(tiny_study, tmp_path, model="demographics")
+
+
+def test_model_is_saved_with_its_own_beat(tiny_study_file: Path, tmp_path: Path) -> None:
+    """A model that reads a single beat must be given one when it predicts."""
+    text = tiny_study_file.read_text().partition("[models.")[0].replace('name = "tiny"', 'name = "own-beat"')
+    path = tiny_study_file.with_name("own-beat.toml")
+    path.write_text(
+        text.partition("[gap]")[0]
+        + """
+[models.elvmass-net]
+estimator = "elvmass-net"
+beat = { average = "single", window_after_ms = 400 }
+arguments = { channels = 4, levels = 5, stem_stride = 4 }
+fit = { epochs = 1 }
+"""
+    )
+    save_final_model(Study.from_toml(path), tmp_path / "model")
+    model, card = load_model(tmp_path / "model")
+    assert card["beat"]["average"] == "single"
+    assert card["beat"]["window_after_ms"] == 400
+    assert model.n_samples == 350
+    recording = read_ecg(str(get_testdata_file("waveform_ecg.dcm")))
+    person = {"age_years": 42, "height_cm": 160, "weight_kg": 58}
+    found = predict(recording, sex="female", **person, model_folder=tmp_path / "model")
+    assert 40 < found.lvm_g < 200
