@@ -91,7 +91,8 @@ def fit_network(
     Raises
     ------
     DataError
-        If training diverges, a checkpoint is damaged, or nobody is there to choose the best epoch.
+        If training diverges, a checkpoint is damaged, nobody is there to choose the best epoch, or a network with a
+        head for each sex is not told sex first.
 
     Examples
     --------
@@ -106,6 +107,8 @@ def fit_network(
     """
     if config.keep == "best" and not len(validation):
         raise DataError(f"Training {network} with keep = 'best' needs people who choose the epoch; add some.")
+    if arguments.get("sex_head") and covariate_names[:1] != ("male",):
+        raise DataError(f"A head for each sex ({network}) needs sex as first covariate; list demographics first.")
     inputs, covariates, lvm_g = people
     torch.set_num_threads(machine.threads)
     torch.manual_seed(seed)
@@ -279,7 +282,8 @@ class _Regression(lightning.LightningModule):
     def training_step(self, batch: list[Tensor], _: int) -> Tensor:
         """Loss of one batch."""
         inputs, covariates, truth = batch
-        estimate = self.network(*augment(inputs, covariates, self.config, self.sampling_rate_hz))
+        sex = [column for column, name in enumerate(self.model.covariates) if name == "male"]
+        estimate = self.network(*augment(inputs, covariates, self.config, self.sampling_rate_hz, known=sex))
         loss = LOSSES[self.config.loss](estimate, truth)
         self._losses.append(loss.detach())
         self._errors["training"].append((estimate.detach() - truth).abs())

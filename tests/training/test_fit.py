@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from lvmass.errors import DataError
+from lvmass.networks.elvmass_net import ElvmassNet
 from lvmass.training.fit import LOSSES, NOBODY, _Batches, _Regression, fit_network
 from lvmass.training.model import FittedModel
 from lvmass.training.settings import FitConfig
@@ -264,3 +265,34 @@ def test_two_processes_train_the_model_of_one(tmp_path: Path) -> None:
         estimates.append(np.array(result.stdout.split(), float))
     np.testing.assert_allclose(estimates[0], estimates[1], atol=0.02)
     assert estimates[0].std() > 5
+
+
+def two_sexes(n: int, seed: int) -> Part:
+    beats, covariates, mass = toy(n, seed)
+    male = (np.arange(n) % 2).astype(float)
+    return beats, np.column_stack([male, covariates]), mass + 30 * male
+
+
+def test_no_man_reaches_the_womens_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.Tensor] = []
+    forward = ElvmassNet.forward
+
+    def watched(network: ElvmassNet, beat: torch.Tensor, covariates: torch.Tensor) -> torch.Tensor:
+        seen.append(covariates[:, 0])
+        return forward(network, beat, covariates)
+
+    monkeypatch.setattr(ElvmassNet, "forward", watched)
+    config = FitConfig(epochs=1, covariate_dropout=0.5)
+    fit_network(
+        "elvmass-net", ARGUMENTS | {"sex_head": True}, config, ("male", "bsa_m2"), two_sexes(64, 1), np.arange(64),
+        sampling_rate_hz=500, seed=0,
+    )  # fmt: skip
+    men = torch.cat(seen)
+    assert set(men.tolist()) == {-1.0, 1.0}  # z-scores of half women, half men
+    assert int((men > 0).sum()) == 32
+
+
+def test_a_head_for_each_sex_needs_sex_first() -> None:
+    with pytest.raises(DataError, match="needs sex as first covariate; list demographics first") as error:
+        fit(FitConfig(epochs=1), arguments=ARGUMENTS | {"sex_head": True})
+    assert len(str(error.value).splitlines()) == 1
