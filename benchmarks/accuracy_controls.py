@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lvmass.cohort import simulate_cohort
 from lvmass.cohort.covariates import STUDY_GROUPS, covariate_matrix, covariate_names
-from lvmass.cohort.folds import assign_folds, inner_split
+from lvmass.cohort.folds import assign_folds
 from lvmass.cohort.preprocessing import Beats, preprocess
 from lvmass.ecg.beats import BeatConfig
 from lvmass.evaluation import delong_variance
@@ -39,9 +39,8 @@ def out_of_fold(beats: Beats, config: FitConfig, threads: int, folds_run: int) -
     rows, network_g, median_g = [], [], []
     for fold in range(1, folds_run + 1):
         training, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        inner, validation = inner_split(beats, training, config.validation_fraction, fold)
         model = fit_network(
-            "elvmass-net", {}, config, names, (beats.waveform_mv, covariates, lvm_g), inner, validation,
+            "elvmass-net", {}, config, names, (beats.waveform_mv, covariates, lvm_g), training,
             sampling_rate_hz=500, seed=fold, machine=MachineConfig(threads=threads),
         )  # fmt: skip
         baseline = fit_baseline("sex-median", covariates[training], lvm_g[training])

@@ -184,7 +184,7 @@ def fit_model(
     start : Fit, optional
         The pooled fit that training goes on from.
     """
-    from lvmass.training.fit import fit_network  # Lightning takes seconds to import: only a fit pays for it
+    from lvmass.training.fit import NOBODY, fit_network  # Lightning takes seconds to import: only a fit pays for it
 
     people, inputs = readings(beats, cut, signals)
     fold = folds.set_index("subject_id")["fold"].loc[people["subject_id"]].to_numpy()
@@ -203,7 +203,9 @@ def fit_model(
     begun = time.perf_counter()
     predictor: Predictor
     if task.config.is_network:
-        fitted, validation = inner_split(beats, training, task.config.fit.validation_fraction, seed)
+        fitted, validation = training, NOBODY
+        if task.config.fit.keep == "best":
+            fitted, validation = inner_split(beats, training, task.config.fit.validation_fraction, seed)
         pooled = None if start is None else start.predictor
         assert pooled is None or isinstance(pooled, FittedModel)
         predictor = fit_network(

@@ -232,7 +232,6 @@ class Study:
             "lvh_cutoff_g_m2": config.lvh.cutoffs_g_m2,
             "lvh_cutoff_source": config.lvh.source,
             "trained_on_simulated_data": config.development.simulate is not None,
-            "training_people": len(self.beats().people),
             "out_of_fold_mae_g": float((table["lvm_g"] - table["predicted_lvm_g"]).abs().mean()),
             "study": config.name,
             "study_fingerprint": self.fingerprint,

@@ -1,5 +1,7 @@
 """What may differ between two ECGs of one person, made anew for every batch while a network is trained."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -10,7 +12,7 @@ FIRST_CHEST_LEAD = LEADS.index("V1")
 
 
 def augment(
-    inputs: Tensor, covariates: Tensor, config: FitConfig, sampling_rate_hz: float
+    inputs: Tensor, covariates: Tensor, config: FitConfig, sampling_rate_hz: float, known: Sequence[int] = ()
 ) -> tuple[Tensor, Tensor]:  # (batch, 12, time), (batch, covariate), the same shapes again
     """Shift in time, move the chest electrodes, add noise, mask covariates.
 
@@ -27,6 +29,8 @@ def augment(
         How much of each.
     sampling_rate_hz : float
         Of the inputs.
+    known : sequence of int
+        Columns that are never masked: sex, which everybody has.
 
     Examples
     --------
@@ -49,6 +53,7 @@ def augment(
     if config.covariate_dropout and covariates.shape[1]:
         values, missing = covariates.chunk(2, dim=1)
         masked = torch.rand_like(values) < config.covariate_dropout
+        masked[:, list(known)] = False
         covariates = torch.cat([values.masked_fill(masked, 0.0), missing.masked_fill(masked, 1.0)], dim=1)
     return inputs, covariates
 

@@ -32,8 +32,10 @@ _HARMLESS = (
     ".*does not have many workers.*",
     ".*GPU available but not used.*",
     ".*LeafSpec.*",
+    "You defined a `validation_step` but have no `val_dataloader`.*",
     "Checkpoint directory .* exists and is not empty",
 )
+NOBODY = np.empty(0, np.int64)
 
 
 def fit_network(
@@ -43,7 +45,7 @@ def fit_network(
     covariate_names: tuple[str, ...],
     people: tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]],
     training: NDArray[np.int64],
-    validation: NDArray[np.int64],
+    validation: NDArray[np.int64] = NOBODY,
     *,
     sampling_rate_hz: float,
     seed: int,
@@ -64,9 +66,11 @@ def fit_network(
     people : tuple of (inputs, covariates, lvm_g)
         Shapes ``(n, 12, n_samples)`` in mV, ``(n, n_covariates)`` raw with NaN where missing, ``(n,)`` in grams. The
         inputs may be memory-mapped: they are read a batch at a time.
-    training, validation : ndarray of int
-        Rows of ``people`` that are fitted, and those that serve early stopping and the learning curve only. No other
-        row reaches the network.
+    training : ndarray of int
+        Rows of ``people`` that are fitted.
+    validation : ndarray of int
+        Rows that choose the epoch where ``config.keep`` is "best"; otherwise leave nobody out. No other row reaches
+        the network.
     sampling_rate_hz : float
         Of the inputs.
     seed : int
@@ -81,12 +85,14 @@ def fit_network(
     Returns
     -------
     FittedModel
-        With the weights that ``config.keep`` says.
+        With the weights that ``config.keep`` says. Its history has ``training_loss`` and ``training_mae_g`` of each
+        epoch, while augmented, and ``validation_mae_g`` where there are validation people.
 
     Raises
     ------
     DataError
-        If training diverges, or a checkpoint is damaged.
+        If training diverges, a checkpoint is damaged, nobody is there to choose the best epoch, or a network with a
+        head for each sex is not told sex first.
 
     Examples
     --------
@@ -94,11 +100,15 @@ def fit_network(
     >>> rows, arguments, config = np.arange(40), {"channels": 4}, FitConfig(epochs=1)
     >>> people = (beats, size, 60 * size[:, 0])
     >>> model = fit_network(
-    ...     "elvmass-net", arguments, config, ("bsa_m2",), people, rows[:32], rows[32:], sampling_rate_hz=500, seed=0
+    ...     "elvmass-net", arguments, config, ("bsa_m2",), people, rows, sampling_rate_hz=500, seed=0
     ... )
     >>> bool(abs(model.predict_g(beats, size) - people[2]).max() < 5)  # it starts at the regression on covariates
     True
     """
+    if config.keep == "best" and not len(validation):
+        raise DataError(f"Training {network} with keep = 'best' needs people who choose the epoch; add some.")
+    if arguments.get("sex_head") and covariate_names[:1] != ("male",):
+        raise DataError(f"A head for each sex ({network}) needs sex as first covariate; list demographics first.")
     inputs, covariates, lvm_g = people
     torch.set_num_threads(machine.threads)
     torch.manual_seed(seed)
@@ -154,7 +164,8 @@ def fit_network(
         interrupted = None if checkpoints is None else _checked(Path(checkpoints) / "last.ckpt")
         batches = loader(training, size, shuffle_seed=seed, drop_last=True)
         try:
-            trainer.fit(regression, batches, loader(validation, 256), ckpt_path=interrupted, weights_only=True)
+            watched = loader(validation, 256) if len(validation) else None
+            trainer.fit(regression, batches, watched, ckpt_path=interrupted, weights_only=True)
         except FloatingPointError as error:
             if checkpoints is not None:
                 shutil.rmtree(checkpoints, ignore_errors=True)
@@ -165,7 +176,8 @@ def fit_network(
             shutil.rmtree(checkpoints, ignore_errors=True)
     weights = regression.best_weights or regression.network.state_dict()
     history = tuple(regression.history)
-    return replace(model, weights={name: value.cpu().numpy() for name, value in weights.items()}, history=history)
+    arrays = {name: value.cpu().numpy() for name, value in weights.items()}
+    return replace(model, weights=arrays, history=history, training_people=len(training))
 
 
 def _scaling(
@@ -242,7 +254,7 @@ class _Regression(lightning.LightningModule):
         self.history: list[dict[str, float]] = []
         self.best_weights: dict[str, Tensor] = {}
         self._losses: list[Tensor] = []
-        self._errors: list[Tensor] = []
+        self._errors: dict[str, list[Tensor]] = {"training": [], "validation": []}
 
     def configure_optimizers(self) -> Any:
         """AdamW and its schedule."""
@@ -270,30 +282,40 @@ class _Regression(lightning.LightningModule):
     def training_step(self, batch: list[Tensor], _: int) -> Tensor:
         """Loss of one batch."""
         inputs, covariates, truth = batch
-        inputs, covariates = augment(inputs, covariates, self.config, self.sampling_rate_hz)
-        loss = LOSSES[self.config.loss](self.network(inputs, covariates), truth)
+        sex = [column for column, name in enumerate(self.model.covariates) if name == "male"]
+        estimate = self.network(*augment(inputs, covariates, self.config, self.sampling_rate_hz, known=sex))
+        loss = LOSSES[self.config.loss](estimate, truth)
         self._losses.append(loss.detach())
+        self._errors["training"].append((estimate.detach() - truth).abs())
         return loss
 
     def validation_step(self, batch: list[Tensor], _: int) -> None:
         """Absolute errors of one batch, in z-scores."""
         inputs, covariates, truth = batch
-        self._errors.append((self.network(inputs, covariates) - truth).abs())
+        self._errors["validation"].append((self.network(inputs, covariates) - truth).abs())
 
-    def on_validation_epoch_end(self) -> None:
+    def on_train_epoch_end(self) -> None:
         """Add the epoch to the learning curve; raise FloatingPointError once training has diverged."""
-        errors = torch.cat(self._errors).double()
-        sums = torch.stack([errors.sum(), torch.ones_like(errors).sum()])
-        total, n = self.trainer.strategy.reduce(sums, reduce_op="sum")  # over processes
-        mae_g = float(total / n) * self.model.target_sd_g
-        if not np.isfinite(mae_g):
+        epoch = {"training_loss": float(torch.stack(self._losses).mean())}
+        epoch |= {f"{part}_mae_g": self._mae_g(errors) for part, errors in self._errors.items() if errors}
+        state = self.network.state_dict()
+        if not np.isfinite([*epoch.values()]).all() or not all(value.isfinite().all() for value in state.values()):
             raise FloatingPointError("the loss is no longer a finite number")
-        if self.config.keep == "best" and all(mae_g < epoch["validation_mae_g"] for epoch in self.history):
-            self.best_weights = {name: value.clone() for name, value in self.network.state_dict().items()}
-        self.history.append({"training_loss": float(torch.stack(self._losses).mean()), "validation_mae_g": mae_g})
-        self.log("validation_mae_g", mae_g, rank_zero_only=False)
-        self._losses.clear()
-        self._errors.clear()
+        if self.config.keep == "best":
+            mae_g = epoch["validation_mae_g"]
+            self.log("validation_mae_g", mae_g, rank_zero_only=False)
+            if all(mae_g < earlier["validation_mae_g"] for earlier in self.history):
+                self.best_weights = {name: value.clone() for name, value in state.items()}
+        self.history.append(epoch)
+        for gathered in (self._losses, *self._errors.values()):
+            gathered.clear()
+
+    def _mae_g(self, errors: list[Tensor]) -> float:
+        """Mean over people and processes."""
+        together = torch.cat(errors).double()
+        sums = torch.stack([together.sum(), torch.ones_like(together).sum()])
+        total, n = self.trainer.strategy.reduce(sums, reduce_op="sum")
+        return float(total / n) * self.model.target_sd_g
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the learning curve and the best epoch."""

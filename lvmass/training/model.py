@@ -42,8 +42,10 @@ class FittedModel:
         LVM of the training people.
     weights : dict of str to ndarray
         State of the network.
+    training_people : int
+        How many were fitted.
     history : tuple of dict
-        One row an epoch: training loss and validation MAE in grams.
+        One row an epoch: ``training_loss``, ``training_mae_g`` and, where people chose the epoch, ``validation_mae_g``.
     """
 
     network: str
@@ -55,6 +57,7 @@ class FittedModel:
     target_mean_g: float
     target_sd_g: float
     weights: dict[str, NDArray[Any]]
+    training_people: int = 0
     history: tuple[dict[str, float], ...] = field(default=())
 
     def build(self) -> nn.Module:
@@ -164,7 +167,9 @@ def load_model(folder: str | Path) -> tuple[FittedModel, dict[str, Any]]:
     try:
         card = json.loads((folder / CARD_FILE).read_text())
         model = FittedModel(
-            **{name: card[name] for name in ("network", "n_samples", "target_mean_g", "target_sd_g")},
+            **{
+                name: card[name] for name in ("network", "n_samples", "target_mean_g", "target_sd_g", "training_people")
+            },
             arguments={k: tuple(v) if isinstance(v, list) else v for k, v in card["arguments"].items()},
             covariates=tuple(card["covariates"]),
             covariate_mean=np.array(card["covariate_mean"], dtype=float),

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class FitConfig(BaseModel):
@@ -41,7 +41,8 @@ class FitConfig(BaseModel):
         Field(description="on z-scored LVM; 'asymmetric' is LVM-AI's, which punishes underestimating large hearts"),
     ] = "log-cosh"
     validation_fraction: Annotated[
-        float, Field(gt=0, lt=0.5, description="share of the training people held back for early stopping")
+        float,
+        Field(gt=0, lt=0.5, description="share of the training people who choose the epoch for keep = 'best'"),
     ] = 0.15
     shift_ms: Annotated[float, Field(ge=0, description="augmentation: largest shift in time, ms")] = 8.0
     noise_mv: Annotated[float, Field(ge=0, description="augmentation: SD of added noise, mV")] = 0.01
@@ -56,6 +57,12 @@ class FitConfig(BaseModel):
     covariate_dropout: Annotated[
         float, Field(ge=0, lt=1, description="augmentation: chance that a covariate is masked as missing")
     ] = 0.02
+
+    @model_validator(mode="after")
+    def _plateau_has_people_to_watch(self) -> "FitConfig":
+        if self.schedule == "plateau" and self.keep != "best":
+            raise ValueError("schedule = 'plateau' follows the validation MAE and needs keep = 'best'")
+        return self
 
 
 class MachineConfig(BaseModel):

@@ -20,7 +20,6 @@ from lvmass.study.study import Study
 from lvmass.study.tasks import FitTask, comparison
 from lvmass.training import baselines
 from lvmass.training.baselines import fit_baseline
-from lvmass.training.model import load_model
 
 COLUMNS = ["subject_id", "sex", "model", "training", "cohort", "fold", "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh"]
 
@@ -180,22 +179,6 @@ def missing_fits(study: Study) -> set[tuple[str, str]]:
     return {(task.model, task.training) for task in comparison(study.tasks) if not study.store.has(study._fit(task))}
 
 
-def test_saved_model_predicts_with_intervals(tiny_study: Study, tmp_path: Path) -> None:
-    tiny_study.save_model(tmp_path / "model")
-    model, card = load_model(tmp_path / "model")
-    beats = tiny_study.beats()
-    assert card["trained_on_simulated_data"] is True
-    assert set(card["interval_half_width_g"]) == {"female", "male"}
-    assert min(card["interval_half_width_g"].values()) > 5
-    covariates = np.full((2, len(model.covariates)), np.nan)
-    assert np.isfinite(model.predict_g(beats.waveform_mv[:2], covariates)).all()
-
-
-def test_baseline_cannot_be_saved(tiny_study: Study, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no pooled network on beats called 'demographics'"):
-        tiny_study.save_model(tmp_path, "demographics")
-
-
 def test_unknown_cohort(tiny_study: Study) -> None:
     with pytest.raises(DataError, match="has no cohort 'third'"):
         tiny_study.cohort("third")
@@ -275,13 +258,6 @@ def test_a_beat_of_its_own_leaves_the_covariates_as_they_are(variants: Study) ->
     own, study = (variants.networks(name, "pooled")[0] for name in ("one-beat", "seeds"))
     assert own.covariates == study.covariates
     np.testing.assert_array_equal(own.covariate_mean, study.covariate_mean)
-
-
-def test_saved_model_knows_the_beat_it_was_trained_on(variants: Study, tmp_path: Path) -> None:
-    variants.save_model(tmp_path / "model", "one-beat")
-    card = load_model(tmp_path / "model")[1]
-    assert card["beat"]["average"] == "single"
-    assert variants.config.beat.average != "single"
 
 
 def test_fingerprint_is_of_what_changes_results_alone(tiny_study: Study, tmp_path: Path) -> None:

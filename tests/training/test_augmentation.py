@@ -66,3 +66,10 @@ def test_masked_covariates_are_flagged_as_missing() -> None:
     assert (covariates[:, 3:][masked] == 1).all()
     assert torch.equal(covariates[:, 3:][~masked], COVARIATES[:, 3:][~masked])
     assert augment(BEATS, COVARIATES[:, :0], FitConfig(), 500.0)[1].shape == (400, 0)
+
+
+def test_sex_is_never_masked() -> None:
+    settings = FitConfig.model_validate(NOTHING | {"covariate_dropout": 0.5})
+    _, covariates = augment(BEATS, COVARIATES, settings, 500.0, known=[0])
+    assert torch.equal(covariates[:, [0, 3]], COVARIATES[:, [0, 3]])
+    assert (covariates[:, 1] == 0).any()

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from lvmass.errors import DataError
-from lvmass.training.fit import LOSSES, _Batches, _Regression, fit_network
+from lvmass.networks.elvmass_net import ElvmassNet
+from lvmass.training.fit import LOSSES, NOBODY, _Batches, _Regression, fit_network
 from lvmass.training.model import FittedModel
 from lvmass.training.settings import FitConfig
 
@@ -31,9 +32,10 @@ def toy(n: int, seed: int) -> Part:
 
 
 def fit(config: FitConfig, seed: int = 0, arguments: dict[str, Any] = ARGUMENTS, **options: Any) -> FittedModel:
+    validation = np.arange(256, 320) if config.keep == "best" else NOBODY
     return fit_network(
-        "elvmass-net", arguments, config, ("bsa_m2",), both(toy(256, 1), toy(64, 2)), np.arange(256),
-        np.arange(256, 320), sampling_rate_hz=500, seed=seed, **options,
+        "elvmass-net", arguments, config, ("bsa_m2",), both(toy(256, 1), toy(64, 2)), np.arange(256), validation,
+        sampling_rate_hz=500, seed=seed, **options,
     )  # fmt: skip
 
 
@@ -63,12 +65,28 @@ def test_keeps_the_best_epoch(fitted: FittedModel) -> None:
     assert np.abs(fitted.predict_g(beats, covariates) - mass).mean() == pytest.approx(best, rel=1e-3)
 
 
-def test_keeps_the_last_epoch_by_default() -> None:
-    beats, covariates, mass = toy(64, 2)
+def test_the_last_epoch_is_kept_by_default_and_everybody_is_fitted() -> None:
     model = fit(FitConfig(epochs=3, patience=1))
-    last = model.history[-1]["validation_mae_g"]
-    assert len(model.history) == 3
-    assert np.abs(model.predict_g(beats, covariates) - mass).mean() == pytest.approx(last, rel=1e-3)
+    assert [sorted(epoch) for epoch in model.history] == [["training_loss", "training_mae_g"]] * 3
+    assert model.training_people == 256
+    beats, covariates, mass = toy(256, 1)
+    settings: dict[str, Any] = {
+        "epochs": 1, "learning_rate": 1e-12, "shift_ms": 0, "noise_mv": 0, "electrode_shift": 0, "chest_voltage_cv": 0,
+        "covariate_dropout": 0,
+    }  # fmt: skip
+    still = fit(FitConfig.model_validate(settings), arguments=ARGUMENTS | {"norm": "weight"})  # no step, no noise
+    found = np.abs(still.predict_g(beats, covariates) - mass).mean()
+    assert still.history[0]["training_mae_g"] == pytest.approx(found, rel=1e-4)
+
+
+def test_the_best_epoch_needs_people_who_choose_it() -> None:
+    with pytest.raises(DataError, match="needs people who choose the epoch"):
+        fit_network(
+            "elvmass-net", ARGUMENTS, FitConfig(keep="best"), ("bsa_m2",), toy(64, 1), np.arange(64),
+            sampling_rate_hz=500, seed=0,
+        )  # fmt: skip
+    with pytest.raises(ValidationError, match="'plateau' follows the validation MAE and needs keep = 'best'"):
+        FitConfig(schedule="plateau")
 
 
 def test_same_seed_same_model_other_seed_another() -> None:
@@ -94,8 +112,8 @@ def test_divergence_is_one_sentence() -> None:
     beats[0] = np.nan
     with pytest.raises(DataError, match="Training elvmass-net diverged"):
         fit_network(
-            "elvmass-net", ARGUMENTS, FitConfig(epochs=2), ("bsa_m2",), (beats, covariates, mass), np.arange(48),
-            np.arange(48, 64), sampling_rate_hz=500, seed=0,
+            "elvmass-net", ARGUMENTS, FitConfig(epochs=2), ("bsa_m2",), (beats, covariates, mass), np.arange(64),
+            sampling_rate_hz=500, seed=0,
         )  # fmt: skip
 
 
@@ -136,6 +154,7 @@ def test_starts_at_the_ridge_regression_on_covariates() -> None:
 
 def test_plateau_schedule_lowers_the_rate_and_trains() -> None:
     options: dict[str, Any] = {"schedule": "plateau", "plateau_epochs": 1, "plateau_factor": 0.1, "epochs": 8}
+    options |= {"keep": "best", "patience": 8}
     model = fit(FitConfig.model_validate(options | {"learning_rate": 5e-3}))
     assert model.history[-1]["validation_mae_g"] < 0.8 * model.history[0]["validation_mae_g"]
     # once lowered to next to nothing, nothing changes any more
@@ -151,7 +170,7 @@ def test_a_killed_fit_goes_on_to_the_same_model(tmp_path: Path, monkeypatch: pyt
     config = FitConfig(epochs=5)
     arguments = ARGUMENTS | {"dropout": 0.3}
     whole = fit(config, arguments=arguments)
-    finish = _Regression.on_validation_epoch_end
+    finish = _Regression.on_train_epoch_end
     epochs: list[int] = []
 
     def killed_in_the_third_epoch(module: _Regression) -> None:
@@ -160,7 +179,7 @@ def test_a_killed_fit_goes_on_to_the_same_model(tmp_path: Path, monkeypatch: pyt
             raise Killed
         finish(module)
 
-    monkeypatch.setattr(_Regression, "on_validation_epoch_end", killed_in_the_third_epoch)
+    monkeypatch.setattr(_Regression, "on_train_epoch_end", killed_in_the_third_epoch)
     with pytest.raises(Killed):
         fit(config, arguments=arguments, checkpoints=tmp_path / "fit")
     resumed = fit(config, arguments=arguments, checkpoints=tmp_path / "fit")
@@ -179,14 +198,14 @@ def test_a_damaged_checkpoint_is_one_sentence(tmp_path: Path, content: bytes) ->
 
 
 def test_another_error_of_a_resumed_fit_is_not_called_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    finish = _Regression.on_validation_epoch_end
+    finish = _Regression.on_train_epoch_end
 
     def out_of_memory_in_the_second_epoch(module: _Regression) -> None:
         if module.current_epoch == 1:
             raise RuntimeError("out of memory")
         finish(module)
 
-    monkeypatch.setattr(_Regression, "on_validation_epoch_end", out_of_memory_in_the_second_epoch)
+    monkeypatch.setattr(_Regression, "on_train_epoch_end", out_of_memory_in_the_second_epoch)
     for _ in range(2):  # the second time it resumes
         with pytest.raises(RuntimeError, match="out of memory"):
             fit(FitConfig(epochs=3), checkpoints=tmp_path)
@@ -246,3 +265,34 @@ def test_two_processes_train_the_model_of_one(tmp_path: Path) -> None:
         estimates.append(np.array(result.stdout.split(), float))
     np.testing.assert_allclose(estimates[0], estimates[1], atol=0.02)
     assert estimates[0].std() > 5
+
+
+def two_sexes(n: int, seed: int) -> Part:
+    beats, covariates, mass = toy(n, seed)
+    male = (np.arange(n) % 2).astype(float)
+    return beats, np.column_stack([male, covariates]), mass + 30 * male
+
+
+def test_no_man_reaches_the_womens_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.Tensor] = []
+    forward = ElvmassNet.forward
+
+    def watched(network: ElvmassNet, beat: torch.Tensor, covariates: torch.Tensor) -> torch.Tensor:
+        seen.append(covariates[:, 0])
+        return forward(network, beat, covariates)
+
+    monkeypatch.setattr(ElvmassNet, "forward", watched)
+    config = FitConfig(epochs=1, covariate_dropout=0.5)
+    fit_network(
+        "elvmass-net", ARGUMENTS | {"sex_head": True}, config, ("male", "bsa_m2"), two_sexes(64, 1), np.arange(64),
+        sampling_rate_hz=500, seed=0,
+    )  # fmt: skip
+    men = torch.cat(seen)
+    assert set(men.tolist()) == {-1.0, 1.0}  # z-scores of half women, half men
+    assert int((men > 0).sum()) == 32
+
+
+def test_a_head_for_each_sex_needs_sex_first() -> None:
+    with pytest.raises(DataError, match="needs sex as first covariate; list demographics first") as error:
+        fit(FitConfig(epochs=1), arguments=ARGUMENTS | {"sex_head": True})
+    assert len(str(error.value).splitlines()) == 1
