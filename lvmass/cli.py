@@ -107,13 +107,13 @@ def check(study_file: StudyFile) -> None:
 @app.command()
 def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder for a study of your own.")]) -> None:
     """Start a study on a cohort of your own: a study file and an empty subjects table with its data dictionary."""
-    from lvmass.cohort.schema import COLUMNS, data_dictionary
+    from lvmass.cohort.schema import data_dictionary
 
     if folder.exists() and any(folder.iterdir()):
         raise DataError(f"{folder}: exists and is not empty; give a new folder.")
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(Path(__file__).with_name("study") / "template.toml", folder / "study.toml")
-    (folder / "subjects.csv").write_text(",".join(column.name for column in COLUMNS) + "\n")
+    (folder / "subjects.csv").write_text(",".join(data_dictionary()["column"]) + "\n")
     (folder / "data_dictionary.csv").write_text(data_dictionary().to_csv(index=False))
     print(f"{folder}: fill subjects.csv (see data_dictionary.csv), then run 'lvmass check {folder / 'study.toml'}'")
 

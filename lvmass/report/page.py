@@ -15,7 +15,7 @@ from IPython.display import HTML, Markdown
 from tableone import TableOne
 
 from lvmass import __version__
-from lvmass.cohort import bsa_mosteller_m2
+from lvmass.cohort.schema import bsa_mosteller_m2
 from lvmass.evaluation import LVH_CUTOFFS_G_M2
 from lvmass.report.words import PUBLISHED, link_facts, printed, reasons
 from lvmass.study.study import Study
