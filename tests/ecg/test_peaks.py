@@ -65,8 +65,10 @@ def test_sampling_rate_does_not_matter(rate_hz: float, rr_s: float) -> None:
     recording = synthetic_recording(rr_s=rr_s)
     reference_s = detect_r_peaks(recording.signal_mv, 500.0) / 500
     found_s = detect_r_peaks(resample(recording.signal_mv, 500.0, rate_hz), rate_hz) / rate_hz
-    reference_s, found_s = (s[(s > 0.3) & (s < 9.7)] for s in (reference_s, found_s))
-    assert match_beats(reference_s, found_s, 0.015) == (len(reference_s), 0, 0)
+    apart_s = np.abs(reference_s[:, None] - found_s)
+    # beats cut by an end of the recording need not be found; a beat near 0.3 or 9.7 s may have its fellow beyond
+    for peaks_s, nearest_s in ((reference_s, apart_s.min(axis=1)), (found_s, apart_s.min(axis=0))):
+        assert nearest_s[(peaks_s > 0.3) & (peaks_s < 9.7)].max() < 0.015
 
 
 @pytest.mark.parametrize("rr_s", [0.3, 0.5, 0.85, 1.3, 2.0])
