@@ -271,5 +271,4 @@ def _known_keys(location: tuple[str | int, ...]) -> tuple[str, ...]:
             annotation = section.model_fields[str(part)].annotation
             candidates = (annotation, *get_args(annotation))
             section = next(c for c in candidates if isinstance(c, type) and c is not type(None))
-    fields = section.model_fields if hasattr(section, "model_fields") else section.__dataclass_fields__
-    return tuple(name for name in fields if name != "content")
+    return tuple(name for name in section.model_fields if name != "content")
