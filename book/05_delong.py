@@ -29,7 +29,8 @@ page.banner(study)
 # %%
 where = {"cohort": "development", "model": study.reference}
 own = {"cutoffs": "study file"} | where
-gap = page.select(results.get("gap"), **own)
+gaps = results.get("gap", page.NO_GAP)
+gap = page.select(gaps, **own)
 page.gap_answer(gap)
 
 # %%
@@ -98,9 +99,7 @@ figures.roc(curves, "LVH by estimated grams, as published")
 # They are given to a regression on demographics, ECG parameters and criteria, which trains in seconds. It has a term for each product of sex with a measurement, so that it, too, can learn from both sexes what differs between them.
 
 # %%
-every = page.select(
-    results.get("gap"), sex="mean", cutoffs="study file"
-)
+every = page.select(gaps, sex="mean", cutoffs="study file")
 every = every.assign(
     label=every["model"].map(printed)
     + ",\n"
@@ -128,7 +127,7 @@ page.say(
 # Hypertrophy is a convention; cut-offs of one modality and population move both prevalence and the mechanical part.
 
 # %%
-others = page.select(results.get("gap"), sex="mean", **where)
+others = page.select(gaps, sex="mean", **where)
 others = others.assign(
     label=others["cutoffs"].map(page.cutoffs(results))
 )

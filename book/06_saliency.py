@@ -38,8 +38,8 @@ if study.config.models[study.reference].is_network:
     text = (
         f"{len(missed_g)} people out of fold, "
         f"{printed(study.config.saliency.model)}. They miss "
-        f"the sum they should reach by {missed_g.median():.2f} g in the "
-        f"median and {missed_g.max():.2f} g at most."
+        f"the sum they should reach by {missed_g.median():.2f} g in "
+        f"the median, {missed_g.max():.2f} g at most."
     )
     display(page.say(text))
     by_sex = saliency.mean_by_sex()

@@ -222,9 +222,9 @@ def differences(rows: pd.DataFrame, reference: str, title: str) -> list[Any]:
 
 def gap_steps(rows: pd.DataFrame, steps: Sequence[str], title: str) -> Shown:
     """Forest plot of steps of the c-statistic for each ``label``; rows of ``gap``."""
-    rows = rows[rows["quantity"].isin(steps)] if len(rows) else rows
+    rows = rows[rows["quantity"].isin(steps)]
     axis_label = "change of the c-statistic, mean of women and men"
-    return forest(rows.assign(hue=rows.get("quantity")), title, axis_label, reference=0.0)
+    return forest(rows.assign(hue=rows["quantity"]), title, axis_label, reference=0.0)
 
 
 def beside_published(ours: pd.DataFrame, title: str, axis_label: str) -> Shown:

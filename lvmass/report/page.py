@@ -27,6 +27,11 @@ SIMULATED = (
 OWN = "<strong>Cohort from files.</strong> Its people are real."
 TOO_FEW = "There are too few people with LVH, or without, in one of the sexes."
 
+NO_GAP = pd.DataFrame(
+    columns=["cutoffs", "cohort", "model", "sex", "quantity", "estimate", "ci_low", "ci_high", "note"]
+)
+"""The table ``gap`` of a study that trains no model both ways."""
+
 Columns = Mapping[str, str | tuple[str, int]]
 LAYOUTS: dict[str, Columns] = {
     "error_differences": {
@@ -392,7 +397,7 @@ def kept(folder: str) -> tuple[dict[str, pd.DataFrame], str]:
 
 def gap_answer(gap: pd.DataFrame) -> Markdown:
     """Answer of chapter 5 from the rows of ``gap`` of one model, cohort and set of cut-offs."""
-    mean = select(gap, sex="mean").set_index("quantity") if len(gap) else gap
+    mean = select(gap, sex="mean").set_index("quantity")
     if mean.empty:
         return missing(
             "the gap, taken apart", "it needs women and men, and a model trained both pooled and sex-specific"
@@ -417,7 +422,7 @@ def gap_answer(gap: pd.DataFrame) -> Markdown:
 
 def measured_mass(gap: pd.DataFrame) -> Markdown:
     """Whether the measured mass itself escapes the mechanical part; rows of ``gap`` as `gap_answer`."""
-    mean = select(gap, sex="mean").set_index("quantity") if len(gap) else gap
+    mean = select(gap, sex="mean").set_index("quantity")
     if mean.empty or mean.loc["mechanical, measured mass", "note"]:
         return missing("what the measured mass would have", "there are too few people, or of one sex only")
     everyone, within, indexed = (
@@ -439,7 +444,7 @@ def measured_mass(gap: pd.DataFrame) -> Markdown:
 def steps_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Steps of the c-statistic, a row for each ``label``, from rows of ``gap``."""
     steps = ["gap", "mechanical", "training", "fewer people", "one sex only"]
-    return wide(select(rows, quantity=steps), ["label"], "quantity", digits=3) if len(rows) else pd.DataFrame()
+    return wide(select(rows, quantity=steps), ["label"], "quantity", digits=3)
 
 
 def cutoffs(results: Mapping[str, pd.DataFrame]) -> dict[str, str]:
@@ -453,8 +458,8 @@ def cutoffs(results: Mapping[str, pd.DataFrame]) -> dict[str, str]:
 
 def switch(rows: pd.DataFrame) -> Markdown:
     """What the simulator's switch changes of learning from one sex only; rows of ``gap``, means of both sexes."""
-    rows = select(rows, quantity="one sex only") if len(rows) else rows
-    rows = rows[rows["cohort"].str.contains(" minus ")] if len(rows) else rows
+    rows = select(rows, quantity="one sex only")
+    rows = rows[rows["cohort"].astype(str).str.contains(" minus ")]
     if rows.empty:
         return missing("a counterfactual cohort", "only a study of simulated people can name one")
     row = rows.iloc[0]
@@ -544,7 +549,7 @@ def validation(found: Mapping[str, Any]) -> list[HTML | Markdown]:
         for name, key in averages.items()
     ]  # fmt: skip
     areas = [
-        {"criterion": name, "AUC (95 %)": f"{row['auc']:.2f} ({row['low']:.2f} to {row['high']:.2f})"}
+        {"criterion": printed(name), "AUC (95 %)": f"{row['auc']:.2f} ({row['low']:.2f} to {row['high']:.2f})"}
         for name, row in criteria.items()
         if isinstance(row, dict)
     ]
