@@ -95,6 +95,9 @@ def fit_baseline(kind: str, covariates: NDArray[np.float64], lvm_g: NDArray[np.f
             RidgeCV(alphas=np.logspace(-1, 4, 21)),
         )
     else:
-        # shallow trees and a slow rate, usual for some hundred people; not tuned
-        regression = HistGradientBoostingRegressor(max_iter=150, learning_rate=0.05, max_leaf_nodes=8)
+        # shallow trees and a slow rate, usual for some hundred people; not tuned. Above 10 000 people it would stop
+        # early on a split of its own, which knows no patients.
+        regression = HistGradientBoostingRegressor(
+            max_iter=150, learning_rate=0.05, max_leaf_nodes=8, early_stopping=False, random_state=0
+        )
     return _Regression(TransformedTargetRegressor(regression, func=np.log, inverse_func=np.exp).fit(covariates, lvm_g))

@@ -35,6 +35,14 @@ def test_gradient_boosting_finds_a_threshold_and_bears_missing_values() -> None:
     assert np.abs(baseline.predict_g(None, covariates[600:]) - mass[600:]).mean() < 2
 
 
+def test_gradient_boosting_of_many_people_is_the_same_each_time() -> None:
+    generator = np.random.default_rng(0)
+    covariates = generator.normal(size=(10_500, 2))
+    mass = 100 + 10 * covariates[:, 0] + generator.normal(0, 10, 10_500)
+    first, again = (fit_baseline("gradient-boosting", covariates, mass).predict_g(None, covariates) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+
+
 def test_unknown_baseline() -> None:
     with pytest.raises(ValueError, match="There is no baseline 'tree'"):
         fit_baseline("tree", np.zeros((2, 1)), np.ones(2))
