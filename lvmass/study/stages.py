@@ -229,7 +229,7 @@ def predict_rows(
     """Estimate LVM of some rows, a few thousand at a time, because the inputs may be larger than memory."""
     parts = [rows[start : start + 4096] for start in range(0, len(rows), 4096)]
     return np.concatenate(
-        [np.empty(0), *(predictor.predict_g(inputs[p], covariates[p], machine.device) for p in parts)]
+        [np.empty(0), *(predictor.predict_g(inputs[p], covariates[p], machine.device()) for p in parts)]
     )
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import lightning
 import numpy as np
 import pytest
 import torch
@@ -16,7 +17,7 @@ from lvmass.errors import DataError
 from lvmass.networks.elvmass_net import ElvmassNet
 from lvmass.training.fit import LOSSES, NOBODY, _Batches, _Regression, fit_network
 from lvmass.training.model import FittedModel
-from lvmass.training.settings import FitConfig
+from lvmass.training.settings import FitConfig, MachineConfig
 
 Part = tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]
 ARGUMENTS: dict[str, Any] = {"channels": 8, "levels": 5, "stem_stride": 4, "dropout": 0.0}
@@ -236,6 +237,27 @@ def test_batches_of_processes_are_those_of_one(monkeypatch: pytest.MonkeyPatch) 
     assert len(whole) == len(list(whole)) == 6
     other_epoch = _Batches(np.arange(50), 8, 1, shuffle_seed=3)
     assert list(other_epoch) != list(whole)
+
+
+def test_fits_that_run_at_once_take_the_gpus_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of eight GPUs that this machine need not have: what Lightning is asked for, not what it then does."""
+    asked: list[Any] = []
+
+    class Asked(Exception):
+        """Ends the fit before a GPU is needed."""
+
+    def trainer(*, devices: Any, **_: Any) -> None:
+        asked.append(devices)
+        raise Asked
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
+    monkeypatch.setattr(lightning, "Trainer", trainer)
+    gpu, many, cpu = MachineConfig(accelerator="gpu"), MachineConfig(accelerator="gpu", devices=4), MachineConfig()
+    for machine, slot in [(gpu, 0), (gpu, 1), (gpu, 7), (gpu, 8), (many, 3), (cpu, 3)]:
+        with pytest.raises(Asked):
+            fit(FitConfig(epochs=1), machine=machine, slot=slot)
+    assert asked == [[0], [1], [7], [0], 4, 1]
+    assert gpu.device(9) == "cuda:1"
 
 
 TWO_PROCESSES = """
