@@ -6,7 +6,6 @@ from lvmass import __version__
 from lvmass.ecg.recording import LEADS
 from lvmass.errors import DataError
 from lvmass.evaluation.intervals import interval_half_widths
-from lvmass.study.settings import SEXES
 from lvmass.study.study import Study
 from lvmass.training.model import FittedModel, save_model
 
@@ -38,7 +37,7 @@ def save_final_model(study: Study, folder: str | Path, model: str = "elvmass-net
         raise DataError(f"Study '{config.name}' has no network on beats called '{model}'; name one to save.")
     table = study.predictions().query("model == @model and training == 'pooled'")
     half_width_g = interval_half_widths(table, INTERVAL_LEVEL)
-    if set(half_width_g) != set(SEXES):
+    if set(half_width_g) != set(table["sex"]):
         raise DataError(f"Study '{config.name}' has too few people of a sex to give intervals; add people.")
     beat = options.beat or config.beat
     card = {

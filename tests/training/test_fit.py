@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from lvmass.errors import DataError
 from lvmass.networks.elvmass_net import ElvmassNet
+from lvmass.saliency import integrated_gradients
 from lvmass.training.fit import LOSSES, NOBODY, _Batches, _Regression, fit_network
 from lvmass.training.model import FittedModel
 from lvmass.training.settings import FitConfig, MachineConfig
@@ -312,6 +313,21 @@ def test_no_man_reaches_the_womens_head(monkeypatch: pytest.MonkeyPatch) -> None
     men = torch.cat(seen)
     assert set(men.tolist()) == {-1.0, 1.0}  # z-scores of half women, half men
     assert int((men > 0).sum()) == 32
+
+
+def test_people_of_one_sex_train_a_head_for_each() -> None:
+    """Of women only, or of men only, a constant column is no reason for NaN, and all go to one head."""
+    beats, covariates, mass = two_sexes(256, 1)
+    for sex in (0.0, 1.0):
+        rows = np.flatnonzero(covariates[:, 0] == sex)
+        model = fit_network(
+            "elvmass-net", ARGUMENTS | {"sex_head": True}, FitConfig(epochs=8, learning_rate=5e-3), ("male", "bsa_m2"),
+            (beats, covariates, mass), rows, sampling_rate_hz=500, seed=0,
+        )  # fmt: skip
+        estimates = model.predict_g(beats[rows], covariates[rows])
+        assert np.abs(estimates - mass[rows]).mean() < np.abs(mass[rows] - np.median(mass[rows])).mean()
+        attribution = integrated_gradients(model, beats[rows[:4]], covariates[rows[:4]], steps=64)
+        assert np.abs(attribution.completeness_error_g).max() < 1
 
 
 def test_a_head_for_each_sex_needs_sex_first() -> None:
