@@ -92,7 +92,7 @@ def predict(
     Raises
     ------
     DataError
-        If the person cannot be, the recording is unusable, or the folder holds no model.
+        If the person cannot be, the recording is unusable, or the folder holds no model, or one of the other sex.
 
     Examples
     --------
@@ -107,6 +107,8 @@ def predict(
     model, card = load_model(model_folder)
     if tuple(card["leads"]) != LEADS:
         raise DataError(f"{model_folder}: the model wants the leads {card['leads']}; this package gives {list(LEADS)}.")
+    if sex not in card["interval_half_width_g"]:
+        raise DataError(f"{model_folder}: this model was trained without any {sex} person; give a model of both sexes.")
     beat, measured, findings = examine(recording, BeatConfig(**card["beat"]))
     notes = tuple(finding.message for finding in findings)
     if beat is None or measured is None:

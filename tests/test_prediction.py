@@ -1,5 +1,7 @@
 """From a real recording to grams, with the model that ships in the package."""
 
+import json
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -83,7 +85,17 @@ def test_model_of_other_leads_is_refused(recording: Recording, tmp_path: Path) -
         estimate(recording, model_folder=tmp_path)
 
 
-def test_estimate_is_plain_data(recording: Recording) -> None:
-    import json
+def test_model_of_women_only_estimates_women_only(recording: Recording, tmp_path: Path) -> None:
+    shutil.copytree(PRETRAINED, tmp_path / "model")
+    path = tmp_path / "model" / "model.json"
+    card = json.loads(path.read_text())
+    del card["interval_half_width_g"]["male"]
+    path.write_text(json.dumps(card))
+    assert estimate(recording, model_folder=path.parent).lvm_g == estimate(recording).lvm_g
+    with pytest.raises(DataError, match="trained without any male person; give a model of both sexes") as error:
+        estimate(recording, model_folder=path.parent, sex="male")
+    assert len(str(error.value).splitlines()) == 1
 
+
+def test_estimate_is_plain_data(recording: Recording) -> None:
     assert "NaN" not in json.dumps(asdict(estimate(recording)))

@@ -10,10 +10,11 @@ All tensors inside a network are ``(batch, channel, 1, time)`` in channels-last 
 one-dimensional convolution written so runs about twice as fast on a CPU as ``Conv1d``.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.grad import conv2d_input
 from torch.nn.utils.parametrizations import weight_norm
 
 
@@ -39,15 +40,47 @@ class TimeConv(nn.Conv2d):
         super().__init__(n_in, n_out, (1, kernel), stride=(1, stride), dilation=(1, dilation))
         span = dilation * (kernel - 1)
         self.pad_left, self.pad_right = span // 2, span - span // 2
+        self.many_taps_to_few_channels = kernel >= 15 and kernel % 2 and n_out <= 16 and stride == dilation == 1
 
     def forward(self, x: Tensor) -> Tensor:  # (batch, n_in, 1, time) -> (batch, n_out, 1, time)
         """Convolve."""
         if self.pad_left != self.pad_right:
             x = nn.functional.pad(x, (self.pad_left, self.pad_right))
             return super().forward(x)
+        on_cpu = x.device.type == "cpu" and torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
+        if on_cpu and self.many_taps_to_few_channels:
+            return _ManyTaps.apply(x, self.weight, self.bias, self.pad_left)
         return nn.functional.conv2d(
             x, self.weight, self.bias, self.stride, (0, self.pad_left), self.dilation, self.groups
         )
+
+
+class _ManyTaps(torch.autograd.Function):
+    """The same convolution; its weights' gradient is one matrix product a tap, up to four times as fast on a CPU.
+
+    The gradient of tap ``j`` is ``sum over people and time of g[t] x[t + j - pad]``; oneDNN computes it slowly for few
+    output channels.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, pad: int) -> Tensor:  # (batch, n_in, 1, time)
+        ctx.save_for_backward(x, weight)
+        ctx.pad = pad
+        return nn.functional.conv2d(x, weight, bias, padding=(0, pad))
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None]:  # type: ignore[override]
+        x, weight = ctx.saved_tensors
+        n_out, n_in, _, taps = weight.shape
+        into_x = None
+        if ctx.needs_input_grad[0]:
+            into_x = conv2d_input(x.shape, weight, g, padding=(0, ctx.pad))
+        # (batch, time + 2 pad, channel), one person after the other: a tap's shift is a shift of the rows of all
+        rows = nn.functional.pad(x, (ctx.pad, ctx.pad)).permute(0, 3, 2, 1).reshape(-1, n_in)
+        ends = nn.functional.pad(g, (0, 2 * ctx.pad)).permute(0, 3, 2, 1).reshape(-1, n_out)
+        n = len(rows) - 2 * ctx.pad
+        into_weight = torch.stack([ends[:n].T @ rows[tap : tap + n] for tap in range(taps)], dim=-1).unsqueeze(2)
+        return into_x, into_weight, g.sum(dim=(0, 2, 3)), None
 
 
 def to_time_layout(signal: Tensor) -> Tensor:

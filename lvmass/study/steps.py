@@ -31,7 +31,6 @@ from lvmass.study.settings import CohortConfig, FoldsConfig, LvhConfig, Section
 from lvmass.study.tasks import FitTask
 from lvmass.training.baselines import Predictor, fit_baseline
 from lvmass.training.model import FittedModel
-from lvmass.training.settings import MachineConfig
 
 Array = NDArray[np.float32]
 
@@ -221,11 +220,12 @@ def fit_model(
             machine=task.machine,
             start=pooled,
             checkpoints=task.unfinished,
+            slot=task.slot,
         )
     else:
         predictor = fit_baseline(task.config.estimator, covariates[training], lvm_g[training])
     seconds = time.perf_counter() - begun
-    return Fit(predictor, _estimated(predictor, people, inputs, covariates, test_rows, task.machine), seconds)
+    return Fit(predictor, _estimated(predictor, people, inputs, covariates, test_rows, task.machine.device(task.slot)), seconds)
 
 
 def estimate_external(
@@ -237,7 +237,7 @@ def estimate_external(
     if task.sex is not None:
         rows = np.flatnonzero(people["sex"] == task.sex)
     covariates = covariate_matrix(people, covariate_names(task.config.covariates))
-    return _estimated(fit.predictor, people, inputs, covariates, rows, task.machine)
+    return _estimated(fit.predictor, people, inputs, covariates, rows, task.machine.device(task.slot))
 
 
 def attribute(
@@ -278,12 +278,11 @@ def _estimated(
     inputs: Array,
     covariates: NDArray[np.float64],
     rows: NDArray[np.int64],
-    machine: MachineConfig,
+    device: str,
 ) -> Estimates:
     """Estimate some rows, a few thousand at a time, because the inputs may be larger than memory."""
-    options = {"device": machine.device} if isinstance(predictor, FittedModel) else {}
     parts = [rows[start : start + 4096] for start in range(0, len(rows), 4096)]
-    lvm_g = np.concatenate([np.empty(0), *(predictor.predict_g(inputs[p], covariates[p], **options) for p in parts)])
+    lvm_g = np.concatenate([np.empty(0), *(predictor.predict_g(inputs[p], covariates[p], device) for p in parts)])
     return Estimates(tuple(people["subject_id"].iloc[rows]), lvm_g)
 
 

@@ -217,7 +217,7 @@ class Study:
             raise DataError(f"Study '{config.name}' has no pooled network on beats called '{name}'; name one to save.")
         table = self.predictions().query("model == @name and training == 'pooled'")
         half_width_g = interval_half_widths(table, INTERVAL_LEVEL)
-        if set(half_width_g) != set(SEXES):
+        if set(half_width_g) != set(table["sex"]):
             raise DataError(f"Study '{config.name}' has too few people of a sex to give intervals; add people.")
         task = next(task for task in comparison(self.tasks) if (task.model, task.training) == (name, "pooled"))
         fit: Fit = self.store.get(self._fit(task.model_copy(update={"fold": None})))

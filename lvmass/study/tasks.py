@@ -98,7 +98,7 @@ def fit_tasks(config: StudyConfig, sexes: Sequence[Sex]) -> tuple[FitTask, ...]:
     for name in config.gap.counterfactual:
         plan += [(COUNTERFACTUAL, name, training, False) for training in config.models[name].training]
         plan += [(COUNTERFACTUAL, name, "pooled", True)]
-    return tuple(
+    tasks = (
         FitTask(
             cohort=cohort,
             model=name,
@@ -118,6 +118,7 @@ def fit_tasks(config: StudyConfig, sexes: Sequence[Sex]) -> tuple[FitTask, ...]:
         for sex in (sexes if training == "sex-specific" or matched else (None,))
         for member in range(model.seeds)
     )
+    return tuple(task.model_copy(update={"slot": slot}) for slot, task in enumerate(tasks))
 
 
 def comparison(tasks: Sequence[FitTask]) -> list[FitTask]:

@@ -16,6 +16,9 @@ def augment(
 ) -> tuple[Tensor, Tensor]:  # (batch, 12, time), (batch, covariate), the same shapes again
     """Shift in time, move the chest electrodes, add noise, mask covariates.
 
+    Noise comes with the independent leads I, II and V1 to V6; III, aVR, aVL and aVF follow from I and II, so that
+    Einthoven's and Goldberger's relations hold as they do in the input.
+
     Voltage carries the mass, so that it is never rescaled beyond what two recordings of one person differ by: the CV
     of R in V5 is 20 % from day to day (McLaughlin 1998), mostly because electrodes are not put where they were.
 
@@ -49,7 +52,10 @@ def augment(
         gain = torch.exp(config.chest_voltage_cv * torch.randn_like(chest[:, :, :1]))
         inputs = torch.cat([limb, moved * gain], dim=1)
     if config.noise_mv:
-        inputs = inputs + config.noise_mv * torch.randn_like(inputs)
+        noise = config.noise_mv * torch.randn_like(inputs)
+        one, two = noise[:, 0], noise[:, 1]
+        noise[:, 2:FIRST_CHEST_LEAD] = torch.stack([two - one, -(one + two) / 2, one - two / 2, two - one / 2], dim=1)
+        inputs = inputs + noise
     if config.covariate_dropout and covariates.shape[1]:
         values, missing = covariates.chunk(2, dim=1)
         masked = torch.rand_like(values) < config.covariate_dropout

@@ -52,6 +52,7 @@ def fit_network(
     machine: MachineConfig = ONE_CORE,
     start: FittedModel | None = None,
     checkpoints: str | Path | None = None,
+    slot: int = 0,
 ) -> FittedModel:
     """Train one network.
 
@@ -81,6 +82,9 @@ def fit_network(
         Go on from this model, with its scaling, at ``fine_tune_learning_rate``.
     checkpoints : path, optional
         Folder that keeps the state after each epoch, so that a killed fit goes on from there. Removed at the end.
+    slot : int
+        Number of this fit among those that run at once: on a machine of several GPUs they take them in turn. Without
+        meaning where one network is trained on several devices.
 
     Returns
     -------
@@ -138,6 +142,7 @@ def fit_network(
         for message in _HARMLESS:
             warnings.filterwarnings("ignore", message=message)
         warnings.filterwarnings("ignore", category=FutureWarning, module="lightning.*")
+        gpu = torch.device(machine.device(slot)).index
         callbacks: list[Any] = []
         if config.keep == "best":
             callbacks.append(EarlyStopping("validation_mae_g", patience=config.patience))
@@ -146,7 +151,7 @@ def fit_network(
         trainer = lightning.Trainer(
             max_epochs=config.epochs,
             accelerator=machine.accelerator,
-            devices=machine.devices,
+            devices=[gpu] if machine.processes == 1 and gpu is not None else machine.devices,
             num_nodes=machine.num_nodes,
             precision=machine.precision,
             strategy="ddp" if machine.processes > 1 else "auto",

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
@@ -84,10 +85,15 @@ class MachineConfig(BaseModel):
         """How many processes train one network."""
         return self.devices * self.num_nodes
 
-    @property
-    def device(self) -> str:
-        """Where torch computes."""
-        return "cuda" if self.accelerator == "gpu" else "cpu"
+    def device(self, slot: int = 0) -> str:
+        """Where torch computes: of fits that run at once, each with a slot of its own, every GPU takes its share.
+
+        Examples
+        --------
+        >>> MachineConfig().device(slot=3)
+        'cpu'
+        """
+        return f"cuda:{slot % max(1, torch.cuda.device_count())}" if self.accelerator == "gpu" else "cpu"
 
 
 ONE_CORE = MachineConfig()

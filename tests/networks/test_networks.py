@@ -124,3 +124,15 @@ def test_time_convolution_equals_conv1d(kernel: int) -> None:
     theirs.load_state_dict({"weight": ours.weight.squeeze(2), "bias": ours.bias})
     x = torch.randn(2, 3, 50)
     torch.testing.assert_close(ours(x.unsqueeze(2)).squeeze(2), theirs(x))
+
+
+def test_gradient_of_many_taps_equals_that_of_conv1d() -> None:
+    torch.manual_seed(0)
+    ours, theirs = TimeConv(20, 12, 15), torch.nn.Conv1d(20, 12, 15, padding="same")
+    assert ours.many_taps_to_few_channels
+    theirs.load_state_dict({"weight": ours.weight.squeeze(2), "bias": ours.bias})
+    x, weights = torch.randn(5, 20, 90, requires_grad=True), torch.randn(5, 12, 90)
+    found = torch.autograd.grad((ours(x.unsqueeze(2)).squeeze(2) * weights).sum(), [x, *ours.parameters()])
+    expected = torch.autograd.grad((theirs(x) * weights).sum(), [x, *theirs.parameters()])
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one.reshape(other.shape), other, rtol=1e-4, atol=1e-4)

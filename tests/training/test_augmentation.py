@@ -1,8 +1,10 @@
 """Augmentation: what it may change, by how much, and what it must leave alone."""
 
+import numpy as np
 import pytest
 import torch
 
+from lvmass.ecg.leads import INDEPENDENT_LEADS, assemble_leads
 from lvmass.ecg.recording import LEADS
 from lvmass.training.augmentation import augment, move_chest_electrodes
 from lvmass.training.settings import FitConfig
@@ -56,7 +58,18 @@ def test_moved_electrodes_read_between_their_neighbours() -> None:
 
 def test_noise_has_its_sd() -> None:
     beats, _ = augmented(noise_mv=0.05)
-    assert float((beats - BEATS).std()) == pytest.approx(0.05, rel=0.01)
+    independent = list(INDEPENDENT_LEADS)
+    assert float((beats - BEATS)[:, independent].std()) == pytest.approx(0.05, rel=0.01)
+
+
+def test_limb_leads_keep_their_relations() -> None:
+    eight = ["I", "II", "V1", "V2", "V3", "V4", "V5", "V6"]
+    beats = torch.from_numpy(np.stack([assemble_leads(eight, beat[:8].numpy(), "eight leads") for beat in BEATS]))
+    torch.manual_seed(2)
+    one, two, three, avr, avl, avf = augment(beats, COVARIATES, FitConfig(noise_mv=0.05), 500.0)[0].unbind(1)[:6]
+    assert not torch.equal(one, beats[:, 0])
+    for found, expected in ((three, two - one), (avr, -(one + two) / 2), (avl, one - two / 2), (avf, two - one / 2)):
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
 
 
 def test_masked_covariates_are_flagged_as_missing() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lvmass.training.baselines import fit_baseline
+from lvmass.training.baselines import BASELINES, fit_baseline
 
 
 def test_sex_median_is_the_median_of_each_sex() -> None:
@@ -41,6 +41,15 @@ def test_gradient_boosting_of_many_people_is_the_same_each_time() -> None:
     mass = 100 + 10 * covariates[:, 0] + generator.normal(0, 10, 10_500)
     first, again = (fit_baseline("gradient-boosting", covariates, mass).predict_g(None, covariates) for _ in range(2))
     np.testing.assert_array_equal(first, again)
+
+
+@pytest.mark.parametrize("kind", BASELINES)
+def test_people_of_one_sex(kind: str) -> None:
+    generator = np.random.default_rng(0)
+    women = np.column_stack([np.zeros(60), generator.normal(160, 7, 60)])
+    mass = 0.6 * women[:, 1]
+    estimates = fit_baseline(kind, women, mass).predict_g(None, women)
+    assert np.abs(estimates - mass).mean() <= np.abs(mass - np.median(mass)).mean()
 
 
 def test_unknown_baseline() -> None:

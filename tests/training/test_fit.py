@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import lightning
 import numpy as np
 import pytest
 import torch
@@ -14,9 +15,10 @@ from pydantic import ValidationError
 
 from lvmass.errors import DataError
 from lvmass.networks.elvmass_net import ElvmassNet
+from lvmass.saliency import integrated_gradients
 from lvmass.training.fit import LOSSES, NOBODY, _Batches, _Regression, fit_network
 from lvmass.training.model import FittedModel
-from lvmass.training.settings import FitConfig
+from lvmass.training.settings import FitConfig, MachineConfig
 
 Part = tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.float64]]
 ARGUMENTS: dict[str, Any] = {"channels": 8, "levels": 5, "stem_stride": 4, "dropout": 0.0}
@@ -238,6 +240,27 @@ def test_batches_of_processes_are_those_of_one(monkeypatch: pytest.MonkeyPatch) 
     assert list(other_epoch) != list(whole)
 
 
+def test_fits_that_run_at_once_take_the_gpus_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of eight GPUs that this machine need not have: what Lightning is asked for, not what it then does."""
+    asked: list[Any] = []
+
+    class Asked(Exception):
+        """Ends the fit before a GPU is needed."""
+
+    def trainer(*, devices: Any, **_: Any) -> None:
+        asked.append(devices)
+        raise Asked
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
+    monkeypatch.setattr(lightning, "Trainer", trainer)
+    gpu, many, cpu = MachineConfig(accelerator="gpu"), MachineConfig(accelerator="gpu", devices=4), MachineConfig()
+    for machine, slot in [(gpu, 0), (gpu, 1), (gpu, 7), (gpu, 8), (many, 3), (cpu, 3)]:
+        with pytest.raises(Asked):
+            fit(FitConfig(epochs=1), machine=machine, slot=slot)
+    assert asked == [[0], [1], [7], [0], 4, 1]
+    assert gpu.device(9) == "cuda:1"
+
+
 TWO_PROCESSES = """
 import sys
 import numpy as np
@@ -290,6 +313,21 @@ def test_no_man_reaches_the_womens_head(monkeypatch: pytest.MonkeyPatch) -> None
     men = torch.cat(seen)
     assert set(men.tolist()) == {-1.0, 1.0}  # z-scores of half women, half men
     assert int((men > 0).sum()) == 32
+
+
+def test_people_of_one_sex_train_a_head_for_each() -> None:
+    """Of women only, or of men only, a constant column is no reason for NaN, and all go to one head."""
+    beats, covariates, mass = two_sexes(256, 1)
+    for sex in (0.0, 1.0):
+        rows = np.flatnonzero(covariates[:, 0] == sex)
+        model = fit_network(
+            "elvmass-net", ARGUMENTS | {"sex_head": True}, FitConfig(epochs=8, learning_rate=5e-3), ("male", "bsa_m2"),
+            (beats, covariates, mass), rows, sampling_rate_hz=500, seed=0,
+        )  # fmt: skip
+        estimates = model.predict_g(beats[rows], covariates[rows])
+        assert np.abs(estimates - mass[rows]).mean() < np.abs(mass[rows] - np.median(mass[rows])).mean()
+        attribution = integrated_gradients(model, beats[rows[:4]], covariates[rows[:4]], steps=64)
+        assert np.abs(attribution.completeness_error_g).max() < 1
 
 
 def test_a_head_for_each_sex_needs_sex_first() -> None:
