@@ -84,7 +84,7 @@ def _recalibrated(study: Inputs) -> pd.DataFrame:
     return recalibrate(study.predictions, study.development)
 
 
-Statistic("errors_after_recalibration", FIT, ESTIMATES, of=_recalibrated)(over_people)
+Statistic("errors_after_recalibration", FIT, ESTIMATES, of=_recalibrated, clusters=True)(over_people)
 
 _LINE = ("slope", "slope_ci_low", "slope_ci_high", "intercept_g", "intercept_ci_low_g", "intercept_ci_high_g")
 
@@ -238,7 +238,7 @@ def _curve(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     for k, group in enumerate(np.array_split(np.argsort(p, kind="stable"), max(1, min(10, p.size // MIN_CLASS)))):
         low, high = wilson(int(lvh[group].sum()), group.size, at.level)
         row = {"bin": k, "mean_probability": float(p[group].mean()), "observed": float(lvh[group].mean())}
-        rows.append(row | {"ci_low": low, "ci_high": high, "n_subjects": group.size})
+        rows.append(row | {"ci_low": low, "ci_high": high} | dict.fromkeys(("n_subjects", "n_patients"), group.size))
     return rows
 
 
@@ -252,7 +252,8 @@ def interval_half_widths(fit: pd.DataFrame, confidence: float = 0.9) -> dict[str
     Parameters
     ----------
     fit : DataFrame
-        Rows of one fit in the development cohort: sex, lvm_g, predicted_lvm_g.
+        Rows of one fit in the development cohort: patient_id (the first ECG of each counts), sex, lvm_g,
+        predicted_lvm_g.
     confidence : float
         Nominal coverage.
 
@@ -264,9 +265,11 @@ def interval_half_widths(fit: pd.DataFrame, confidence: float = 0.9) -> dict[str
     Examples
     --------
     >>> people = pd.DataFrame({"sex": "male", "lvm_g": 100.0, "predicted_lvm_g": np.arange(101.0, 120.0)})
+    >>> people["patient_id"] = people.index
     >>> interval_half_widths(people)
     {'male': 18.0}
     """
+    fit = fit.drop_duplicates("patient_id")
     errors = (fit["predicted_lvm_g"] - fit["lvm_g"]).abs()
     widths = {}
     for sex, values in errors.groupby(fit["sex"]):

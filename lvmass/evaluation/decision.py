@@ -76,14 +76,14 @@ def _roc_points(lvh: NDArray[np.bool_], values: NDArray[np.float64]) -> list[dic
     return [{"false_positive_rate": float(x), "sensitivity": float(y)} for x, y in zip(GRID, sensitivity, strict=True)]
 
 
-@Statistic("roc", FIT, "sex score false_positive_rate sensitivity n_subjects note", each=EACH_SCORE)
+@Statistic("roc", FIT, "sex score false_positive_rate sensitivity n_subjects note", each=EACH_SCORE, clusters=True)
 def _roc(people: pd.DataFrame, at: At, score: str) -> list[dict[str, Any]]:
     return _roc_points(both_classes(people), lvh_score(people, score, at.cutoffs_g_m2))
 
 
 @Statistic(
     "precision_recall", FIT, "sex score sensitivity precision average_precision n_lvh n_subjects note",
-    each=EACH_SCORE,
+    each=EACH_SCORE, clusters=True,
 )  # fmt: skip
 def _precision_recall(people: pd.DataFrame, at: At, score: str) -> list[dict[str, Any]]:
     """The best precision that reaches each sensitivity of the grid."""
@@ -107,7 +107,13 @@ def _net_benefit(y: NDArray[np.bool_], probability: NDArray[np.float64]) -> NDAr
     return np.asarray(((acted & y).sum(axis=1) - (acted & ~y).sum(axis=1) * odds) / y.size)
 
 
-@Statistic("decision_curves", FIT, "sex threshold net_benefit net_benefit_all n_lvh n_subjects note", of=probable)
+@Statistic(
+    "decision_curves",
+    FIT,
+    "sex threshold net_benefit net_benefit_all n_lvh n_subjects note",
+    of=probable,
+    clusters=True,
+)
 def _decisions(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     """Net benefit of the LVH probability, beside acting on everyone (acting on no one is 0)."""
     lvh, probability = known_probability(people)
@@ -180,7 +186,7 @@ def _ranked(people: pd.DataFrame) -> NDArray[np.float64]:
 
 @Statistic(
     "criteria_roc", "cohort criterion", "sex false_positive_rate sensitivity n_subjects note",
-    of=_criteria_once, needs="criteria",
+    of=_criteria_once, clusters=True, needs="criteria",
 )  # fmt: skip
 def _criterion_roc(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     return _roc_points(both_classes(people), _ranked(people))

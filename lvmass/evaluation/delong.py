@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, stats
 
@@ -97,13 +98,38 @@ def _components(y_true: ArrayLike, scores: ArrayLike) -> tuple[FloatArray, Float
     return aucs, with_it / n - aucs[:, None], without / m - aucs[:, None]
 
 
-def _spread(with_it: FloatArray, without: FloatArray) -> FloatArray:
-    """Covariance of areas from their centred placements: ``S10 / m + S01 / n``."""
+def _spread(
+    with_it: FloatArray, without: FloatArray, positive: NDArray[np.bool_], cluster: ArrayLike | None
+) -> FloatArray:
+    """Covariance of areas from their centred placements: ``S10 / m + S01 / n``, of clusters also twice ``S11 / mn``.
+
+    In clusters (Obuchowski, Biometrics 1997;53:567) the placements are summed within each: its sums over people with
+    and without the condition vary by ``S10`` and ``S01``, and together by ``S11``.
+    """
     m, n = with_it.shape[1], without.shape[1]
-    return with_it @ with_it.T / (m * (m - 1.0)) + without @ without.T / (n * (n - 1.0))
+    if cluster is None:
+        return with_it @ with_it.T / (m * (m - 1.0)) + without @ without.T / (n * (n - 1.0))
+    codes, names = pd.factorize(np.asarray(cluster))
+    x, y = (_sums(part, codes[who], len(names)) for part, who in ((with_it / m, positive), (without / n, ~positive)))
+    (i10, i01), i = _clusters(positive, codes), len(names)
+    cross = x @ y.T * i / (i - 1)
+    return x @ x.T * i10 / (i10 - 1) + y @ y.T * i01 / (i01 - 1) + cross + cross.T
 
 
-def delong_variance(y_true: ArrayLike, score: ArrayLike) -> tuple[float, float]:
+def _sums(values: FloatArray, codes: NDArray[np.intp], n: int) -> FloatArray:
+    """Sums within clusters, shape (k, n), of values of shape (k, rows)."""
+    return np.stack([np.bincount(codes, row, n) for row in values])
+
+
+def _clusters(positive: NDArray[np.bool_], codes: NDArray[np.intp]) -> tuple[int, int]:
+    """How many clusters have the condition in some row, and how many lack it in some."""
+    with_it, without = np.unique(codes[positive]).size, np.unique(codes[~positive]).size
+    if min(with_it, without) < 2:
+        raise NotEstimable("DeLong: the condition, or its absence, is in one patient only; it takes two.")
+    return with_it, without
+
+
+def delong_variance(y_true: ArrayLike, score: ArrayLike, *, cluster: ArrayLike | None = None) -> tuple[float, float]:
     """Area under one ROC curve and DeLong's variance of it.
 
     Parameters
@@ -112,6 +138,8 @@ def delong_variance(y_true: ArrayLike, score: ArrayLike) -> tuple[float, float]:
         True where the person has the condition.
     score : array of float, shape (n,)
         Higher means more likely; any unit.
+    cluster : array, shape (n,), optional
+        Whose each row is, where a patient may have several; then the variance is Obuchowski's (1997) of clusters.
 
     Raises
     ------
@@ -122,18 +150,26 @@ def delong_variance(y_true: ArrayLike, score: ArrayLike) -> tuple[float, float]:
     --------
     >>> delong_variance([0, 0, 1, 1], [1, 3, 2, 4])
     (0.75, 0.125)
+    >>> twice = [0, 0, 1, 1, 0, 0, 1, 1], [1, 3, 2, 4, 1, 3, 2, 4]
+    >>> delong_variance(*twice, cluster=[*"abcd", *"abcd"])  # says nothing that is new
+    (0.75, 0.125)
     """
     aucs, with_it, without = _components(y_true, score)
-    return float(aucs[0]), float(_spread(with_it, without)[0, 0])
+    return float(aucs[0]), float(_spread(with_it, without, np.asarray(y_true).astype(bool), cluster)[0, 0])
 
 
 def auc_interval(
-    y_true: ArrayLike, score: ArrayLike, level: float = 0.95, method: Literal["plain", "logit"] = "plain"
+    y_true: ArrayLike,
+    score: ArrayLike,
+    level: float = 0.95,
+    method: Literal["plain", "logit"] = "plain",
+    *,
+    cluster: ArrayLike | None = None,
 ) -> AucInterval:
     """Area with its confidence interval: ``auc ± z·se`` clipped to [0, 1], or the same on the logit scale.
 
     The logit form (Pepe 2003, section 5.2) stays inside (0, 1) and covers better near 1; it does not exist at
-    an area of exactly 0 or 1, where the plain one has no width.
+    an area of exactly 0 or 1, where the plain one has no width. Input as `delong_variance`.
 
     Raises
     ------
@@ -146,7 +182,7 @@ def auc_interval(
     >>> print(f"{auc:.3f} ({low:.3f} to {high:.3f})")
     0.889 (0.261 to 0.995)
     """
-    auc, variance = delong_variance(y_true, score)
+    auc, variance = delong_variance(y_true, score, cluster=cluster)
     half = stats.norm.isf((1 - level) / 2) * np.sqrt(variance)
     if method == "plain":
         return AucInterval(auc, max(0.0, float(auc - half)), min(1.0, float(auc + half)))
@@ -181,7 +217,14 @@ def _result(
     )
 
 
-def delong_paired(y_true: ArrayLike, score_a: ArrayLike, score_b: ArrayLike, level: float = 0.95) -> DelongResult:
+def delong_paired(
+    y_true: ArrayLike,
+    score_a: ArrayLike,
+    score_b: ArrayLike,
+    level: float = 0.95,
+    *,
+    cluster: ArrayLike | None = None,
+) -> DelongResult:
     """Compare two scores of the same people: ``z = (A - B) / sqrt(var A + var B - 2 cov)``.
 
     Input and errors as `delong_variance`. Two equal areas without variance (both 1) give z = 0 and p = 1.
@@ -193,18 +236,26 @@ def delong_paired(y_true: ArrayLike, score_a: ArrayLike, score_b: ArrayLike, lev
     (0.222, 0.371)
     """
     aucs, with_it, without = _components(y_true, [np.asarray(score_a), np.asarray(score_b)])
+    groups = np.asarray(y_true).astype(bool), cluster
     # var A + var B - 2 cov without its cancellation: exactly 0 for equal scores
-    variance = _spread(with_it[:1] - with_it[1:], without[:1] - without[1:])
-    return _result(aucs, _spread(with_it, without), float(variance[0, 0]), level)
+    variance = _spread(with_it[:1] - with_it[1:], without[:1] - without[1:], *groups)
+    return _result(aucs, _spread(with_it, without, *groups), float(variance[0, 0]), level)
 
 
 def delong_unpaired(
-    y_true_a: ArrayLike, score_a: ArrayLike, y_true_b: ArrayLike, score_b: ArrayLike, level: float = 0.95
+    y_true_a: ArrayLike,
+    score_a: ArrayLike,
+    y_true_b: ArrayLike,
+    score_b: ArrayLike,
+    level: float = 0.95,
+    *,
+    cluster: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> DelongResult:
     """Compare areas of two *different* groups of people: ``(A - B) / sqrt(var A + var B)``.
 
-    ``p_value`` and the interval use Student's t with Welch–Satterthwaite degrees of freedom, as R's pROC does: the
-    normal form (``p_value_normal``) rejects a little more often than it says. Input and errors: `delong_variance`.
+    ``p_value`` and the interval use Student's t with Welch–Satterthwaite degrees of freedom (of people, or patients),
+    as R's pROC does: the normal form (``p_value_normal``) rejects a little more often than it says. Input and errors
+    as `delong_variance`; ``cluster`` is a pair, one for each group.
 
     Examples
     --------
@@ -212,20 +263,29 @@ def delong_unpaired(
     >>> round(result.z, 3), round(result.df, 2), round(result.p_value, 3), round(result.p_value_normal, 3)
     (0.359, 4.2, 0.737, 0.72)
     """
-    auc_a, variance_a = delong_variance(y_true_a, score_a)
-    auc_b, variance_b = delong_variance(y_true_b, score_b)
+    whose = cluster or (None, None)
+    n_a, n_b = (
+        np.size(y) if c is None else pd.unique(np.asarray(c)).size
+        for y, c in zip((y_true_a, y_true_b), whose, strict=True)
+    )
+    auc_a, variance_a = delong_variance(y_true_a, score_a, cluster=whose[0])
+    auc_b, variance_b = delong_variance(y_true_b, score_b, cluster=whose[1])
     variance = variance_a + variance_b
-    spread = variance_a**2 / (np.size(y_true_a) - 1) + variance_b**2 / (np.size(y_true_b) - 1)
-    df = variance**2 / spread if spread > 0 else float(np.size(y_true_a) + np.size(y_true_b) - 2)
+    spread = variance_a**2 / (n_a - 1) + variance_b**2 / (n_b - 1)
+    df = variance**2 / spread if spread > 0 else float(n_a + n_b - 2)
     return _result(np.array([auc_a, auc_b]), np.diag([variance_a, variance_b]), variance, level, df=df)
 
 
-def auc_influence(y_true: ArrayLike, score: ArrayLike) -> tuple[float, NDArray[np.float64]]:
+def auc_influence(
+    y_true: ArrayLike, score: ArrayLike, *, cluster: ArrayLike | None = None
+) -> tuple[float, NDArray[np.float64]]:
     """Area under one curve, and each person's part in its error, shape (n,).
 
     The sum of their squares is DeLong's variance; over people that two curves share, the sum of products is the
     covariance. So any weighted sum of areas, whoever they are of, has the variance of the weighted sum of parts.
-    Input and errors as `delong_variance`.
+    Where ``cluster`` says that rows are of one patient, the parts of a patient are to be summed first: then this is
+    Obuchowski's variance, but for the factor of its smallest term (``I / (I - 1)`` of all patients there, the
+    geometric mean of those with and without the condition here). Input and errors as `delong_variance`.
 
     Examples
     --------
@@ -235,9 +295,11 @@ def auc_influence(y_true: ArrayLike, score: ArrayLike) -> tuple[float, NDArray[n
     """
     area, with_it, without = _components(y_true, score)
     positive = np.asarray(y_true).astype(bool)
-    part = np.empty(positive.size)
     m, n = with_it.size, without.size
-    part[positive], part[~positive] = with_it[0] / np.sqrt(m * (m - 1.0)), without[0] / np.sqrt(n * (n - 1.0))
+    i10, i01 = (m, n) if cluster is None else _clusters(positive, pd.factorize(np.asarray(cluster))[0])
+    part = np.empty(positive.size)
+    part[positive] = with_it[0] / m * np.sqrt(i10 / (i10 - 1))
+    part[~positive] = without[0] / n * np.sqrt(i01 / (i01 - 1))
     return float(area[0]), part
 
 
@@ -249,24 +311,27 @@ def delong_overlapping(
     score_b: ArrayLike,
     subject_b: ArrayLike,
     level: float = 0.95,
+    *,
+    cluster: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> DelongResult:
     """Compare areas of two groups that share some people, such as the men and everyone.
 
-    The covariance of the areas is the sum of products of the shared people's placements; with no one shared it is 0
-    (the unpaired test's z), with all shared it is DeLong's (the paired test). Normal form.
+    The covariance of the areas is the sum of products of the shared people's parts (`auc_influence`); with no one
+    shared it is 0 (the unpaired test's z), with all shared it is DeLong's (the paired test). Normal form.
 
     Parameters
     ----------
     y_true_a, score_a, y_true_b, score_b : array, shape (n_a,) and (n_b,)
         As `delong_unpaired`.
     subject_a, subject_b : array, shape (n_a,) and (n_b,)
-        Who they are, once each.
+        Which they are, once each.
+    cluster : pair of arrays, shape (n_a,) and (n_b,), optional
+        Whose they are, where a patient may have several.
 
     Raises
     ------
     DataError
-        As `delong_variance`; if a subject is twice in a group, or has the condition in
-        one group only.
+        As `delong_variance`; if a subject is twice in a group, or has the condition in one group only.
 
     Examples
     --------
@@ -275,20 +340,29 @@ def delong_overlapping(
     >>> round(result.covariance, 4), round(result.z, 3)
     (0.0346, 0.526)
     """
-    who_a, who_b = np.asarray(subject_a), np.asarray(subject_b)
-    y_a, y_b = np.asarray(y_true_a).astype(bool), np.asarray(y_true_b).astype(bool)
-    shared, in_a, in_b = np.intersect1d(who_a, who_b, return_indices=True)
-    if np.unique(who_a).size < who_a.size or np.unique(who_b).size < who_b.size:
-        raise DataError("A subject appears twice in one group; the test needs each person once.")
-    if (y_a[in_a] != y_b[in_b]).any():
-        raise DataError(f"Subject {shared[y_a[in_a] != y_b[in_b]][0]} has the condition in one group only.")
-    (area_a, part_a), (area_b, part_b) = auc_influence(y_true_a, score_a), auc_influence(y_true_b, score_b)
-    covariance = part_a[in_a] @ part_b[in_b]
-    matrix = np.array([[part_a @ part_a, covariance], [covariance, part_b @ part_b]])
-    variance = max(0.0, float(matrix[0, 0] + matrix[1, 1] - 2 * covariance))
+    whose = cluster or (None, None)
+    truth_a, truth_b = (
+        pd.Series(np.asarray(y).astype(bool), np.asarray(who))
+        for y, who in ((y_true_a, subject_a), (y_true_b, subject_b))
+    )
+    if truth_a.index.has_duplicates or truth_b.index.has_duplicates:
+        raise DataError("A subject appears twice in one group; the test needs each once.")
+    shared = truth_a.index.intersection(truth_b.index)
+    differing = shared[truth_a[shared] != truth_b[shared]]
+    if len(differing):
+        raise DataError(f"Subject {differing[0]} has the condition in one group only.")
+    area_a, part_a = auc_influence(y_true_a, score_a, cluster=whose[0])
+    area_b, part_b = auc_influence(y_true_b, score_b, cluster=whose[1])
+    names = (subject_a, subject_b) if cluster is None else cluster
+    codes = pd.factorize(np.concatenate([np.asarray(each) for each in names]))[0]
+    a, b = (
+        np.bincount(code, part, codes.max() + 1)
+        for code, part in ((codes[: part_a.size], part_a), (codes[part_a.size :], part_b))
+    )
+    matrix = np.array([[a @ a, a @ b], [a @ b, b @ b]])
+    variance = np.square(a - b).sum()
     # rounding must not turn equal groups into a difference
-    variance = variance if variance > 1e-15 * matrix.max() else 0.0
-    return _result(np.array([area_a, area_b]), matrix, variance, level)
+    return _result(np.array([area_a, area_b]), matrix, variance if variance > 1e-15 * matrix.max() else 0.0, level)
 
 
 def _foreseen_variance(auc: float, n_with: float, n_without: float) -> float:

@@ -41,8 +41,8 @@ def _fold_spread(people: pd.DataFrame, lvh: NDArray[np.bool_], values: NDArray[n
     return {"fold_mean": float(np.mean(aucs)), "fold_sd": float(np.std(aucs, ddof=1))} if len(aucs) > 1 else {}
 
 
-@Statistic("cutoff_sensitivity", FIT, _AUC, each=EACH_SCORE, by_cutoffs=True)
-@Statistic("c_statistics", FIT, _AUC, each=EACH_SCORE)
+@Statistic("cutoff_sensitivity", FIT, _AUC, each=EACH_SCORE, by_cutoffs=True, clusters=True)
+@Statistic("c_statistics", FIT, _AUC, each=EACH_SCORE, clusters=True)
 def _c_statistic(people: pd.DataFrame, at: At, score: str) -> dict[str, Any]:
     """C-statistic over all out-of-fold people, with the logit interval of DeLong's variance.
 
@@ -51,7 +51,7 @@ def _c_statistic(people: pd.DataFrame, at: At, score: str) -> dict[str, Any]:
     lvh, values = both_classes(people), lvh_score(people, score, at.cutoffs_g_m2)
     row: dict[str, Any] = _fold_spread(people, lvh, values)
     try:
-        return row | auc_interval(lvh, values, at.level, method="logit")._asdict()
+        return row | auc_interval(lvh, values, at.level, method="logit", cluster=people["patient_id"])._asdict()
     except NotEstimable:
         return row | {"auc": delong_variance(lvh, values)[0], "note": "perfect separation, no interval"}
 
@@ -69,21 +69,21 @@ def _noted(row: dict[str, Any], test: Callable[[], dict[str, Any]]) -> dict[str,
 
 @Statistic(
     "model_comparison", "cohort training model_a model_b", _DIFFERENCE,
-    of=rivals, each=EACH_SCORE, holm="cohort training sex score",
+    of=rivals, each=EACH_SCORE, holm="cohort training sex score", clusters=True,
 )  # fmt: skip
 def _paired(people: pd.DataFrame, at: At, score: str) -> dict[str, Any]:
     """DeLong's paired test of the reference (a) against another model (b)."""
 
     def test() -> dict[str, Any]:
         a, b = (lvh_score(people, score, at.cutoffs_g_m2, name) for name in ("predicted_lvm_g", "other_g"))
-        return asdict(delong_paired(both_classes(people), a, b, at.level))
+        return asdict(delong_paired(both_classes(people), a, b, at.level, cluster=people["patient_id"]))
 
     return _noted({"n_a": len(people), "n_b": len(people)}, test)
 
 
 @Statistic(
     "training_comparison", "cohort model", f"comparison {_DIFFERENCE} p_overlap",
-    of=trainings, sexes=("female", "male"), holm="cohort comparison score",
+    of=trainings, sexes=("female", "male"), holm="cohort comparison score", clusters=True,
     each={"comparison": ("paired within sex", "unpaired as published"), **EACH_SCORE},
 )  # fmt: skip
 def _trainings(people: pd.DataFrame, at: At, comparison: str, score: str) -> dict[str, Any]:
@@ -100,14 +100,15 @@ def _trainings(people: pd.DataFrame, at: At, comparison: str, score: str) -> dic
     def test() -> dict[str, Any]:
         a = both_classes(own), lvh_score(own, score, at.cutoffs_g_m2)
         b = both_classes(everyone), lvh_score(everyone, score, at.cutoffs_g_m2, "other_g")
-        shared = delong_overlapping(*a, own["subject_id"], *b, everyone["subject_id"], at.level)
-        return asdict(delong_unpaired(*a, *b, at.level)) | {"p_overlap": shared.p_value}
+        whose = own["patient_id"], everyone["patient_id"]
+        shared = delong_overlapping(*a, own["subject_id"], *b, everyone["subject_id"], at.level, cluster=whose)
+        return asdict(delong_unpaired(*a, *b, at.level, cluster=whose)) | {"p_overlap": shared.p_value}
 
     return _noted({"n_a": len(own), "n_b": len(everyone)}, test)
 
 
 @Statistic(
-    "pair_kinds", FIT, "score sex_with_lvh sex_without share c_statistic n_pairs note", sexes=("all",),
+    "pair_kinds", FIT, "score sex_with_lvh sex_without share c_statistic n_pairs note", sexes=("all",), clusters=True,
     each={**EACH_SCORE, "sex_with_lvh": ("female", "male"), "sex_without": ("female", "male")},
 )  # fmt: skip
 def _pair_kind(people: pd.DataFrame, at: At, score: str, sex_with_lvh: str, sex_without: str) -> dict[str, Any]:
@@ -178,7 +179,8 @@ def _quantities(table: pd.DataFrame, at: At) -> dict[str, _Sum]:
                 lvh = both_classes(people)
             except NotEstimable:
                 break
-            area, part = auc_influence(lvh, lvh_score(people, score, at.cutoffs_g_m2, column))
+            values = lvh_score(people, score, at.cutoffs_g_m2, column)
+            area, part = auc_influence(lvh, values, cluster=people["patient_id"])
             curves.append(_Sum(area, pd.Series(part, index=people["subject_id"].to_numpy())))
         else:
             found[name] = _sum(curves, [1 / len(sexes)] * len(sexes))
@@ -186,11 +188,13 @@ def _quantities(table: pd.DataFrame, at: At) -> dict[str, _Sum]:
     return found | {name: _sum([found[end], found[start]], [1.0, -1.0]) for name, (start, end) in ends.items()}
 
 
-def _row(quantity: str, term: _Sum, lvh: pd.Series, level: float) -> dict[str, Any]:
+def _row(quantity: str, term: _Sum, who: pd.DataFrame, level: float) -> dict[str, Any]:
     """Estimate with its interval: plain and with a p value for a step, on the logit scale for one area."""
-    area, se = term.area, float(np.sqrt(np.square(term.part.to_numpy(float)).sum()))
-    row: dict[str, Any] = {"quantity": quantity, "unit": "1", "estimate": area}
-    row |= {"n_lvh": int(lvh[term.part.index].sum()), "n_subjects": len(term.part)}
+    who = who.loc[term.part.index]
+    by_patient = term.part.groupby(who["patient_id"].to_numpy(), sort=False).sum()
+    area, se = term.area, float(np.sqrt(np.square(by_patient.to_numpy(float)).sum()))
+    row: dict[str, Any] = {"quantity": quantity, "unit": "1", "estimate": area, "n_lvh": int(who["lvh"].sum())}
+    row |= {"n_subjects": len(who), "n_patients": len(by_patient)}
     if quantity in STEPS:
         z, p = float(stats.norm.isf((1 - level) / 2)), 2 * stats.norm.sf(abs(area) / se) if se > 0 else area == 0
         return row | {"ci_low": area - z * se, "ci_high": area + z * se, "p_value": float(p)}
@@ -199,7 +203,7 @@ def _row(quantity: str, term: _Sum, lvh: pd.Series, level: float) -> dict[str, A
     return row | dict(zip(("ci_low", "ci_high"), logit_limits(area, se, level), strict=True))
 
 
-def _share(found: Mapping[str, _Sum], lvh: pd.Series, level: float) -> dict[str, Any]:
+def _share(found: Mapping[str, _Sum], who: pd.DataFrame, level: float) -> dict[str, Any]:
     """The mechanical step in per cent of the gap by the delta method, where the gap differs significantly from zero.
 
     In a study so small that it often does not, the gaps that do are too large, and shares too small.
@@ -208,12 +212,12 @@ def _share(found: Mapping[str, _Sum], lvh: pd.Series, level: float) -> dict[str,
     if "gap" not in found or "mechanical" not in found:
         return row | {"note": "too few people"}
     part, whole = found["mechanical"], found["gap"]
-    limits = _row("gap", whole, lvh, level)
+    limits = _row("gap", whole, who, level)
     if limits["ci_low"] <= 0 <= limits["ci_high"]:
         return row | {"note": "the gap is not significantly different from zero"}
     share = _sum([part, whole], [100 / whole.area, -100 * part.area / whole.area**2])
     share = share._replace(area=100 * part.area / whole.area)
-    return _row("gap", share, lvh, level) | row | {"unit": "%", "p_value": None}
+    return _row("gap", share, who, level) | row | {"unit": "%", "p_value": None}
 
 
 def _trained_twice(study: Inputs) -> pd.DataFrame:
@@ -232,7 +236,7 @@ def _trained_twice(study: Inputs) -> pd.DataFrame:
 
 @Statistic(
     "gap", "cohort model", "sex quantity unit estimate ci_low ci_high p_value n_lvh n_subjects note",
-    of=_trained_twice, sexes=("female", "male", "mean"), by_cutoffs=True, needs="gap",
+    of=_trained_twice, sexes=("female", "male", "mean"), by_cutoffs=True, clusters=True, needs="gap",
 )  # fmt: skip
 def _gap(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     """``CURVES``, ``STEPS`` and the mechanical share; of two cohorts the steps in the first minus those in the other.
@@ -240,14 +244,14 @@ def _gap(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     Two cohorts may hold the same people, such as a counterfactual cohort: then they are paired person by person.
     """
     first, *others = (_quantities(each, at) for _, each in at.everyone.groupby("part", sort=False))
-    lvh = at.everyone.drop_duplicates("subject_id").set_index("subject_id")["lvh"]
+    who = at.everyone.drop_duplicates("subject_id").set_index("subject_id")[["lvh", "patient_id"]]
     if others:
         both = [name for name in STEPS if name in first and name in others[0]]
-        return [_row(name, _sum([first[name], others[0][name]], [1.0, -1.0]), lvh, at.level) for name in both]
+        return [_row(name, _sum([first[name], others[0][name]], [1.0, -1.0]), who, at.level) for name in both]
     tried = "size-matched" in set(at.everyone["training"])
-    rows = [_share(first, lvh, at.level)]
+    rows = [_share(first, who, at.level)]
     for name in (*CURVES, *STEPS):
         untried = not tried and "pooled, size-matched" in (name, *STEPS.get(name, ()))
         lacking = {"quantity": name, "note": "not computed" if untried else "too few people"}
-        rows.append(_row(name, first[name], lvh, at.level) if name in first else lacking)
-    return [{"n_subjects": None, "n_lvh": None, **row} for row in rows]
+        rows.append(_row(name, first[name], who, at.level) if name in first else lacking)
+    return [{"n_subjects": None, "n_patients": None, "n_lvh": None, **row} for row in rows]

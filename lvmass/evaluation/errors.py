@@ -58,6 +58,12 @@ def _errors(sums: FloatArray) -> FloatArray:
         return np.stack([absolute / n, percent / n, np.sqrt(squared / n), 1 - squared / spread, plain / n])
 
 
+def _by_patient(terms: FloatArray, people: pd.DataFrame) -> FloatArray:
+    """Sums of the terms within each patient, in order of appearance."""
+    codes, patients = pd.factorize(people["patient_id"])
+    return np.stack([np.bincount(codes, each, len(patients)) for each in terms])
+
+
 def bootstrap_limits(
     terms: FloatArray, function: Callable[[FloatArray], FloatArray], level: float, n_resamples: int, seed: int
 ) -> tuple[FloatArray, FloatArray]:
@@ -103,7 +109,13 @@ def bootstrap_limits(
     return np.array(low), np.array(high)
 
 
-@Statistic("errors_by_fold", FIT, "sex metric unit mean sd n_folds n_subjects note", each={"metric": tuple(METRICS)})
+@Statistic(
+    "errors_by_fold",
+    FIT,
+    "sex metric unit mean sd n_folds n_subjects note",
+    each={"metric": tuple(METRICS)},
+    clusters=True,
+)
 def _by_fold(people: pd.DataFrame, at: At, metric: str) -> dict[str, Any]:
     """Mean ± SD over folds, as the paper prints it; an external cohort has one "fold", the averaged fold models."""
     at_least(len(people), 1)
@@ -118,12 +130,12 @@ def _by_fold(people: pd.DataFrame, at: At, metric: str) -> dict[str, Any]:
 ESTIMATES = "sex metric unit estimate ci_low ci_high n_subjects note"
 
 
-@Statistic("errors", FIT, ESTIMATES)
+@Statistic("errors", FIT, ESTIMATES, clusters=True)
 def over_people(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
-    """Errors over all out-of-fold people with a BCa bootstrap interval (people are resampled, not folds)."""
-    terms, none = _terms(people), np.full(len(METRICS), np.nan)
+    """Errors over all out-of-fold people with a BCa bootstrap interval (patients are resampled, not ECGs or folds)."""
+    terms, none = _by_patient(_terms(people), people), np.full(len(METRICS), np.nan)
     values, low, high = _errors(terms.sum(axis=1)), none, none
-    if len(people) >= MIN_PEOPLE:
+    if enough := terms.shape[1] >= MIN_PEOPLE:
         low, high = bootstrap_limits(terms, _errors, at.level, at.n_resamples, at.seed)
     rows = []
     for (metric, unit), value, below, above in zip(METRICS.items(), values, low, high, strict=True):
@@ -132,7 +144,7 @@ def over_people(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
         if np.isfinite([below, above]).all():
             row |= {"ci_low": float(below), "ci_high": float(above)}
         else:
-            row["note"] = "too few people" if len(people) < MIN_PEOPLE else "no spread, no interval"
+            row["note"] = "no spread, no interval" if enough else "too few people"
         rows.append(row)
     return rows
 
@@ -140,33 +152,32 @@ def over_people(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
 @Statistic(
     "error_differences", "cohort training model_a model_b",
     "sex mae_a_g mae_b_g difference_g ci_low ci_high p_value n_subjects note",
-    of=rivals, holm="cohort training sex",
+    of=rivals, holm="cohort training sex", clusters=True,
 )  # fmt: skip
 def _differences(people: pd.DataFrame, at: At) -> dict[str, Any]:
     """Mean absolute error of the reference (a) minus that of another model (b); negative means that a is better.
 
-    The interval is a BCa bootstrap over people; the two-sided p value flips the sign of each person's difference at
-    random (exchanges the two models within a person), exactly where all flips are fewer than the resamples.
+    The interval is a BCa bootstrap over patients; the two-sided p value flips the sign of each patient's difference at
+    random (exchanges the two models within a patient), exactly where all flips are fewer than the resamples.
     """
     at_least(len(people), 2)
     a, b = (np.abs((people[name] - people["lvm_g"]).to_numpy(float)) for name in ("predicted_lvm_g", "other_g"))
-    difference = a - b
+    terms = _by_patient(np.stack([np.ones_like(a), a - b]), people)
     permuted = stats.permutation_test(
-        (difference,), np.mean, permutation_type="samples", vectorized=True, n_resamples=at.n_resamples,
+        (terms[1],), np.mean, permutation_type="samples", vectorized=True, n_resamples=at.n_resamples,
         batch=200, rng=np.random.default_rng(at.seed),
     )  # fmt: skip
-    row = {"mae_a_g": float(a.mean()), "mae_b_g": float(b.mean()), "difference_g": float(difference.mean())}
+    row = {"mae_a_g": float(a.mean()), "mae_b_g": float(b.mean()), "difference_g": float((a - b).mean())}
     row["p_value"] = float(permuted.pvalue)
-    if a.size < MIN_PEOPLE or np.ptp(difference) == 0:
-        return row | {"note": "too few people for an interval" if a.size < MIN_PEOPLE else "no spread, no interval"}
-    terms = np.stack([np.ones_like(difference), difference])
+    if (few := terms.shape[1] < MIN_PEOPLE) or np.ptp(terms[1]) == 0:
+        return row | {"note": "too few people for an interval" if few else "no spread, no interval"}
     low, high = bootstrap_limits(terms, lambda sums: sums[1:] / sums[0], at.level, at.n_resamples, at.seed)
     return row | {"ci_low": float(low[0]), "ci_high": float(high[0])}
 
 
 @Statistic(
     "error_differences_by_fold", "cohort training model_a model_b",
-    "mean_g t_naive p_naive t_corrected p_corrected n_folds", of=rivals, sexes=("all",),
+    "mean_g t_naive p_naive t_corrected p_corrected n_folds", of=rivals, sexes=("all",), clusters=True,
 )  # fmt: skip
 def _fold_differences(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     """Corrected resampled t test of the reference's errors in k folds minus another model's.

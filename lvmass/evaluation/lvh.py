@@ -91,7 +91,7 @@ def cutoffs_to_try(predictions: pd.DataFrame, cutoffs_g_m2: Mapping[str, float])
     >>> list(found)[:3], {sex: round(value, 1) for sex, value in found["internal, 90th percentile"].items()}
     (['study file', 'uk-biobank', 'budoff-2009'], {'female': 71.9, 'male': 84.1})
     """
-    people = predictions[predictions["fold"] != EXTERNAL_FOLD].drop_duplicates(["cohort", "subject_id"])
+    people = predictions[predictions["fold"] != EXTERNAL_FOLD].drop_duplicates("patient_id")
     by_sex = (people["lvm_g"] / people["bsa_m2"]).groupby(people["sex"])
     tried = dict(LVH_CUTOFFS_G_M2)
     for percentile in PERCENTILES if set(people["sex"]) == set(predictions["sex"]) else ():
@@ -134,17 +134,17 @@ def lvh_score(
 
 
 def both_classes(people: pd.DataFrame) -> NDArray[np.bool_]:
-    """Who has LVH, shape (n,); `NotEstimable` if fewer than ``MIN_CLASS`` have it, or have none.
+    """Who has LVH, shape (n,); `NotEstimable` if fewer than ``MIN_CLASS`` patients have it, or have none.
 
     Examples
     --------
-    >>> both_classes(pd.DataFrame({"lvh": [True, False, False]}))
+    >>> both_classes(pd.DataFrame({"patient_id": [*"abc"], "lvh": [True, False, False]}))
     Traceback (most recent call last):
     ...
     lvmass.evaluation.tables.NotEstimable: too few with LVH
     """
     lvh = people["lvh"].to_numpy(dtype=bool)
-    for count, which in ((lvh.sum(), "with"), ((~lvh).sum(), "without")):
-        if count < MIN_CLASS:
+    for those, which in ((lvh, "with"), (~lvh, "without")):
+        if people.loc[those, "patient_id"].nunique() < MIN_CLASS:
             raise NotEstimable(f"too few {which} LVH")
     return lvh

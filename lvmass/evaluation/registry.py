@@ -88,7 +88,7 @@ class Statistic:
         Of the results file.
     keys, columns : str
         Columns of the file, with spaces between: those whose values make the groups, then the others. ``sex``,
-        ``n_subjects``, ``n_lvh`` and ``note`` are filled in by the loop.
+        ``n_subjects``, ``n_lvh`` and ``note`` are filled in by the loop, and ``n_patients`` stands beside n_subjects.
     of : callable
         ``of(study)`` is the table that is grouped; by default the predictions.
     sexes : sequence of str
@@ -99,6 +99,9 @@ class Statistic:
         Columns whose equal values make a family of tests; adds ``p_holm``.
     by_cutoffs : bool
         Whether under every set of cut-offs, named in a first column ``cutoffs``, or under the study's own only.
+    clusters : bool
+        Whether the statistic knows of several ECGs of one patient, or assumes no independence. Others are computed on
+        the first ECG of each patient of the group, and the note says so where that leaves out any.
     needs : str
         Field of `Inputs` without which there is no such file.
 
@@ -123,6 +126,7 @@ class Statistic:
     each: Mapping[str, Sequence[str]] = field(default_factory=dict)
     holm: str = ""
     by_cutoffs: bool = False
+    clusters: bool = False
     needs: str = ""
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -136,12 +140,16 @@ class Statistic:
         names = self.keys.split()
         for cutoffs, part in (cutoff_sets if self.by_cutoffs else {"": study}).items():
             for key, everyone in part.once(self.of).groupby(names, sort=False, observed=True):
-                keys = {"cutoffs": cutoffs, **dict(zip(names, key, strict=True))}
+                keys = {"cutoffs": cutoffs, **dict(zip(names, key, strict=True)), "note": ""}
+                if not self.clusters and everyone["patient_id"].duplicated().any():
+                    everyone = everyone.drop_duplicates("patient_id")
+                    keys["note"] = "the first ECG of each patient"
                 # within a sex, the groups of the variable sex say nothing new
                 for sex in self.sexes if keys.get("variable") != "sex" else ("all",):
                     people = everyone[everyone["sex"] == sex] if sex in ("female", "male") else everyone
                     at = At(sex, everyone, part.cutoffs_g_m2, part.level, part.n_resamples, part.seed)
                     keys |= {"sex": sex, "n_subjects": len(people), "n_lvh": int(people["lvh"].sum())}
+                    keys["n_patients"] = people["patient_id"].nunique()
                     for each in product(*self.each.values()):
                         values = dict(zip(self.each, each, strict=True))
                         try:
@@ -149,7 +157,8 @@ class Statistic:
                         except NotEstimable as why:
                             found = {"note": str(why)}
                         rows += [keys | values | row for row in (found if isinstance(found, list) else [found])]
-        table = tidy(rows, [*(["cutoffs"] if self.by_cutoffs else []), *names, *self.columns.split()])
+        columns = self.columns.replace("n_subjects", "n_subjects n_patients").split()
+        table = tidy(rows, [*(["cutoffs"] if self.by_cutoffs else []), *names, *columns])
         return add_holm(table, self.holm.split()) if self.holm else table
 
 

@@ -14,6 +14,7 @@ from lvmass.errors import DataError
 
 COLUMNS = (
     "subject_id",
+    "patient_id",
     "sex",
     "model",
     "training",
@@ -46,20 +47,21 @@ def check_predictions(predictions: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     predictions : DataFrame
-        Columns ``COLUMNS``: one row a subject, model, training and cohort; masses in gram, BSA in m².
+        Columns ``COLUMNS``: one row a subject (an ECG), model, training and cohort; masses in gram, BSA in m². Subjects
+        of one ``patient_id`` are one person's; without repeated ECGs it equals ``subject_id``.
 
     Raises
     ------
     DataError
         If a column is missing, a word is unknown, a number is not finite or not positive where it must be,
-        or a subject appears twice for one fit (the statistics take subjects for independent).
+        or a subject appears twice for one fit.
 
     Examples
     --------
     >>> check_predictions(pd.DataFrame({"subject_id": ["a"]}))
     Traceback (most recent call last):
     ...
-    lvmass.errors.DataError: The predictions table lacks the columns sex, model, training, cohort, fold, \
+    lvmass.errors.DataError: The predictions table lacks the columns patient_id, sex, model, training, cohort, fold, \
 lvm_g, predicted_lvm_g, bsa_m2, lvh.
     """
     missing = [name for name in COLUMNS if name not in predictions.columns]
@@ -80,14 +82,15 @@ lvm_g, predicted_lvm_g, bsa_m2, lvh.
                 f"The predictions table: {name} is {values[row]} for subject "
                 f"{predictions['subject_id'].iloc[row]}; it must be finite{'' if name[0] == 'p' else ' and positive'}."
             )
-    if predictions["lvh"].isna().any():
-        raise DataError("The predictions table: lvh is missing for some subjects; it must be true or false.")
+    for name, rule in (("lvh", "it must be true or false"), ("patient_id", "it says whose ECG it is")):
+        if predictions[name].isna().any():
+            raise DataError(f"The predictions table: {name} is missing for some subjects; {rule}.")
     twice = predictions.duplicated(["subject_id", "cohort", "model", "training"])
     if twice.any():
         first = predictions[twice].iloc[0]
         raise DataError(
             f"Subject {first['subject_id']} appears more than once for {first['model']} ({first['training']}) in "
-            f"{first['cohort']}; the statistics need one prediction a person."
+            f"{first['cohort']}; the statistics need one prediction of each."
         )
     return predictions
 
@@ -108,8 +111,9 @@ def example_predictions(n: int = 200, seed: int = 0) -> pd.DataFrame:
         male = np.arange(n) % 5 < 3
         bsa = np.where(male, 1.8, 1.6) * np.exp(0.08 * rng.normal(size=n))
         lvm = bsa * np.where(male, 70.0, 57.0) * np.exp(0.17 * rng.normal(size=n))
+        names = [f"{cohort}-{i:04d}" for i in range(n)]
         people = pd.DataFrame(
-            {"subject_id": [f"{cohort}-{i:04d}" for i in range(n)], "sex": np.where(male, "male", "female")}
+            {"subject_id": names, "patient_id": names, "sex": np.where(male, "male", "female")}
             | {"cohort": cohort, "fold": np.arange(n) // 5 % 5 if cohort == "dev" else EXTERNAL_FOLD}
             | {"lvm_g": lvm, "bsa_m2": bsa, "lvh": lvm / bsa > np.where(male, 80, 65)}
         )

@@ -23,7 +23,9 @@ JUDGES = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9],
 def agreement(true: ArrayLike, predicted: ArrayLike) -> dict[str, Any]:
     """The row of the table for people of one sex with these masses."""
     people = pd.DataFrame({"lvm_g": np.asarray(true, float), "predicted_lvm_g": np.asarray(predicted, float)})
-    people = people.assign(subject_id=people.index, sex="male", model="m", training="pooled", cohort="c", fold=0)
+    people = people.assign(
+        subject_id=people.index, patient_id=people.index, sex="male", model="m", training="pooled", cohort="c", fold=0
+    )
     return find(table_of("agreement", people.assign(bsa_m2=1.8, lvh=False)), sex="male")
 
 

@@ -56,6 +56,7 @@ def test_mass_calibration_of_a_constant_says_so() -> None:
 def calibration(y: ArrayLike, p: ArrayLike) -> dict[str, float]:
     """Calibration of these probabilities of LVH."""
     people = pd.DataFrame({"lvh": np.asarray(y, bool), "lvh_probability": p})
+    people["patient_id"] = people.index
     return _calibrated(people, At("all", people, {}, 0.95, 0, 0))
 
 

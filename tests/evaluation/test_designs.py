@@ -1,13 +1,15 @@
-"""Groups that share people, and power: limits that must hold, published and simulated values."""
+"""Groups that share people, several ECGs of a patient, and power: limits that must hold, and simulated values."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from scipy import stats
 
 from lvmass.errors import DataError
 from lvmass.evaluation.delong import (
+    auc_interval,
     delong_overlapping,
     delong_paired,
     delong_unpaired,
@@ -15,6 +17,7 @@ from lvmass.evaluation.delong import (
     paired_power,
     paired_sample_size,
 )
+from lvmass.evaluation.tables import NotEstimable
 
 
 def people(seed: int, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -65,6 +68,89 @@ def test_overlap_refusals() -> None:
         delong_overlapping(y, a, np.arange(20), ~y, b, np.arange(20))
     same = delong_overlapping(y, a, np.arange(20), y, a, np.arange(20))
     assert (same.z, same.p_value) == (0, 1)
+
+
+def ecgs(seed: int, patients: int = 150, rho: float = 0.85) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Outcome, two scores and the patient of one to four near-equal ECGs each; some patients change their outcome."""
+    rng = np.random.default_rng(seed)
+    whose = np.repeat(np.arange(patients), rng.integers(1, 5, patients))
+    y = (whose % 3 == 0) ^ ((whose % 10 == 0) & (rng.random(whose.size) < 0.3))
+    common = np.sqrt(rho) * rng.normal(size=patients)
+    a, b = (np.sqrt(1 - rho) * rng.normal(size=whose.size) + common[whose] + y for _ in "ab")
+    return y, a, b, whose
+
+
+def test_clustered_variance_is_obuchowskis_formula_written_out() -> None:
+    y, a, _, whose = ecgs(3, 40)
+    psi = (a[y][:, None] > a[~y]) + 0.5 * (a[y][:, None] == a[~y])
+    area, m, n = psi.mean(), y.sum(), (~y).sum()
+    v10, v01 = np.zeros(y.size), np.zeros(y.size)
+    v10[y], v01[~y] = psi.mean(axis=1) - area, psi.mean(axis=0) - area
+    x, z = (np.array([v[whose == i].sum() for i in range(40)]) for v in (v10, v01))
+    i10, i01 = len(set(whose[y])), len(set(whose[~y]))
+    s10, s01 = i10 / ((i10 - 1) * m) * (x @ x), i01 / ((i01 - 1) * n) * (z @ z)
+    expected = s10 / m + s01 / n + 2 * 40 / 39 * (x @ z) / (m * n)
+    assert_allclose(delong_variance(y, a, cluster=whose), (area, expected), rtol=1e-12)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=20, deadline=None)
+def test_one_ecg_a_patient_gives_the_usual_numbers_and_copies_say_nothing_new(seed: int) -> None:
+    y, a, b = people(seed, 60)
+    who = np.random.default_rng(seed).permutation(60)
+    for one, other in (
+        (delong_paired(y, a, b), delong_paired(y, a, b, cluster=who)),
+        (delong_unpaired(y, a, y, b), delong_unpaired(y, a, y, b, cluster=(who, who))),
+        (delong_overlapping(y, a, who, y, b, who), delong_overlapping(y, a, who, y, b, who, cluster=(who, who))),
+    ):
+        for name in one.__dataclass_fields__:
+            if getattr(one, name) is not None:
+                assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-12, err_msg=name)
+    four = delong_paired(np.tile(y, 4), np.tile(a, 4), np.tile(b, 4), cluster=np.tile(who, 4))
+    assert_allclose([four.z, four.variance_a], [delong_paired(y, a, b).z, delong_variance(y, a)[1]])
+
+
+def test_clustered_variances_are_those_of_a_cluster_bootstrap() -> None:
+    y, a, b, whose = ecgs(1)
+    n, men = 150, whose < 90
+    # Σ over pairs of patients: a resample of patients is a vector of weights
+    kernels = []
+    for score, has, lacks in ((a, y, ~y), (b, y, ~y), (a, y & men, ~y & men)):
+        beaten = (score[has][:, None] > score[lacks]).astype(float)
+        of = [np.eye(n)[whose[rows]] for rows in (has, lacks)]
+        kernels.append((of[0].T @ beaten @ of[1], of[0].sum(axis=0), of[1].sum(axis=0)))
+    weights = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=10_000).astype(float)
+    areas = [((weights @ k) * weights).sum(axis=1) / ((weights @ m) * (weights @ w)) for k, m, w in kernels]
+    paired = delong_paired(y, a, b, cluster=whose)
+    rows = np.arange(y.size)
+    shared = delong_overlapping(y[men], a[men], rows[men], y, a, rows, cluster=(whose[men], whose))
+    for ours, theirs in (
+        (paired.variance_a**0.5, areas[0].std()),
+        (paired.standard_error, (areas[0] - areas[1]).std()),
+        (shared.standard_error, (areas[2] - areas[0]).std()),
+    ):
+        assert_allclose(ours, theirs, rtol=0.06)
+    assert delong_variance(y, a)[1] < 0.65 * paired.variance_a  # as if every ECG were of another patient
+
+
+def test_clustered_intervals_cover_and_the_usual_ones_do_not() -> None:
+    # benchmarks/delong_simulation.py has more of this; the rates have a standard error of 0.7 points of their own
+    rng, inside, truth = np.random.default_rng(2), np.zeros(2), 0.75
+    for _ in range(1000):
+        whose = np.repeat(np.arange(120), 4)
+        y, patient = whose % 3 == 0, np.sqrt(0.95) * rng.normal(size=120)
+        score = patient[whose] + np.sqrt(0.05) * rng.normal(size=480) + np.sqrt(2) * stats.norm.ppf(truth) * y
+        for k, cluster in enumerate((whose, None)):
+            _, low, high = auc_interval(y, score, method="logit", cluster=cluster)
+            inside[k] += low <= truth <= high
+    assert 0.93 <= inside[0] / 1000 <= 0.97
+    assert inside[1] / 1000 < 0.75
+
+
+def test_a_class_in_one_patient_only_has_no_variance() -> None:
+    y, a, _, whose = ecgs(0, 20)
+    with pytest.raises(NotEstimable, match="in one patient only"):
+        delong_variance(y, a, cluster=np.where(y, "same", whose.astype(str)))
 
 
 def test_power_is_what_simulation_gives() -> None:

@@ -23,7 +23,7 @@ def people_with(**columns: object) -> pd.DataFrame:
     """Predictions of one fit for men, with these columns."""
     table = pd.DataFrame({"model": "a", "training": "pooled", "cohort": "c", "fold": 0, "lvm_g": 100.0, **columns})
     table = table.assign(subject_id=table.groupby("model").cumcount().astype(str))
-    return table.assign(sex="male", bsa_m2=1.8, lvh=False)
+    return table.assign(patient_id=table["subject_id"], sex="male", bsa_m2=1.8, lvh=False)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 50))
@@ -182,8 +182,9 @@ def test_the_table_is_checked() -> None:
         check_predictions(good.assign(predicted_lvm_g=np.nan))
     with pytest.raises(DataError, match="no rows"):
         check_predictions(good.head(0))
-    with pytest.raises(DataError, match="lvh is missing"):
-        check_predictions(good.assign(lvh=None))
+    for name in ("lvh", "patient_id"):
+        with pytest.raises(DataError, match=f"{name} is missing"):
+            check_predictions(good.assign(**{name: None}))
 
 
 @given(st.integers(0, 79))

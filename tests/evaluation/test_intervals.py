@@ -14,6 +14,7 @@ def test_half_width_is_the_conformal_rank() -> None:
     # ⌈(n + 1) · 0.9⌉-th smallest absolute error: of 9 the 9th, of 19 the 18th, of 100 the 91st; of 8 none
     for n, rank in ((9, 9), (19, 18), (100, 91)):
         people = pd.DataFrame({"sex": "female", "lvm_g": 100.0, "predicted_lvm_g": 100 + np.arange(1.0, n + 1)})
+        people["patient_id"] = people.index
         assert interval_half_widths(people) == {"female": float(rank)}
     assert interval_half_widths(people.head(8)) == {}
 

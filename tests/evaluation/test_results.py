@@ -130,6 +130,37 @@ def test_every_row_and_file_says_where_it_comes_from(ordinary: dict[str, pd.Data
             assert json.loads(path.read_text(encoding="utf-8"))["about"] == {"study": "own", "simulated": True}
 
 
+def repeated(table: pd.DataFrame, times: int) -> pd.DataFrame:
+    """Every person with several near-equal ECGs, in the same fold."""
+    rng = np.random.default_rng(0)
+    copies = [table.assign(subject_id=table["subject_id"] + f"/{k}", ecg=k) for k in range(times)]
+    for copy in copies[1:]:
+        copy["predicted_lvm_g"] += 0.01 * rng.normal(size=len(copy))
+    return pd.concat(copies).sort_values(["model", "training", "cohort", "patient_id", "ecg"]).drop(columns="ecg")
+
+
+def test_four_ecgs_of_a_patient_are_not_four_patients() -> None:
+    one = TABLE.sort_values(["model", "training", "cohort", "patient_id"])
+    four = repeated(one, 4)
+    gaps = ((t.query("model == 'net' and cohort == 'dev'"),) * 2 for t in (one, four))
+    gaps = ((trained, of.query("training == 'pooled'")) for trained, of in gaps)
+    (before, after) = (evaluate(t, gap=g, n_resamples=499) for t, g in zip((one, four), gaps, strict=True))
+    for name, table in after.items():
+        ends = [column for column in map(str, table) if "ci_" in column or column.startswith(("p_", "t_"))]
+        assert ends or name in ("roc", "precision_recall", "decision_curves", "pair_kinds", "cutoffs", "errors_by_fold")
+        if ends:
+            # nothing new was seen: the same intervals, whatever the statistic does with the copies
+            pairs = [(t[ends].to_numpy(float, na_value=np.nan) for t in (before[name], table))]
+            assert all(np.allclose(a, b, atol=0.01, rtol=0.03, equal_nan=True) for a, b in pairs), name
+        if {"n_subjects", "ci_low"} <= set(table):
+            ratio = (table["n_subjects"] / table["n_patients"]).dropna()
+            assert set(ratio) <= {1.0, 4.0}, name
+    agreement = after["agreement"]
+    assert (agreement["n_subjects"] == agreement["n_patients"]).all()
+    assert set(agreement["note"]) == {"the first ECG of each patient"}
+    assert (after["errors"]["n_subjects"] == 4 * after["errors"]["n_patients"]).all()
+
+
 def test_odd_studies() -> None:
     some = example_predictions(60)
     only_men = some[(some["sex"] == "male") & (some["cohort"] == "dev")]
