@@ -225,7 +225,9 @@ def fit_model(
     else:
         predictor = fit_baseline(task.config.estimator, covariates[training], lvm_g[training])
     seconds = time.perf_counter() - begun
-    return Fit(predictor, _estimated(predictor, people, inputs, covariates, test_rows, task.machine.device(task.slot)), seconds)
+    return Fit(
+        predictor, _estimated(predictor, people, inputs, covariates, test_rows, task.machine.device(task.slot)), seconds
+    )
 
 
 def estimate_external(
@@ -307,7 +309,7 @@ def tabulate_predictions(
     table["bsa_m2"] = bsa_mosteller_m2(table["height_cm"], table["weight_kg"])
     table["lvh"] = table["lvm_g"] / table["bsa_m2"] > table["sex"].map(settings.lvh.cutoffs_g_m2)
     table["cohort"] = settings.cohort
-    columns = ["subject_id", "sex", "model", "training", "cohort", "fold"]
+    columns = ["subject_id", "patient_id", "sex", "model", "training", "cohort", "fold"]
     return table[[*columns, "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh"]]
 
 

@@ -21,7 +21,8 @@ from lvmass.study.tasks import FitTask, comparison
 from lvmass.training import baselines
 from lvmass.training.baselines import fit_baseline
 
-COLUMNS = ["subject_id", "sex", "model", "training", "cohort", "fold", "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh"]
+COLUMNS = ["subject_id", "patient_id", "sex", "model", "training", "cohort", "fold"]
+COLUMNS += ["lvm_g", "predicted_lvm_g", "bsa_m2", "lvh"]
 
 
 def tasks_of(study: Study, model: str, training: str) -> list[FitTask]:
