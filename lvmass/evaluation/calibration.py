@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 from sklearn.linear_model import LogisticRegression
 from statsmodels.genmod import families
@@ -279,6 +279,24 @@ def interval_half_widths(fit: pd.DataFrame, confidence: float = 0.9) -> dict[str
     return widths
 
 
+def interval_limits(predicted_lvm_g: ArrayLike, half_width_g: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Limits ``prediction ± half width`` in gram, both at least 0: no mass is negative.
+
+    Parameters
+    ----------
+    predicted_lvm_g, half_width_g : float or array of float, shape (n,)
+        Estimates, and half widths from `interval_half_widths`, in gram.
+
+    Examples
+    --------
+    >>> low, high = interval_limits([20.0, 120.0], 30.0)
+    >>> low.tolist(), high.tolist()
+    ([0.0, 90.0], [50.0, 150.0])
+    """
+    predicted, half = np.asarray(predicted_lvm_g, dtype=float), np.asarray(half_width_g, dtype=float)
+    return np.maximum(predicted - half, 0.0), np.maximum(predicted + half, 0.0)
+
+
 def conformal_intervals(predictions: pd.DataFrame, development: str, confidence: float = 0.9) -> pd.DataFrame:
     """Return the predictions with ``lower_g`` and ``upper_g``, learnt from other people of the same sex.
 
@@ -298,8 +316,8 @@ def conformal_intervals(predictions: pd.DataFrame, development: str, confidence:
     for learn, apply in _out_of_fold(predictions, development):
         half[apply] = rows.loc[apply, "sex"].map(interval_half_widths(rows.loc[learn], confidence)).to_numpy(float)
     predicted = rows["predicted_lvm_g"].to_numpy(float)
-    limits = {"lower_g": np.maximum(predicted - half, 0.0), "upper_g": predicted + half}
-    return predictions.assign(**{name: pd.array(values, dtype="Float64") for name, values in limits.items()})
+    low, high = (pd.array(limit, dtype="Float64") for limit in interval_limits(predicted, half))
+    return predictions.assign(lower_g=low, upper_g=high)
 
 
 def _with_intervals(study: Inputs) -> pd.DataFrame:
