@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 from sklearn.linear_model import LogisticRegression
 from statsmodels.genmod import families
@@ -25,7 +25,7 @@ FloatArray = NDArray[np.float64]
 
 
 def _out_of_fold(predictions: pd.DataFrame, development: str) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Yield row numbers to learn from and to apply to: each development fold by the others, other cohorts by all."""
+    """Yield row numbers to learn from and to apply to: each development fold by the others, another cohort by all."""
     for (model, training), fit in predictions.reset_index(drop=True).groupby(["model", "training"], sort=False):
         rows, fold = fit.index.to_numpy(), fit["fold"].to_numpy()
         own = (fit["cohort"] == development).to_numpy()
@@ -35,8 +35,20 @@ def _out_of_fold(predictions: pd.DataFrame, development: str) -> Iterator[tuple[
             )
         for left_out in np.unique(fold[own]):
             yield rows[own & (fold != left_out)], rows[own & (fold == left_out)]
-        if not own.all():
-            yield rows[own], rows[~own]
+        for _, other in fit[~own].groupby("cohort", sort=False):
+            yield rows[own], other.index.to_numpy()
+
+
+def _as_learnt_from(predictions: pd.DataFrame, learn: NDArray[np.intp], apply: NDArray[np.intp]) -> FloatArray:
+    """Estimates to apply to, stretched so that a slope learnt on single models suits their mean; see `recalibrate`."""
+    estimates = predictions["predicted_lvm_g"].to_numpy(float)
+    if "model_sd_g" not in predictions:
+        return estimates[apply]
+    noise = predictions["model_sd_g"].fillna(0.0).to_numpy(float) ** 2
+    variance = estimates[apply].var()
+    added = max(0.0, noise[apply].mean() - noise[learn].mean())
+    centre = estimates[learn].mean()
+    return centre + (estimates[apply] - centre) * (1 + added / variance if variance > 0 else 1.0)
 
 
 def recalibrate(predictions: pd.DataFrame, development: str) -> pd.DataFrame:
@@ -46,10 +58,16 @@ def recalibrate(predictions: pd.DataFrame, development: str) -> pd.DataFrame:
     the line through all of them: no one is corrected by the own true mass. Where there is one prediction for everyone,
     only its level is corrected.
 
+    An external estimate is the mean of the fold models and holds less of their noise than the estimates learnt from,
+    so a line learnt on these is too flat for it. With ``V`` the variance of the means and ``w`` the mean over people
+    of ``model_sd_g²`` there (less that in the development cohort), single models would vary by ``V + w``; the slope is
+    multiplied by ``(V + w) / V``, about the mean learnt from. No external outcome is used.
+
     Parameters
     ----------
     predictions : DataFrame
-        See `lvmass.evaluation.tables.check_predictions`.
+        See `lvmass.evaluation.tables.check_predictions`; optional column ``model_sd_g``: SD over the models whose mean
+        the estimate is (dividing by their number), 0 or missing for a single one.
     development : str
         Name of the development cohort.
 
@@ -76,7 +94,7 @@ def recalibrate(predictions: pd.DataFrame, development: str) -> pd.DataFrame:
             corrected[apply] = predicted[apply] + (true[learn] - predicted[learn]).mean()
         else:
             line = stats.linregress(predicted[learn], true[learn])
-            corrected[apply] = line.intercept + line.slope * predicted[apply]
+            corrected[apply] = line.intercept + line.slope * _as_learnt_from(predictions, learn, apply)
     return predictions.assign(predicted_lvm_g=corrected)
 
 
@@ -166,7 +184,9 @@ def lvh_probability(predictions: pd.DataFrame, development: str) -> pd.DataFrame
     """Return the predictions with ``lvh_probability``: logistic regression on predicted mass and sex.
 
     Fitted practically without penalty in the development cohort, fold by fold as in `recalibrate` (same parameters
-    and errors). Where a class has fewer than five people to learn from, the probability is missing.
+    and errors; also its stretch of a mean of models, after which probabilities are still a little too near the middle,
+    because a mean of models leaves less of the outcome open). Where a class has fewer than five people to learn from,
+    the probability is missing.
 
     Examples
     --------
@@ -176,14 +196,15 @@ def lvh_probability(predictions: pd.DataFrame, development: str) -> pd.DataFrame
     {False: 0.15, True: 0.39}
     """
     lvh, mass = predictions["lvh"].to_numpy(bool), predictions["predicted_lvm_g"].to_numpy(float)
-    scaled = (mass - mass.mean()) / (mass.std() or 1.0)
-    features = np.column_stack([scaled, predictions["sex"] == "male"]).astype(float)
+    spread, male = mass.std() or 1.0, (predictions["sex"] == "male").to_numpy(float)
+    features = np.column_stack([(mass - mass.mean()) / spread, male])
     probability = np.full(len(predictions), np.nan)
     for learn, apply in _out_of_fold(predictions, development):
         if min(lvh[learn].sum(), (~lvh[learn]).sum()) >= MIN_CLASS:
             # a trace of ridge (1e-6) keeps the fit finite where the mass separates the classes or repeats the sex
             fit = LogisticRegression(C=1e6, solver="newton-cholesky").fit(features[learn], lvh[learn])
-            probability[apply] = fit.predict_proba(features[apply])[:, 1]
+            scaled = (_as_learnt_from(predictions, learn, apply) - mass.mean()) / spread
+            probability[apply] = fit.predict_proba(np.column_stack([scaled, male[apply]]))[:, 1]
     return predictions.assign(lvh_probability=pd.array(probability, dtype="Float64"))
 
 
@@ -279,6 +300,24 @@ def interval_half_widths(fit: pd.DataFrame, confidence: float = 0.9) -> dict[str
     return widths
 
 
+def interval_limits(predicted_lvm_g: ArrayLike, half_width_g: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Limits ``prediction ± half width`` in gram, both at least 0: no mass is negative.
+
+    Parameters
+    ----------
+    predicted_lvm_g, half_width_g : float or array of float, shape (n,)
+        Estimates, and half widths from `interval_half_widths`, in gram.
+
+    Examples
+    --------
+    >>> low, high = interval_limits([20.0, 120.0], 30.0)
+    >>> low.tolist(), high.tolist()
+    ([0.0, 90.0], [50.0, 150.0])
+    """
+    predicted, half = np.asarray(predicted_lvm_g, dtype=float), np.asarray(half_width_g, dtype=float)
+    return np.maximum(predicted - half, 0.0), np.maximum(predicted + half, 0.0)
+
+
 def conformal_intervals(predictions: pd.DataFrame, development: str, confidence: float = 0.9) -> pd.DataFrame:
     """Return the predictions with ``lower_g`` and ``upper_g``, learnt from other people of the same sex.
 
@@ -298,8 +337,8 @@ def conformal_intervals(predictions: pd.DataFrame, development: str, confidence:
     for learn, apply in _out_of_fold(predictions, development):
         half[apply] = rows.loc[apply, "sex"].map(interval_half_widths(rows.loc[learn], confidence)).to_numpy(float)
     predicted = rows["predicted_lvm_g"].to_numpy(float)
-    limits = {"lower_g": np.maximum(predicted - half, 0.0), "upper_g": predicted + half}
-    return predictions.assign(**{name: pd.array(values, dtype="Float64") for name, values in limits.items()})
+    low, high = (pd.array(limit, dtype="Float64") for limit in interval_limits(predicted, half))
+    return predictions.assign(lower_g=low, upper_g=high)
 
 
 def _with_intervals(study: Inputs) -> pd.DataFrame:

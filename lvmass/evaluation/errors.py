@@ -100,8 +100,8 @@ def bootstrap_limits(
     resampled, whole = function(np.concatenate(sums, axis=1)), terms.sum(axis=1)
     estimate, left_out = function(whole)[:, None], function(whole[:, None] - terms)
     below = ((resampled < estimate).mean(axis=1) + (resampled <= estimate).mean(axis=1)) / 2
-    influence = left_out.mean(axis=1, keepdims=True) - left_out
     with np.errstate(divide="ignore", invalid="ignore"):
+        influence = left_out.mean(axis=1, keepdims=True) - left_out
         acceleration = (influence**3).sum(axis=1) / (6 * (influence**2).sum(axis=1) ** 1.5)
         z = special.ndtri(below) + np.array([[1], [-1]]) * special.ndtri((1 - level) / 2)
         shares = special.ndtr(special.ndtri(below) + z / (1 - acceleration * z))

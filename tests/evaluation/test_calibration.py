@@ -41,6 +41,36 @@ def test_recalibration_learns_from_development_only_and_never_from_oneself() -> 
     assert abs(row["slope"] - 1) < 0.05
 
 
+def noisy_models(n: int = 4000) -> pd.DataFrame:
+    """Both cohorts alike; development estimates of one model with noise, external ones the mean of five such."""
+    rng, parts = np.random.default_rng(5), []
+    for cohort, models in (("dev", 1), ("ext", 5)):
+        signal = rng.normal(112, 20, n)
+        each = signal[:, None] + rng.normal(0, 12, (n, models))
+        people = pd.DataFrame({"predicted_lvm_g": each.mean(axis=1), "model_sd_g": each.std(axis=1), "cohort": cohort})
+        people["lvm_g"] = 22 + 0.8 * signal + rng.normal(0, 10, n)
+        people["subject_id"] = people["patient_id"] = [f"{cohort}-{i}" for i in range(n)]
+        parts.append(people.assign(fold=np.arange(n) % 5 if cohort == "dev" else -1, bsa_m2=1.7))
+    table = pd.concat(parts, ignore_index=True)
+    return table.assign(sex="male", model="net", training="pooled", lvh=table["lvm_g"] / 1.7 > 80)
+
+
+def test_the_mean_of_models_is_recalibrated_by_a_steeper_line_than_one_model() -> None:
+    table = noisy_models()
+    where = {"cohort": "ext", "sex": "all"}
+    known = find(table_of("calibration_after_recalibration", table), **where)
+    unknown = find(table_of("calibration_after_recalibration", table.drop(columns="model_sd_g")), **where)
+    # variances 400 + 144 of one model, 400 + 144/5 of the mean: 1.27 where the line of one model is applied
+    assert_allclose([known["slope"], unknown["slope"]], [1, (400 + 144) / (400 + 144 / 5)], atol=0.03)
+    assert abs(known["intercept_g"]) < 4
+    own = find(table_of("calibration_after_recalibration", table), cohort="dev", sex="all")
+    assert_allclose(own["slope"], 1, atol=0.03)
+    chance = find(table_of("probability_calibration", table), **where)
+    blind = find(table_of("probability_calibration", table.drop(columns="model_sd_g")), **where)
+    assert blind["slope"] > 1.4
+    assert abs(chance["slope"] - 1) < 0.5 * abs(blind["slope"] - 1)
+
+
 def test_mass_calibration_of_a_constant_says_so() -> None:
     note = table_of("mass_calibration", FIT.assign(predicted_lvm_g=110.0))["note"]
     assert set(note) == {"one prediction for everyone, no slope"}

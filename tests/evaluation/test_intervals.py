@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.testing import assert_allclose
 
-from lvmass.evaluation.calibration import conformal_intervals, interval_half_widths
+from lvmass.evaluation.calibration import conformal_intervals, interval_half_widths, interval_limits
 from lvmass.evaluation.tables import example_predictions
 
 from .rows import find, table_of
@@ -32,6 +32,16 @@ def test_coverage_by_sex() -> None:
         assert 0.86 <= find(coverage, cohort="ext", group=sex)["coverage"] <= 0.94
     widths = {sex: find(coverage, cohort="dev", group=sex)["mean_width_g"] for sex in ("female", "male")}
     assert_allclose(widths["female"] / widths["male"], 2, rtol=0.15)
+
+
+def test_no_limit_is_below_zero() -> None:
+    # a mass far below all others: whatever is predicted, an interval of a mass starts at 0
+    table = example_predictions(300).query("model == 'net' and training == 'pooled'")
+    predicted = table["predicted_lvm_g"].where(table["subject_id"] != "ext-0001", -80.0)
+    intervals = conformal_intervals(table.assign(predicted_lvm_g=predicted), "dev")
+    assert (intervals[["lower_g", "upper_g"]] >= 0).all(axis=None)
+    low, high = interval_limits(12.0, 30.0)
+    assert (float(low), float(high)) == (0.0, 42.0)
 
 
 def test_shift_is_seen() -> None:
