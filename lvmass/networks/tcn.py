@@ -69,7 +69,7 @@ class _ManyTaps(torch.autograd.Function):
         return nn.functional.conv2d(x, weight, bias, padding=(0, pad))
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None]:
         x, weight = ctx.saved_tensors
         n_out, n_in, _, taps = weight.shape
         into_x = None
