@@ -26,14 +26,7 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import display
 from lvmass import Study
-from lvmass.ecg import (
-    check_quality,
-    detect_r_peaks,
-    lvh_criteria,
-    measure_beat,
-    read_ecg,
-    synchronized_beat,
-)
+from lvmass.ecg import detect_r_peaks, examine, lvh_criteria, read_ecg
 from lvmass.report import ecg_figures, page
 from lvmass.report.words import printed
 from lvmass.study.settings import default_study_file
@@ -64,9 +57,7 @@ ecg_figures.from_raw_to_peaks(recording, r_peaks)
 
 # %%
 config = study.config.beat
-beat = synchronized_beat(recording, config)
-measured = measure_beat(beat)
-findings = check_quality(recording).findings
+beat, measured, findings = examine(recording, config)
 ecg_figures.aligned_beats(recording, beat)
 
 # %%

@@ -1,5 +1,6 @@
 """Chapters are pairs: a percent script, which is the source, and a notebook without outputs."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def test_notebook_has_the_cells_of_its_script_and_no_outputs(script: Path) -> No
 
 
 def test_contents_name_every_chapter() -> None:
-    assert pages(ROOT) == ("book/intro", *(f"book/{script.stem}" for script in SCRIPTS))
+    assert pages(ROOT) == ("book/intro", *(f"book/{script.stem}" for script in SCRIPTS), "book/facts")
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
@@ -54,3 +55,19 @@ def test_chapters_are_prose_calls_and_figures() -> None:
         assert not any(line.startswith("def ") for line in code_lines(page)), page.name
         folded = [cell for cell in code_cells(page) if "hide-input" in cell.metadata.get("tags", [])]
         assert len(folded) <= 4, page.name
+
+
+def test_a_cited_study_fact_has_its_section() -> None:
+    sections = set(re.findall(r"^#+ (\d[\d.]*) ", (ROOT / "book" / "facts.md").read_text(), re.MULTILINE))
+    cited: set[str] = set()
+    for path in (
+        *(ROOT / "lvmass").rglob("*.py"),
+        *(ROOT / "book").glob("[0-9]*.py"),
+        *(ROOT / "book").rglob("*.toml"),
+    ):
+        for numbers in re.findall(r"study[- ]facts(?: section)? ([\d., and]*\d)", path.read_text()):
+            cited |= set(re.findall(r"\d+(?:\.\d+)?", numbers))
+    assert len(cited) > 5
+    assert cited <= sections
+    for number in sections:
+        assert f"(facts-{number.replace('.', '-')})=" in (ROOT / "book" / "facts.md").read_text()

@@ -3,31 +3,35 @@
 Jupyter Book's exit code is not enough: a page may hold a traceback or a "nan" and the build still say 0.
 """
 
+import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
 from bs4 import BeautifulSoup
 
 from lvmass.errors import DataError
-from lvmass.study.settings import STUDY_VARIABLE, read_study_file
+from lvmass.study.settings import STUDY_VARIABLE
 from lvmass.study.store import package_fingerprint
+from lvmass.study.study import Study
 
 BUILD_FOLDER = "_build"
-STAMP = "fingerprint"
+OUTPUTS, PAGES = "outputs", "pages"
+"""Files of the build folder: what made the outputs that are kept there, and what made the finished pages."""
 
 
 def build_book(folder: str | Path, study_file: str | Path) -> Path:
-    """Render the book.
+    """Render the book, or leave it if nothing that it is made of has changed.
 
     Parameters
     ----------
     folder : path
-        Holds ``_config.yml`` and ``_toc.yml``.
+        Holds ``_config.yml``, ``_toc.yml`` and ``book/``.
     study_file : path
         Study that the chapters read; its stages should be finished, else the chapters compute them.
 
@@ -39,72 +43,100 @@ def build_book(folder: str | Path, study_file: str | Path) -> Path:
     Raises
     ------
     DataError
-        If the build fails or a page does not pass ``page_problems``.
+        If a chapter stops, the build fails or a page does not pass ``page_problems``; the other pages are there.
 
     Notes
     -----
-    Jupyter Book keeps a chapter's outputs as long as its cells stay the same. It does not know that numbers also
-    depend on the package and on the study file, so kept outputs are thrown away when either has changed.
+    Jupyter Book keeps a chapter's outputs as long as its code stays the same. It does not know that numbers also depend
+    on the package, the study and the files that chapters read, so kept outputs are thrown away when these have changed.
     """
     folder, study_file = Path(folder).absolute(), Path(study_file).absolute()
-    read_study_file(study_file)
-    build = folder / BUILD_FOLDER
-    stamp = package_fingerprint(study_file, folder / "_config.yml", folder / "_toc.yml") + f" {study_file}"
-    if not (build / STAMP).is_file() or (build / STAMP).read_text() != stamp:
+    study, build = Study.from_toml(study_file), folder / BUILD_FOLDER
+    html = {page: build / "html" / f"{page}.html" for page in pages(folder)}
+    first = next(iter(html.values()))
+    read = _files(folder / "book", ".json", ".csv", skip=study.results_folder.parent)
+    results = _files(study.results_folder, ".csv")
+    outputs = package_fingerprint(*read, *results) + f" {study_file} {study.fingerprint}"
+    written = [folder / "_config.yml", folder / "_toc.yml"]
+    written += _files(folder / "book", ".ipynb", ".md", ".bib", ".css")
+    made_of = outputs + hashlib.sha256(b"".join(path.read_bytes() for path in written)).hexdigest()
+    if _kept(build / PAGES) == made_of and not _problems(html):
+        return first
+    if _kept(build / OUTPUTS) != outputs:
         shutil.rmtree(build, ignore_errors=True)
     # a page that failed before counts as up to date otherwise, and would pass
-    shutil.rmtree(build / "_build" / ".doctrees", ignore_errors=True)
-    shutil.rmtree(build / "html", ignore_errors=True)
+    for stale in (build / ".doctrees", build / "html"):
+        shutil.rmtree(stale, ignore_errors=True)
+    build.mkdir(exist_ok=True)
+    (build / PAGES).unlink(missing_ok=True)
+    (build / OUTPUTS).write_text(outputs)
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(folder), "-W", "-n", "--keep-going"]
     environment = os.environ | {STUDY_VARIABLE: str(study_file), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-    finished = subprocess.run(command, env=environment, check=False)
-    if finished.returncode:
-        raise DataError(f"{folder}: the book did not build; the reason stands above.")
-    problems = [
-        f"{page}: {problem}" for page in pages(folder) for problem in page_problems(build / "html" / f"{page}.html")
-    ]
-    if problems:
-        raise DataError("\n".join(["the book was built, but", *problems]))
-    (build / STAMP).write_text(stamp)
-    return build / "html" / f"{pages(folder)[0]}.html"
+    finished = subprocess.run(command, env=environment, check=False, stderr=subprocess.PIPE, text=True)
+    problems = [_stopped(build / "html" / "reports" / f"{page}.err.log", page) for page in html]
+    problems = [problem for problem in problems if problem] or _problems(html)
+    if finished.returncode and not problems:
+        problems = [line for line in finished.stderr.splitlines() if re.search("WARNING|ERROR|Error", line)]
+    if problems or finished.returncode:
+        raise DataError("\n".join([f"the book is not finished; pages that are lie in {first.parent}:", *problems]))
+    (build / PAGES).write_text(made_of)
+    return first
 
 
 def pages(folder: str | Path) -> tuple[str, ...]:
     """Pages of the table of contents, in order, without extension."""
     toc = yaml.safe_load((Path(folder) / "_toc.yml").read_text())
-    chapters = [*toc.get("chapters", [])]
-    for part in toc.get("parts", []):
-        chapters += part["chapters"]
-    return (toc["root"], *(chapter["file"] for chapter in chapters))
+    return (toc["root"], *(chapter["file"] for chapter in toc["chapters"]))
 
 
 def page_problems(page: str | Path) -> list[str]:
     """What is wrong with a rendered page; empty if nothing is.
 
-    A page must exist, have a title, say what study made it, hold a figure with an alternative text, and hold
-    neither a traceback, nor an error stream, nor the word "nan".
+    A page must exist, have a title, and hold neither a traceback, nor an error stream, nor the word "nan". One with
+    code must say what study made it and hold a figure; every figure needs an alternative text.
     """
     page = Path(page)
     if not page.is_file():
         return ["the page is missing"]
-    soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+    # figures carry their drawing in the text, which is long and says nothing here
+    source = re.sub(r'src="data:[^"]*"', 'src="data"', page.read_text(encoding="utf-8"))
+    soup = BeautifulSoup(source, "html.parser")
     article = soup.select_one("article") or soup
-    text = article.get_text(" ")
-    problems = []
-    if article.find("h1") is None:
-        problems.append("no title")
-    if not article.select(".lvmass-banner"):
-        problems.append("no banner that names the study")
-    if "Traceback (most recent call last)" in text:
-        problems.append("a traceback")
-    if article.select(".stderr"):
-        problems.append("an error stream")
-    if re.search(r"(?<![\w-])(nan|NaN|<NA>|NaT)(?![\w-])", text):
-        problems.append('a "nan"')
-    images = [image for image in article.find_all("img")]
-    if not images:
-        problems.append("no figure")
+    text, images, code = article.get_text(" "), article.find_all("img"), article.select(".cell")
+    found = {
+        "no title": article.find("h1") is None,
+        "no banner that names the study": code and not article.select(".lvmass-banner"),
+        "a traceback": "Traceback (most recent call last)" in text,
+        "an error stream": article.select(".stderr"),
+        'a "nan"': re.search(r"(?<![\w-])(nan|NaN|<NA>|NaT)(?![\w-])", text),
+        "no figure": code and not images,
+    }
+    problems = [problem for problem, yes in found.items() if yes]
     problems += [
         f"a figure without alternative text ({str(image.get('src'))[:40]})" for image in images if not image.get("alt")
     ]
     return problems
+
+
+def _problems(html: dict[str, Path]) -> list[str]:
+    return [f"{page}: {problem}" for page, path in html.items() for problem in page_problems(path)]
+
+
+def _kept(path: Path) -> str:
+    return path.read_text() if path.is_file() else ""
+
+
+def _files(folder: Path, *endings: str, skip: Path | None = None) -> Iterable[Path]:
+    """Files below a folder, in order, none of them hidden or in ``skip``."""
+    found = (path for path in sorted(folder.rglob("*")) if path.suffix in endings and skip not in path.parents)
+    return [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+
+
+def _stopped(report: Path, page: str) -> str:
+    """One sentence on the cell at which a chapter stopped, from the report of its execution; empty if it did not."""
+    if not report.is_file():
+        return ""
+    text = re.sub(r"\x1b\[[\d;]*m", "", report.read_text(encoding="utf-8"))
+    cell = re.search(r"-{5,}\n(.*?)\n", text)
+    error = [line for line in text.splitlines() if line.strip()][-1]
+    return f"{page}: stopped in the cell that begins '{cell[1] if cell else ''}': {error}"

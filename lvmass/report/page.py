@@ -329,7 +329,8 @@ def error_table(results: Mapping[str, pd.DataFrame], metrics: Sequence[str], coh
     """Errors of everyone, a row a model and training: with intervals, and mean ± SD over folds where there are any."""
     index, where = ["model", "training"], {"sex": "all", "metric": metrics, "cohort": cohort}
     shown = wide(select(results.get("errors"), **where), index, "metric", digits=2)
-    for metric, group in select(results.get("errors_by_fold"), **where).groupby("metric", sort=False):
+    folds = select(results.get("errors_by_fold"), **where).dropna(subset="sd")  # an external cohort has no folds
+    for metric, group in folds.groupby("metric", sort=False):
         over = [mean_sd(*pair) for pair in zip(group["mean"], group["sd"], strict=True)]
         shown = shown.merge(group[index].assign(**{f"{printed(metric)}, mean ± SD": over}), on=index)
     return shown.rename(columns={metric: f"{printed(metric)} (95 %)" for metric in metrics})

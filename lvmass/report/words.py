@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from lvmass.ecg import FINDING_WORDS
+from lvmass.networks import NETWORKS
+
 CRITERIA = {
     "sokolow_lyon_voltage_mv": "Sokolow-Lyon voltage",
     "cornell_voltage_mv": "Cornell voltage",
@@ -53,17 +56,10 @@ NAMES = CRITERIA | {
 }
 """What a reader sees instead of a key of a table."""
 
-MODELS = {
-    "elvmass-net": "eLVMass-Net",
-    "lvm-ai": "LVM-AI",
-    "fcn": "FCN",
-    "cnn-lstm": "CNN-LSTM",
-    "resnet": "ResNet",
+MODELS = {name: network.printed for name, network in NETWORKS.items()} | {
     "sex-median": "sex median",
     "ecg-parameters": "ECG parameters",
     "ecg": "ECG parameters",
-    "pooled on as few": "pooled, size-matched",
-    "twins without sex interaction": "counterfactual cohort",
 }
 """Words inside the names that study files give to models, cohorts and trainings."""
 
@@ -88,11 +84,11 @@ def reasons(report: pd.DataFrame) -> dict[str, int]:
     Examples
     --------
     >>> reasons(pd.DataFrame({"usable": [True, False, False], "code": ["", "nan", "excessive_drift"]}))
-    {'missing samples': 1, 'excessive drift': 1}
+    {'samples are missing': 1, 'a lead drifts too far': 1}
     """
-    named = {"nan": "missing samples", "no_qrs": "no heartbeat found", "gap": "a lead stops", "file": "unreadable file"}
-    codes = report.loc[~report["usable"].astype(bool), "code" if "code" in report else "reason"]
-    return {named.get(code, code.replace("_", " ")): int(n) for code, n in Counter(map(str, codes)).most_common()}
+    column = "code" if "code" in report else "reason"
+    codes = report.loc[~report["usable"].astype(bool), column].map(str)
+    return dict(Counter(codes.map(lambda code: FINDING_WORDS.get(code, code))).most_common())
 
 
 def link_facts(text: str) -> str:

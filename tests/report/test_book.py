@@ -1,13 +1,19 @@
 """The check of a rendered page finds what a reader must not find."""
 
+import shutil
 from pathlib import Path
 
+import nbformat
 import pytest
 
-from lvmass.report.book import page_problems
+from lvmass.errors import DataError
+from lvmass.report.book import build_book, page_problems
+from lvmass.study.study import Study
+from tests.conftest import ROOT
 
 GOOD = """<html><body><article><h1>Title</h1><div class="lvmass-banner">Simulated cohort.</div>
-<p>MAE 14.3 g in Fernando's finance department</p><img alt="A figure" src="a.svg"></article></body></html>"""
+<div class="cell"></div><p>MAE 14.3 g in Fernando's finance department</p>
+<img alt="A figure" src="a.svg"></article></body></html>"""
 
 
 def write(folder: Path, text: str) -> Path:
@@ -39,3 +45,57 @@ def test_missing_page(tmp_path: Path) -> None:
 )
 def test_bad_page(tmp_path: Path, old: str, new: str, problem: str) -> None:
     assert page_problems(write(tmp_path, GOOD.replace(old, new))) == [problem]
+
+
+def test_a_page_of_words_needs_no_figure_and_no_banner(tmp_path: Path) -> None:
+    assert page_problems(write(tmp_path, "<article><h1>Facts</h1><p>A table.</p></article>")) == []
+
+
+BANNER = """from IPython.display import HTML
+HTML('<div class="lvmass-banner">Mine</div><img alt="A figure" src="https://example.org/a.svg">')"""
+
+
+def write_chapter(book: Path, name: str, words: str, code: str) -> None:
+    count = f"open('{name}.count', 'a').write('x') and None"
+    cells = [nbformat.v4.new_markdown_cell(words), *map(nbformat.v4.new_code_cell, (BANNER, count, code))]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), book / f"{name}.ipynb")
+
+
+def test_a_book_is_built_once_and_a_chapter_that_stops_leaves_the_others(tmp_path: Path, tiny_study: Study) -> None:
+    book = tmp_path / "book"
+    shutil.copytree(ROOT / "book" / "_static", book / "_static")
+    shutil.copy(ROOT / "book" / "references.bib", book)
+    shutil.copy(ROOT / "_config.yml", tmp_path)
+    chapters = "chapters: [{file: book/one}, {file: book/two}]\n"
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/intro\n" + chapters)
+    (book / "intro.md").write_text("# Title\n")
+
+    def executed() -> tuple[int, int]:
+        one, two = (len((book / f"{name}.count").read_text()) for name in ("one", "two"))
+        return one, two
+
+    write_chapter(book, "one", "# One", "1 + 1")
+    write_chapter(book, "two", "# Two", "table = {}\ntable['age']")
+    with pytest.raises(DataError) as stopped:
+        build_book(tmp_path, tiny_study.path)
+    lines = str(stopped.value).splitlines()
+    assert lines[1:] == ["book/two: stopped in the cell that begins 'table = {}': KeyError: 'age'"]
+    assert page_problems(tmp_path / "_build" / "html" / "book" / "one.html") == []
+    assert executed() == (1, 1)
+
+    write_chapter(book, "two", "# Two", "table = {'age': 1}\ntable['age']")
+    first = build_book(tmp_path, tiny_study.path)
+    assert executed() == (1, 2)  # the chapter that had run is not run again
+    built = first.stat().st_mtime_ns
+    assert build_book(tmp_path, tiny_study.path) == first
+    assert first.stat().st_mtime_ns == built  # nothing has changed, nothing is done
+
+    write_chapter(book, "one", "# One, in other words", "1 + 1")
+    build_book(tmp_path, tiny_study.path)
+    assert "in other words" in (tmp_path / "_build" / "html" / "book" / "one.html").read_text()
+    assert executed() == (1, 2)  # words are no code
+
+    (book / "kept.csv").write_text("mae_g\n12\n")  # chapters read such files
+    build_book(tmp_path, tiny_study.path)
+    assert executed() == (2, 3)

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from IPython.display import Markdown
-from lvmass.evaluation.gap import gap_by_cutoffs
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
@@ -120,7 +119,8 @@ def test_forest_draws_each_estimate_where_it_is() -> None:
 @pytest.mark.parametrize("cutoffs", ["fuchs-2016", "budoff-2009"])
 def test_gap_ladder_and_steps(cutoffs: str) -> None:
     net = TABLE.query("model == 'net' and cohort == 'dev'")
-    gap = gap_by_cutoffs(net, net[net["training"] == "pooled"], LVH_CUTOFFS_G_M2)
+    pair = (net, net[net["training"] == "pooled"])
+    gap = evaluate(TABLE, "net", gap=pair, cutoff_sets=LVH_CUTOFFS_G_M2, only=["gap"])["gap"]
     ladder = figures.gap_ladder(gap[gap["cutoffs"] == cutoffs], "Ladder")
     enough = cutoffs == "fuchs-2016"
     assert ("one sex only" in words(ladder)) == enough

@@ -47,10 +47,7 @@ STUDIES = {
     + SIMULATED
     + NETWORK.replace("TRAINING", '["sex-specific"]'),
     "files": HEAD.replace("MODEL", "elvmass-net") + FILES + MEDIAN + DEMOGRAPHICS + RIDGE + BOTH,
-    "women in files": HEAD.replace("MODEL", "elvmass-net")
-    + FILES
-    + DEMOGRAPHICS
-    + NETWORK.replace("TRAINING", '["pooled"]'),
+    "women in files": HEAD.replace("MODEL", "elvmass-net") + FILES + DEMOGRAPHICS + BOTH,
 }
 LACKS = {
     "no network": ("saliency", "an external cohort", "the shift between cohorts", "the gap, taken apart", "learning"),
