@@ -35,7 +35,8 @@ def out_of_fold(beats: Beats, config: FitConfig, threads: int, folds_run: int) -
     """Rows of the first test folds, eLVMass-Net's estimates and the sex median's."""
     names = covariate_names(STUDY_GROUPS)
     covariates, lvm_g = covariate_matrix(beats.people, names), beats.people["lvm_g"].to_numpy(float)
-    folds = assign_folds(beats, 5, 0)
+    hashes = beats.report.loc[beats.report["usable"], "ecg_hash"].tolist()
+    folds = assign_folds(beats.people, hashes, 5, 0)
     rows, network_g, median_g = [], [], []
     for fold in range(1, folds_run + 1):
         training, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)

@@ -17,8 +17,9 @@ Hashes = Sequence[str] | NDArray[np.str_] | NDArray[np.object_]
 def assign_folds(subjects: pd.DataFrame, ecg_hash: Hashes, n_folds: int, seed: int) -> NDArray[np.int64]:
     """Test fold of each row of a cohort, whether its ECG is usable or not.
 
-    Folds belong to the cohort: drawn among everybody, they are the same for every beat setting. Several ECGs of one patient, and identical ECGs under different names, share a fold; folds are balanced by
-    sex and by thirds of LVM within sex.
+    Folds belong to the cohort: drawn among everybody, they are the same for every beat setting. Several ECGs of one
+    patient, and identical ECGs under different names, share a fold; folds are balanced by sex and by thirds of LVM
+    within sex.
 
     Parameters
     ----------

@@ -46,6 +46,13 @@ class PeopleSettings(Section):
     scratch: Annotated[Path | None, Field(exclude=True)] = None
 
 
+class FoldSettings(Section):
+    """Whose folds, and how they are drawn."""
+
+    cohort: CohortConfig
+    folds: FoldsConfig
+
+
 class AttributionSettings(Section):
     """How many people of each sex a fold's model is explained for, and in how many steps."""
 
@@ -150,9 +157,11 @@ def join_signals(settings: PeopleSettings, *, blocks: Sequence[Array]) -> Array:
     return stack(blocks, settings.scratch)
 
 
-def draw_folds(settings: FoldsConfig, *, beats: Beats) -> pd.DataFrame:
-    """Test fold of each usable person: ``subject_id, sex, fold``."""
-    return beats.people[["subject_id", "sex"]].assign(fold=assign_folds(beats, settings.n, settings.seed))
+def draw_folds(settings: FoldSettings, *, beats: Beats) -> pd.DataFrame:
+    """Test fold of each usable person, drawn among everybody: ``subject_id, sex, fold``."""
+    subjects, options = open_cohort(settings.cohort).subjects, settings.folds
+    fold = assign_folds(subjects, beats.report["ecg_hash"].tolist(), options.n, options.seed)
+    return subjects[["subject_id", "sex"]].assign(fold=fold)[beats.report["usable"].to_numpy()].reset_index(drop=True)
 
 
 # --- fits ---
@@ -204,7 +213,8 @@ def fit_model(
     if task.config.is_network:
         fitted, validation = training, NOBODY
         if task.config.fit.keep == "best":
-            fitted, validation = inner_split(beats, training, task.config.fit.validation_fraction, seed)
+            hashes = beats.report.set_index("subject_id")["ecg_hash"].loc[people["subject_id"]].tolist()
+            fitted, validation = inner_split(people, hashes, training, task.config.fit.validation_fraction, seed)
         pooled = None if start is None else start.predictor
         assert pooled is None or isinstance(pooled, FittedModel)
         predictor = fit_network(
@@ -296,7 +306,8 @@ def tabulate_predictions(
 ) -> pd.DataFrame:
     """Predictions table of the contract: one row a person, model and training.
 
-    Estimates of several seeds, and in an external cohort those of the fold models, are averaged.
+    Estimates of several seeds, and in an external cohort those of the fold models, are averaged; ``model_sd_g`` is
+    their SD, 0 for a single one.
     """
     parts = []
     for (model, training, fold), part in zip(settings.rows, estimates, strict=True):
@@ -304,13 +315,14 @@ def tabulate_predictions(
         named = {"model": model, "training": training, "fold": EXTERNAL_FOLD if settings.external else fold}
         parts.append(pd.DataFrame({"subject_id": subject_id, "predicted_lvm_g": predicted_lvm_g}).assign(**named))
     keys = ["model", "training", "fold", "subject_id"]
-    table = pd.concat(parts).groupby(keys, sort=False, as_index=False).mean()
+    groups = pd.concat(parts).groupby(keys, sort=False)["predicted_lvm_g"]
+    table = groups.mean().reset_index().assign(model_sd_g=groups.std(ddof=0).to_numpy())
     table = table.merge(beats.people, on="subject_id", validate="many_to_one")
     table["bsa_m2"] = bsa_mosteller_m2(table["height_cm"], table["weight_kg"])
     table["lvh"] = table["lvm_g"] / table["bsa_m2"] > table["sex"].map(settings.lvh.cutoffs_g_m2)
     table["cohort"] = settings.cohort
     columns = ["subject_id", "patient_id", "sex", "model", "training", "cohort", "fold"]
-    return table[[*columns, "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh"]]
+    return table[[*columns, "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh", "model_sd_g"]]
 
 
 def compute_statistics(

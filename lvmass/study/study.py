@@ -248,7 +248,8 @@ class Study:
         return _recordings(people)
 
     def _folds(self, name: str) -> Job:
-        return Job(steps.draw_folds, self.config.folds, RECORDINGS, {"beats": self._beats(name)})
+        settings = steps.FoldSettings(cohort=self.config.cohort(name), folds=self.config.folds)
+        return Job(steps.draw_folds, settings, RECORDINGS, {"beats": self._beats(name)})
 
     def _readings(self, task: FitTask, name: str) -> dict[str, Job | None]:
         """What a fit is handed of a cohort, see `steps.readings`."""

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lvmass.evaluation import compare_errors
+from lvmass.evaluation import evaluate
 from lvmass.evaluation.tables import example_predictions
 from lvmass.report.figures import differences
 from lvmass.report.page import (
@@ -94,7 +94,8 @@ def test_over_folds_are_the_numbers_of_the_tables(tiny_study: Study) -> None:
 
 
 def test_differences_have_a_row_a_model_and_a_line_in_the_figure() -> None:
-    rows = select(compare_errors(example_predictions(40), "net", n_resamples=199), sex="all")
+    name = "error_differences"
+    rows = select(evaluate(example_predictions(40), "net", n_resamples=199, only=[name])[name], sex="all")
     shown, picture = differences(rows, "net", "Title")
     for name in rows["model_b"]:
         assert name in shown.data

@@ -22,7 +22,7 @@ from lvmass.training import baselines
 from lvmass.training.baselines import fit_baseline
 
 COLUMNS = ["subject_id", "patient_id", "sex", "model", "training", "cohort", "fold"]
-COLUMNS += ["lvm_g", "predicted_lvm_g", "bsa_m2", "lvh"]
+COLUMNS += ["lvm_g", "predicted_lvm_g", "bsa_m2", "lvh", "model_sd_g"]
 
 
 def tasks_of(study: Study, model: str, training: str) -> list[FitTask]:

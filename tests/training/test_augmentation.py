@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from lvmass.ecg.leads import INDEPENDENT_LEADS, assemble_leads
 
-from lvmass.ecg.recording import LEADS
+from lvmass.ecg.recording import INDEPENDENT_LEADS, LEADS, assemble_leads
 from lvmass.training.augmentation import augment, move_chest_electrodes
 from lvmass.training.settings import FitConfig
 
