@@ -140,6 +140,14 @@ def test_results_are_the_same_every_time(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 
+def test_tables_of_an_earlier_study_do_not_stay(ordinary: dict[str, pd.DataFrame], tmp_path: Path) -> None:
+    write_results(ordinary, tmp_path)
+    (tmp_path / "mine.csv").write_text("kept")
+    left = {name: table for name, table in ordinary.items() if name not in ("gap", "criteria_roc")}
+    paths = write_results(left, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {*(path.name for path in paths), "mine.csv"}
+
+
 def test_units_in_the_files(ordinary: dict[str, pd.DataFrame], tmp_path: Path) -> None:
     write_results(ordinary, tmp_path)
     units = {
