@@ -225,7 +225,8 @@ def _trained_twice(study: Inputs) -> pd.DataFrame:
     assert study.gap is not None
     trained, size_matched = study.gap
     keys = ["model", "cohort"]
-    both = trained.loc[trained["training"] == "sex-specific", keys].drop_duplicates()
+    trainings = trained.groupby(keys, sort=False)["training"].nunique()
+    both = trainings[trainings > 1].reset_index()[keys]
     rows = pd.concat([trained, size_matched.assign(training="size-matched")]).merge(both, on=keys)
     rows, pairs = rows.assign(part=rows["cohort"]), []
     for _, table in rows.groupby("model", sort=False):

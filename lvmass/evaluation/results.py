@@ -118,7 +118,8 @@ def write_results(
 ) -> list[Path]:
     """Write every table as ``NAME.csv`` and as ``NAME.json`` with the unit of each column.
 
-    A file appears whole or not at all. A missing number is an empty field, or null.
+    A file appears whole or not at all, and files of tables that are no longer among them go. A missing number is an
+    empty field, or null.
 
     Parameters
     ----------
@@ -147,6 +148,9 @@ def write_results(
     """
     folder, written, about = Path(directory), [], dict(about or {})
     folder.mkdir(parents=True, exist_ok=True)
+    for name in STATISTICS.keys() - tables.keys():
+        for ending in (".csv", ".json"):
+            (folder / f"{name}{ending}").unlink(missing_ok=True)
     for name, table in tables.items():
         units = {str(column): _unit(table, column) for column in table.columns}
         rows = table.astype(object).where(table.notna(), None).to_dict(orient="records")

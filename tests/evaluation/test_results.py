@@ -68,6 +68,40 @@ def test_interaction_equals_welch_anova_by_statsmodels() -> None:
     assert row["p_holm"] >= row["p_value"]
 
 
+def every_table_of(table: pd.DataFrame, reference: str | None = None) -> dict[str, pd.DataFrame]:
+    """All that `evaluate` gives, with subjects, criteria and a gap."""
+    gap = (table, table.query("training == 'pooled'"))
+    return evaluate(table, reference, subjects=subjects(table), criteria=criteria(table), gap=gap, n_resamples=99)
+
+
+ODD: dict[str, tuple[str, tuple[str, ...]]] = {
+    "women only": ("sex == 'female'", ()),
+    "women only in development": ("sex == 'female' or cohort == 'ext'", ()),
+    "without the usual reference": ("model == 'body'", ("error_differences", "model_comparison")),
+    "pooled training only": ("training == 'pooled'", ("training_comparison", "gap")),
+    "sex-specific training only": ("training == 'sex-specific'", ("training_comparison", "gap")),
+    "without an external cohort": ("cohort == 'dev'", ()),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_every_odd_study_has_every_table_with_notes(name: str, tmp_path: Path) -> None:
+    keep, empty = ODD[name]
+    tables = every_table_of(TABLE.query(keep))
+    assert len(tables) == 28
+    for table in tables.values():
+        assert "nan" not in table.to_string().lower()
+    for each in empty:
+        assert tables[each].empty
+    for each in ("errors", "agreement", "c_statistics", "operating_points", "criteria_points"):
+        for sex in ("female", "male"):
+            found = tables[each][tables[each]["sex"] == sex]
+            people = found["n_subjects"]
+            assert len(found) > 0
+            assert (found.loc[people == 0, "note"] != "").all()
+    write_results(tables, tmp_path)
+
+
 def all_tables(n: int) -> dict[str, pd.DataFrame]:
     """Every table of a made-up study with all that a study can have."""
     table = example_predictions(n)
@@ -104,6 +138,14 @@ def test_results_are_the_same_every_time(tmp_path: Path) -> None:
     tables = [all_tables(20) for _ in range(2)]
     first, second = (write_results(t, tmp_path / str(k)) for k, t in enumerate(tables))
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_tables_of_an_earlier_study_do_not_stay(ordinary: dict[str, pd.DataFrame], tmp_path: Path) -> None:
+    write_results(ordinary, tmp_path)
+    (tmp_path / "mine.csv").write_text("kept")
+    left = {name: table for name, table in ordinary.items() if name not in ("gap", "criteria_roc")}
+    paths = write_results(left, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {*(path.name for path in paths), "mine.csv"}
 
 
 def test_units_in_the_files(ordinary: dict[str, pd.DataFrame], tmp_path: Path) -> None:
