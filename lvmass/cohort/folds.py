@@ -15,17 +15,18 @@ Hashes = Sequence[str] | NDArray[np.str_] | NDArray[np.object_]
 
 
 def assign_folds(subjects: pd.DataFrame, ecg_hash: Hashes, n_folds: int, seed: int) -> NDArray[np.int64]:
-    """Test fold of each row.
+    """Test fold of each row of a cohort, whether its ECG is usable or not.
 
-    Several ECGs of one patient, and identical ECGs under different names, share a fold; folds are balanced by
-    sex and by thirds of LVM within sex.
+    Folds belong to the cohort: drawn among everybody, they are the same for every beat setting. Several ECGs of one
+    patient, and identical ECGs under different names, share a fold; folds are balanced by sex and by thirds of LVM
+    within sex.
 
     Parameters
     ----------
     subjects : DataFrame
-        With ``patient_id, sex, lvm_g``.
+        The cohort's table, everybody: ``patient_id, sex, lvm_g``.
     ecg_hash : sequence of str, shape (n,)
-        A hash of each row's ECG.
+        A hash of each row's ECG, ``""`` where there is none.
     n_folds : int
         How many folds.
     seed : int
@@ -43,11 +44,11 @@ def assign_folds(subjects: pd.DataFrame, ecg_hash: Hashes, n_folds: int, seed: i
 
     Examples
     --------
-    >>> ids = [f"p{i}" for i in range(12)]
-    >>> people = pd.DataFrame({"patient_id": ids, "sex": ["female", "male"] * 6, "lvm_g": np.arange(12.0)})
-    >>> folds = assign_folds(people, ids, n_folds=2, seed=1)
-    >>> sorted(folds.tolist())
-    [1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2]
+    >>> ids = [f"p{i}" for i in range(60)]
+    >>> people = pd.DataFrame({"patient_id": ids, "sex": ["female", "male"] * 30, "lvm_g": np.arange(60.0)})
+    >>> folds = assign_folds(people, ids, n_folds=3, seed=1)
+    >>> len(folds), sorted(set(folds.tolist()))
+    (60, [1, 2, 3])
     """
     strata, groups = _strata(subjects), patient_groups(subjects, ecg_hash)
     smallest = min(len(set(groups[strata == stratum])) for stratum in set(strata))
@@ -89,8 +90,8 @@ def inner_split(
     >>> ids = [f"p{i}" for i in range(60)]
     >>> people = pd.DataFrame({"patient_id": ids, "sex": ["female", "male"] * 30, "lvm_g": np.arange(60.0)})
     >>> training, validation = inner_split(people, ids, np.arange(30), 0.2, seed=1)
-    >>> len(training), len(validation)
-    (24, 6)
+    >>> len(training) + len(validation), len(set(training) & set(validation))
+    (30, 0)
     """
     strata = _strata(subjects.iloc[rows])
     parts = min(round(1 / fraction), np.unique(strata, return_counts=True)[1].min())  # each stratum reaches each part
@@ -113,7 +114,8 @@ def patient_groups(subjects: pd.DataFrame, ecg_hash: Hashes) -> NDArray[np.int64
     subjects : DataFrame
         With ``patient_id``.
     ecg_hash : sequence of str, shape (n,)
-        A hash of each row's ECG; rows with equal ECGs are grouped even if their patients differ.
+        A hash of each row's ECG; rows with equal ECGs are grouped even if their patients differ. Rows with ``""``,
+        whose ECG cannot be read, have none in common.
 
     Returns
     -------
@@ -131,7 +133,8 @@ def patient_groups(subjects: pd.DataFrame, ecg_hash: Hashes) -> NDArray[np.int64
         raise ValueError(f"{len(ecg_hash)} hashes for {n} rows")
     # patients and ECGs are the nodes of a graph and rows its edges; its connected parts are the groups
     patient = pd.factorize(subjects["patient_id"])[0]
-    ecg = pd.factorize(np.asarray(ecg_hash, dtype=object))[0] + n
+    own = [text or row for row, text in enumerate(ecg_hash)]
+    ecg = pd.factorize(np.asarray(own, dtype=object))[0] + n
     graph = coo_matrix((np.ones(n), (patient, ecg)), shape=(2 * n, 2 * n))
     labels = connected_components(graph, directed=False)[1][patient]
     return pd.factorize(labels)[0].astype(np.int64)
