@@ -44,11 +44,11 @@ def assign_folds(subjects: pd.DataFrame, ecg_hash: Hashes, n_folds: int, seed: i
 
     Examples
     --------
-    >>> ids = [f"p{i}" for i in range(12)]
-    >>> people = pd.DataFrame({"patient_id": ids, "sex": ["female", "male"] * 6, "lvm_g": np.arange(12.0)})
-    >>> folds = assign_folds(people, ids, n_folds=2, seed=1)
-    >>> sorted(folds.tolist())
-    [1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2]
+    >>> ids = [f"p{i}" for i in range(60)]
+    >>> people = pd.DataFrame({"patient_id": ids, "sex": ["female", "male"] * 30, "lvm_g": np.arange(60.0)})
+    >>> folds = assign_folds(people, ids, n_folds=3, seed=1)
+    >>> len(folds), sorted(set(folds.tolist()))
+    (60, [1, 2, 3])
     """
     strata, groups = _strata(subjects), patient_groups(subjects, ecg_hash)
     smallest = min(len(set(groups[strata == stratum])) for stratum in set(strata))
@@ -90,8 +90,8 @@ def inner_split(
     >>> ids = [f"p{i}" for i in range(60)]
     >>> people = pd.DataFrame({"patient_id": ids, "sex": ["female", "male"] * 30, "lvm_g": np.arange(60.0)})
     >>> training, validation = inner_split(people, ids, np.arange(30), 0.2, seed=1)
-    >>> len(training), len(validation)
-    (24, 6)
+    >>> len(training) + len(validation), len(set(training) & set(validation))
+    (30, 0)
     """
     strata = _strata(subjects.iloc[rows])
     parts = min(round(1 / fraction), np.unique(strata, return_counts=True)[1].min())  # each stratum reaches each part
