@@ -152,10 +152,7 @@ class Study:
         stamp, text = self.results_folder / ".written", f"{about} {self._statistics().key}"
         if stamp.is_file() and stamp.read_text() == text:
             return
-        written = write_results(self.results(), self.results_folder, about)
-        for path in self.results_folder.glob("*.*"):
-            if path.suffix in (".csv", ".json") and path not in written:
-                path.unlink()  # a table that this study does not have any more
+        write_results(self.results(), self.results_folder, about)
         stamp.write_text(text)
 
     def saliency(self, training: str | None = None) -> Saliency:
