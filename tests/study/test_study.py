@@ -189,7 +189,7 @@ VARIANTS = """
 [models.seeds]
 estimator = "elvmass-net"
 arguments = { channels = 4, levels = 5, stem_stride = 4 }
-fit = { epochs = 1, patience = 1 }
+fit = { epochs = 4, batch_size = 8 }
 seeds = 2
 
 [models.fine-tuned]
