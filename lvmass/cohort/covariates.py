@@ -18,19 +18,12 @@ COVARIATE_GROUPS: dict[str, tuple[str, ...]] = {
     "demographics": ("male", "age_years", "height_cm", "weight_kg", "bsa_m2"),
     "ecg-parameters": ("qrs_duration_ms", "qrs_axis_sin", "qrs_axis_cos", "qrs_axis_abs_deg", "heart_rate_bpm"),
     "criteria": (
-        "sokolow_lyon_voltage_mv",
-        "sokolow_lyon_product_mv_ms",
-        "cornell_voltage_mv",
-        "cornell_product_mv_ms",
-        "peguero_lo_presti_mv",
-        "gubner_ungerleider_mv",
-        "r_avl_mv",
-        "strain_leads",
-        "romhilt_estes_points",
+        *("sokolow_lyon_voltage_mv", "sokolow_lyon_product_mv_ms", "cornell_voltage_mv", "cornell_product_mv_ms"),
+        *("peguero_lo_presti_mv", "gubner_ungerleider_mv", "r_avl_mv", "strain_leads", "romhilt_estes_points"),
     ),
 }
 STUDY_GROUPS = ("demographics", "ecg-parameters")
-"""What the study gives its networks; the LVH criteria are for floors that see no waveform."""
+"""What the study gives its networks; the LVH criteria are for baselines that see no waveform."""
 
 
 def covariate_names(groups: tuple[str, ...]) -> tuple[str, ...]:

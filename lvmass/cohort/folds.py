@@ -1,25 +1,31 @@
 """Splits by patient: test folds, and the inner split that decides when training stops."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold
 
-from lvmass.cohort.manifest import patient_groups
-from lvmass.cohort.preprocessing import Beats
 from lvmass.errors import DataError
 
+Hashes = Sequence[str] | NDArray[np.str_] | NDArray[np.object_]
 
-def assign_folds(beats: Beats, n_folds: int, seed: int) -> NDArray[np.int64]:
-    """Test fold of each usable person.
+
+def assign_folds(subjects: pd.DataFrame, ecg_hash: Hashes, n_folds: int, seed: int) -> NDArray[np.int64]:
+    """Test fold of each row.
 
     Several ECGs of one patient, and identical ECGs under different names, share a fold; folds are balanced by
     sex and by thirds of LVM within sex.
 
     Parameters
     ----------
-    beats : Beats
-        Of the development cohort.
+    subjects : DataFrame
+        With ``patient_id, sex, lvm_g``.
+    ecg_hash : sequence of str, shape (n,)
+        A hash of each row's ECG.
     n_folds : int
         How many folds.
     seed : int
@@ -27,15 +33,23 @@ def assign_folds(beats: Beats, n_folds: int, seed: int) -> NDArray[np.int64]:
 
     Returns
     -------
-    ndarray of int, shape (n_usable,)
+    ndarray of int, shape (n,)
         Fold numbers 1 to ``n_folds``.
 
     Raises
     ------
     DataError
         If there are fewer patients than folds in some stratum.
+
+    Examples
+    --------
+    >>> ids = [f"p{i}" for i in range(60)]
+    >>> people = pd.DataFrame({"patient_id": ids, "sex": ["female", "male"] * 30, "lvm_g": np.arange(60.0)})
+    >>> folds = assign_folds(people, ids, n_folds=3, seed=1)
+    >>> len(folds), sorted(set(folds.tolist()))
+    (60, [1, 2, 3])
     """
-    strata, groups = strata_of(beats.people), patient_groups_of(beats)
+    strata, groups = _strata(subjects), patient_groups(subjects, ecg_hash)
     smallest = min(len(set(groups[strata == stratum])) for stratum in set(strata))
     if smallest < n_folds:
         raise DataError(
@@ -49,24 +63,75 @@ def assign_folds(beats: Beats, n_folds: int, seed: int) -> NDArray[np.int64]:
     return folds
 
 
-def strata_of(people: pd.DataFrame) -> NDArray[np.str_]:
+def inner_split(
+    subjects: pd.DataFrame, ecg_hash: Hashes, rows: NDArray[np.int64], fraction: float, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split training people into those that are fitted and those that decide when to stop.
+
+    Parameters
+    ----------
+    subjects, ecg_hash
+        As :func:`assign_folds` takes them, everybody.
+    rows : ndarray of int, shape (n_training,)
+        The training people among them; strata are made from their masses alone.
+    fraction : float
+        Share of them that decides.
+    seed : int
+        Of the split.
+
+    Returns
+    -------
+    training, validation : ndarray of int
+        Rows; no patient and no ECG stands in both.
+
+    Examples
+    --------
+    >>> ids = [f"p{i}" for i in range(60)]
+    >>> people = pd.DataFrame({"patient_id": ids, "sex": ["female", "male"] * 30, "lvm_g": np.arange(60.0)})
+    >>> training, validation = inner_split(people, ids, np.arange(30), 0.2, seed=1)
+    >>> len(training) + len(validation), len(set(training) & set(validation))
+    (30, 0)
+    """
+    strata = _strata(subjects.iloc[rows])
+    parts = min(round(1 / fraction), np.unique(strata, return_counts=True)[1].min())  # each stratum reaches each part
+    splitter = StratifiedGroupKFold(max(2, parts), shuffle=True, random_state=seed)
+    training, validation = next(splitter.split(rows, strata, patient_groups(subjects, ecg_hash)[rows]))
+    return rows[training], rows[validation]
+
+
+def _strata(people: pd.DataFrame) -> NDArray[np.str_]:
     """Sex and the third of LVM within it, among the people given."""
     third = people.groupby("sex")["lvm_g"].rank(pct=True).mul(3).clip(upper=2.999).astype(int)
     return (people["sex"].astype(str) + third.astype(str)).to_numpy(dtype=str)
 
 
-def patient_groups_of(beats: Beats) -> NDArray[np.int64]:
-    """Group number of each usable person: one patient, or one and the same ECG."""
-    hashes = beats.report.loc[beats.report["usable"], "ecg_hash"]
-    return patient_groups(beats.people, hashes.tolist())
+def patient_groups(subjects: pd.DataFrame, ecg_hash: Hashes) -> NDArray[np.int64]:
+    """Group rows that must stay on one side of every split.
 
+    Parameters
+    ----------
+    subjects : DataFrame
+        With ``patient_id``.
+    ecg_hash : sequence of str, shape (n,)
+        A hash of each row's ECG; rows with equal ECGs are grouped even if their patients differ.
 
-def inner_split(
-    beats: Beats, rows: NDArray[np.int64], fraction: float, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Split training people into those that are fitted and those that decide when to stop."""
-    strata = strata_of(beats.people.iloc[rows])  # thirds of these alone: the test fold's masses stay unknown
-    parts = min(round(1 / fraction), np.unique(strata, return_counts=True)[1].min())  # each stratum reaches each part
-    splitter = StratifiedGroupKFold(max(2, parts), shuffle=True, random_state=seed)
-    training, validation = next(splitter.split(rows, strata, patient_groups_of(beats)[rows]))
-    return rows[training], rows[validation]
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Group ids: rows linked by a patient or by an ECG, directly or through others, share one.
+
+    Examples
+    --------
+    >>> people = pd.DataFrame({"patient_id": ["a", "b", "a", "c"]})
+    >>> patient_groups(people, ["1", "2", "2", "3"]).tolist()
+    [0, 0, 0, 1]
+    """
+    n = len(subjects)
+    if len(ecg_hash) != n:
+        raise ValueError(f"{len(ecg_hash)} hashes for {n} rows")
+    # patients and ECGs are the nodes of a graph and rows its edges; its connected parts are the groups
+    patient = pd.factorize(subjects["patient_id"])[0]
+    ecg = pd.factorize(np.asarray(ecg_hash, dtype=object))[0] + n
+    graph = coo_matrix((np.ones(n), (patient, ecg)), shape=(2 * n, 2 * n))
+    labels = connected_components(graph, directed=False)[1][patient]
+    return pd.factorize(labels)[0].astype(np.int64)

@@ -6,11 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from lvmass.cohort.schema import validate_subjects
 from lvmass.ecg.recording import Recording
@@ -169,8 +165,6 @@ def _read_table(path: Path) -> pd.DataFrame:
 
 def _resolve(folder: Path, text: str) -> Path | None:
     """Return the regular file that a cell names, or None; ``name.hea`` may be written without its ending."""
-    if "\0" in text or len(text) > 4096:
-        return None
     for candidate in (folder / text, folder / f"{text}.hea"):
         try:
             if candidate.is_file():
@@ -251,40 +245,3 @@ def content_key(cohort: Cohort) -> str:
     """
     table = cohort.subjects.drop(columns="ecg_path").to_csv(index=False)
     return hashlib.sha256(f"{cohort.name}\n{table}\n{cohort.source.key()}".encode()).hexdigest()
-
-
-def patient_groups(subjects: pd.DataFrame, hashes: Sequence[str] | None = None) -> NDArray[np.int64]:
-    """Group rows that must stay on one side of every split.
-
-    Parameters
-    ----------
-    subjects : DataFrame
-        With ``patient_id``.
-    hashes : sequence of str, optional
-        A hash of each row's ECG; rows with equal ECGs are grouped even if their patients differ.
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-        Group ids: rows linked by a patient or by an ECG, directly or through others, share one.
-
-    Examples
-    --------
-    >>> people = pd.DataFrame({"patient_id": ["a", "b", "a", "c"]})
-    >>> patient_groups(people, ["1", "2", "2", "3"]).tolist()
-    [0, 0, 0, 1]
-    """
-    n = len(subjects)
-    links = [pd.factorize(subjects["patient_id"])[0]]
-    if hashes is not None:
-        if len(hashes) != n:
-            raise ValueError(f"{len(hashes)} hashes for {n} rows")
-        links.append(pd.factorize(np.asarray(hashes, dtype=object))[0])
-    # rows and what they share are the nodes of one graph; its connected parts are the groups
-    offsets = np.cumsum([n] + [int(codes.max(initial=-1)) + 1 for codes in links])
-    rows = np.concatenate([np.arange(n)] * len(links))
-    nodes = np.concatenate([codes + offset for codes, offset in zip(links, offsets, strict=False)])
-    size = int(offsets[-1])
-    graph = coo_matrix((np.ones(len(rows)), (rows, nodes)), shape=(size, size))
-    labels = connected_components(graph, directed=False)[1][:n]
-    return pd.factorize(labels)[0].astype(np.int64)

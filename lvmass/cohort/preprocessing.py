@@ -21,9 +21,9 @@ from lvmass.cohort.covariates import COVARIATE_GROUPS
 from lvmass.cohort.manifest import Cohort
 from lvmass.ecg.beats import BeatConfig, synchronized_beat
 from lvmass.ecg.criteria import lvh_criteria
-from lvmass.ecg.intervals import measure_beat
-from lvmass.ecg.quality import check_quality
-from lvmass.ecg.recording import Recording
+from lvmass.ecg.intervals import EcgParameters, measure_beat
+from lvmass.ecg.quality import Finding, check_quality
+from lvmass.ecg.recording import Beat, Recording
 from lvmass.ecg.rhythm import fibrillation_sign
 from lvmass.errors import DataError
 
@@ -31,14 +31,8 @@ BLOCK = 128
 """People a task: a second or two of work, and what a killed run loses of each process."""
 
 PARAMETERS = (
-    "heart_rate_bpm",
-    "pr_interval_ms",
-    "qrs_duration_ms",
-    "qt_interval_ms",
-    "qtc_ms",
-    "p_axis_deg",
-    "qrs_axis_deg",
-    "t_axis_deg",
+    *("heart_rate_bpm", "pr_interval_ms", "qrs_duration_ms", "qt_interval_ms", "qtc_ms"),
+    *("p_axis_deg", "qrs_axis_deg", "t_axis_deg"),
 )
 SIGNAL_SECONDS = 10
 
@@ -146,33 +140,30 @@ def assemble(
     usable = table["usable"].to_numpy()
     if not usable.any():
         raise DataError(f"{cohort.name}: no ECG is usable; the commonest reason: {table['reason'].mode()[0]}")
-    report_columns = ["subject_id", "usable", "reason", "findings", "n_beats", "ecg_hash"]
-    measured = table.loc[usable, list(PARAMETERS)].reset_index(drop=True).astype(float)
+    kept = table[usable].reset_index(drop=True)
     people = cohort.subjects.loc[usable].reset_index(drop=True)
     people = people.rename(columns={name: f"device_{name}" for name in PARAMETERS if name in people})
-    criteria = pd.DataFrame(table.loc[usable, "criteria"].tolist())
-    # an ECG shows fibrillation on its day only: what the subjects table says of the person comes first
-    sign = table.loc[usable, ["atrial_fibrillation"]].reset_index(drop=True).astype(bool)
-    extra = [] if "atrial_fibrillation" in people else [sign]
+    criteria = pd.DataFrame(kept["criteria"].tolist())
+    measured = kept[list(PARAMETERS)].astype(float)
+    if "atrial_fibrillation" not in people:
+        # an ECG shows fibrillation on its day only: what the subjects table says of the person comes first
+        measured["atrial_fibrillation"] = kept["atrial_fibrillation"].astype(bool)
     return Beats(
         waveform_mv=stack([part.waveform_mv for part in parts], folder),
         time_ms=(np.arange(config.n_samples) - config.r_sample) * 1000 / config.sampling_rate_hz,
-        people=pd.concat([people, measured, *extra, criteria[list(COVARIATE_GROUPS["criteria"])]], axis=1),
+        people=pd.concat([people, measured, criteria[list(COVARIATE_GROUPS["criteria"])]], axis=1),
         criteria=criteria,
-        report=table[report_columns],
+        report=table[["subject_id", "usable", "reason", "findings", "n_beats", "ecg_hash"]],
     )
 
 
 def stack(arrays: Sequence[NDArray[np.float32]], folder: str | Path | None = None) -> NDArray[np.float32]:
     """Join arrays along the first axis, in memory or in a file that vanishes with the last reference to it."""
-    n = sum(len(array) for array in arrays)
-    shape = (n, *arrays[0].shape[1:])
-    joined: NDArray[np.float32]
-    if folder is None or n == 0:
-        joined = np.empty(shape, np.float32)
-    else:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            joined = np.memmap(file, np.float32, "w+", shape=shape)
+    shape = (sum(len(array) for array in arrays), *arrays[0].shape[1:])
+    if folder is None or shape[0] == 0:
+        return np.concatenate(arrays)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        joined = np.memmap(file, np.float32, "w+", shape=shape)
     start = 0
     for array in arrays:
         joined[start : start + len(array)] = array
@@ -182,37 +173,44 @@ def stack(arrays: Sequence[NDArray[np.float32]], folder: str | Path | None = Non
 
 def beats_of_block(cohort: Cohort, start: int, stop: int, config: BeatConfig) -> BeatsBlock:
     """Cut and measure the recordings of rows ``start`` to ``stop``."""
-    rows = []
-    waveforms: list[NDArray[np.float32]] = []
+    rows: list[dict[str, Any]] = []
+    waveforms = [np.empty((0, 12, config.n_samples), np.float32)]
     people = cohort.subjects.iloc[start:stop]
     for subject_id, sex, recording in zip(
         people["subject_id"], people["sex"], _readable(cohort, start, stop), strict=True
     ):
         row: dict[str, Any] = {"subject_id": subject_id, "usable": False, "reason": "", "findings": "", "n_beats": 0}
-        row |= {"ecg_hash": "", "criteria": {}} | dict.fromkeys(PARAMETERS, np.nan)
-        try:
-            if isinstance(recording, DataError):
-                raise recording
-            row["ecg_hash"] = hashlib.sha256(np.ascontiguousarray(recording.signal_mv).tobytes()).hexdigest()
-            quality = check_quality(recording)
-            row["findings"] = "; ".join(f"{finding.lead}: {finding.code}" for finding in quality.findings)
-            if not quality.usable:
-                raise DataError(" ".join(finding.message for finding in quality.findings))
-            beat = synchronized_beat(recording, config)
-        except DataError as error:
-            row["reason"] = str(error)
-            rows.append(row)
+        rows.append(row | {"ecg_hash": "", "criteria": {}})
+        row = rows[-1]
+        if isinstance(recording, DataError):
+            row["reason"] = str(recording)
             continue
-        measured = measure_beat(beat)
-        row |= {name: getattr(measured, name) for name in PARAMETERS}
-        row["atrial_fibrillation"] = fibrillation_sign(beat, measured)
+        row["ecg_hash"] = hashlib.sha256(np.ascontiguousarray(recording.signal_mv).tobytes()).hexdigest()
+        beat, measured, findings = _examined(recording, config)
+        row["findings"] = "; ".join(f"{finding.lead}: {finding.code}" for finding in findings)
+        if beat is None or measured is None:
+            row["reason"] = " ".join(finding.message for finding in findings)
+            continue
         for name, criterion in lvh_criteria(beat, measured, sex).items():
             row["criteria"] |= {name: criterion.value, f"{name}_positive": criterion.positive}
-        row |= {"usable": True, "n_beats": beat.n_beats}
-        rows.append(row)
-        waveforms.append(beat.waveform_mv)
-    none = np.empty((0, 12, config.n_samples), np.float32)
-    return BeatsBlock(pd.DataFrame(rows), np.stack(waveforms) if waveforms else none)
+        row |= {name: getattr(measured, name) for name in PARAMETERS}
+        row |= {"atrial_fibrillation": fibrillation_sign(beat, measured), "usable": True, "n_beats": beat.n_beats}
+        waveforms.append(beat.waveform_mv[None])
+    return BeatsBlock(pd.DataFrame(rows), np.concatenate(waveforms))
+
+
+def _examined(
+    recording: Recording, config: BeatConfig
+) -> tuple[Beat | None, EcgParameters | None, tuple[Finding, ...]]:
+    """Beat and parameters, None where the recording is unusable, and the findings."""
+    quality = check_quality(recording)
+    if not quality.usable:
+        return None, None, quality.findings
+    try:
+        beat = synchronized_beat(recording, config)
+    except DataError as error:
+        return None, None, (*quality.findings, Finding("all", "no_qrs", str(error)))
+    return beat, measure_beat(beat), quality.findings
 
 
 def _readable(cohort: Cohort, start: int, stop: int) -> Iterator[Recording | DataError]:
@@ -233,21 +231,15 @@ def signals_of_block(
     """Whole recordings of the wanted people among rows ``start`` to ``stop``: ``(n, 12, 10 s x rate)`` in mV."""
     ids = cohort.subjects["subject_id"].iloc[start:stop]
     kept = [
-        resample_signal(recording, sampling_rate_hz)
+        _resampled(recording, sampling_rate_hz)
         for subject_id, recording in zip(ids, _readable(cohort, start, stop), strict=True)
         if subject_id in wanted and isinstance(recording, Recording)
     ]
     return np.stack(kept) if kept else np.empty((0, 12, round(SIGNAL_SECONDS * sampling_rate_hz)), np.float32)
 
 
-def resample_signal(recording: Recording, sampling_rate_hz: float) -> NDArray[np.float32]:
-    """First ten seconds of a recording at another rate, zero after its end: ``(12, 10 s x rate)`` in mV.
-
-    Examples
-    --------
-    >>> resample_signal(Recording(np.ones((12, 5000), np.float32), 500.0), 100.0).shape
-    (12, 1000)
-    """
+def _resampled(recording: Recording, sampling_rate_hz: float) -> NDArray[np.float32]:
+    """First ten seconds of a recording at another rate, zero after its end: ``(12, 10 s x rate)`` in mV."""
     n_samples = round(SIGNAL_SECONDS * sampling_rate_hz)
     # rates are whole numbers or fractions such as 976.56 Hz; a hundredth of a hertz is exact enough for ten seconds
     up, down = round(sampling_rate_hz * 100), round(recording.sampling_rate_hz * 100)

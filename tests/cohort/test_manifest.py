@@ -3,10 +3,10 @@ import pickle
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from lvmass.cohort.manifest import FileSource, content_key, load_cohort, patient_groups
+from lvmass.cohort.folds import patient_groups
+from lvmass.cohort.manifest import FileSource, content_key, load_cohort
 from lvmass.cohort.simulation.cohort import simulate_cohort
 from lvmass.errors import DataError
 
@@ -99,16 +99,6 @@ def test_the_key_of_a_simulated_cohort_follows_its_settings() -> None:
         for like, seed, noise in [("tw-cvai", 1, 1.0), ("ntuh", 1, 1.0), ("tw-cvai", 2, 1.0), ("tw-cvai", 1, 0.5)]
     }
     assert len(keys) == 4
-
-
-def test_groups_join_patients_and_equal_ecgs() -> None:
-    table = pd.DataFrame({"patient_id": list("abcadee")})
-    assert patient_groups(table).tolist() == [0, 1, 2, 0, 3, 4, 4]
-    # b and c carry the same ECG, d and e too
-    groups = patient_groups(table, ["1", "2", "2", "3", "5", "5", "6"])
-    assert groups.tolist() == [0, 1, 1, 0, 2, 2, 2]
-    with pytest.raises(ValueError, match="2 hashes for 7 rows"):
-        patient_groups(table, ["1", "2"])
 
 
 @needs_real_ecgs

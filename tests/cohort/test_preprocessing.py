@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import wfdb
 
-from lvmass.cohort import load_cohort, simulate_cohort
-from lvmass.cohort.preprocessing import blocks, preprocess, resample_signal, signals_of_block, stack
+from lvmass.cohort import Cohort, load_cohort, simulate_cohort
+from lvmass.cohort.preprocessing import blocks, preprocess, signals_of_block, stack
 from lvmass.ecg.beats import BeatConfig
-from lvmass.ecg.recording import LEADS, Recording
+from lvmass.ecg.recording import LEADS
 from lvmass.errors import DataError
 
 
@@ -64,30 +64,41 @@ def test_nobody_usable_is_one_error(tmp_path: Path) -> None:
         preprocess(load_cohort(path), BeatConfig())
 
 
+def array_cohort(folder: Path, signals_mv: list[np.ndarray], rate_hz: float) -> Cohort:
+    """A cohort of people whose ECGs are these arrays."""
+    people = pd.DataFrame(
+        {"subject_id": [f"p{i}" for i in range(len(signals_mv))], "sex": "male", "age_years": 60, "height_cm": 165,
+         "weight_kg": 65, "lvm_g": 120, "ecg_path": [f"{i}.npy" for i in range(len(signals_mv))]}
+    )  # fmt: skip
+    for cell, signal_mv in zip(people["ecg_path"], signals_mv, strict=True):
+        np.save(folder / cell, signal_mv.astype(np.float32))
+    people.to_csv(folder / "subjects.csv", index=False)
+    return load_cohort(folder / "subjects.csv", unit="mV", sampling_rate_hz=rate_hz, leads=LEADS)
+
+
 @pytest.mark.parametrize("rate", [250.0, 500.0, 1000.0])
-def test_resampled_signal_keeps_a_slow_wave(rate: float) -> None:
+def test_resampled_signal_keeps_a_slow_wave(rate: float, tmp_path: Path) -> None:
     time_s = np.arange(int(10 * rate)) / rate
-    wave = np.sin(2 * np.pi * 1.2 * time_s)
-    resampled = resample_signal(Recording(np.tile(wave, (12, 1)).astype(np.float32), rate), 100.0)
+    wave = np.tile(np.sin(2 * np.pi * 1.2 * time_s), (12, 1))
+    resampled = signals_of_block(array_cohort(tmp_path, [wave], rate), 0, 1, frozenset(["p0"]), 100.0)
     expected = np.sin(2 * np.pi * 1.2 * np.arange(1000) / 100)
-    assert resampled.shape == (12, 1000)
-    assert np.abs(resampled[0, 20:-20] - expected[20:-20]).max() < 0.01
+    assert resampled.shape == (1, 12, 1000)
+    assert np.abs(resampled[0, 0, 20:-20] - expected[20:-20]).max() < 0.01
 
 
-def test_shorter_recording_is_padded_with_zeros_and_longer_one_cut() -> None:
-    ones = np.ones((12, 3000), np.float32)
-    short = resample_signal(Recording(ones, 500.0), 100.0)
-    assert short.shape == (12, 1000)
+def test_shorter_recording_is_padded_with_zeros_and_longer_one_cut(tmp_path: Path) -> None:
+    cohort = array_cohort(tmp_path, [np.ones((12, 3000)), np.ones((12, 8000))], 500.0)
+    short, long = signals_of_block(cohort, 0, 2, frozenset(["p0", "p1"]), 100.0)
+    assert short.shape == long.shape == (12, 1000)
     assert (short[:, 600:] == 0).all()
-    assert resample_signal(Recording(np.ones((12, 8000), np.float32), 500.0), 100.0).shape == (12, 1000)
+    assert (long > 0.9).all()
 
 
 def test_signals_of_chosen_people_in_order() -> None:
     cohort = simulate_cohort(4, like="tw-cvai", seed=3)
-    ids = tuple(cohort.subjects["subject_id"][[1, 3]])
-    found = signals_of_block(cohort, 0, 4, frozenset(ids), 100.0)
-    assert found.shape == (2, 12, 1000)
-    np.testing.assert_array_equal(found[1], resample_signal(cohort.recording(3), 100.0))
+    ids = cohort.subjects["subject_id"]
+    found = signals_of_block(cohort, 0, 4, frozenset(ids[[1, 3]]), 500.0)
+    np.testing.assert_array_equal(found, np.stack([cohort.recording(i).signal_mv for i in (1, 3)]))
 
 
 def test_blocks_cover_everybody_once() -> None:
