@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 from tqdm import tqdm
 
 from lvmass.cohort.covariates import COVARIATE_GROUPS
 from lvmass.cohort.manifest import Cohort
 from lvmass.ecg.beats import BeatConfig, synchronized_beat
 from lvmass.ecg.criteria import lvh_criteria
+from lvmass.ecg.filters import resample
 from lvmass.ecg.intervals import EcgParameters, measure_beat
 from lvmass.ecg.quality import Finding, check_quality
 from lvmass.ecg.recording import Beat, Recording
@@ -241,7 +241,5 @@ def signals_of_block(
 def _resampled(recording: Recording, sampling_rate_hz: float) -> NDArray[np.float32]:
     """First ten seconds of a recording at another rate, zero after its end: ``(12, 10 s x rate)`` in mV."""
     n_samples = round(SIGNAL_SECONDS * sampling_rate_hz)
-    # rates are whole numbers or fractions such as 976.56 Hz; a hundredth of a hertz is exact enough for ten seconds
-    up, down = round(sampling_rate_hz * 100), round(recording.sampling_rate_hz * 100)
-    whole = resample_poly(recording.signal_mv.astype(np.float64), up, down, axis=1, padtype="line")[:, :n_samples]
-    return np.pad(whole, ((0, 0), (0, n_samples - whole.shape[1]))).astype(np.float32)
+    whole = resample(recording.signal_mv, recording.sampling_rate_hz, sampling_rate_hz)[:, :n_samples]
+    return np.pad(whole, ((0, 0), (0, n_samples - whole.shape[1])))
