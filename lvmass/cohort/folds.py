@@ -15,17 +15,18 @@ Hashes = Sequence[str] | NDArray[np.str_] | NDArray[np.object_]
 
 
 def assign_folds(subjects: pd.DataFrame, ecg_hash: Hashes, n_folds: int, seed: int) -> NDArray[np.int64]:
-    """Test fold of each row.
+    """Test fold of each row of a cohort, whether its ECG is usable or not.
 
-    Several ECGs of one patient, and identical ECGs under different names, share a fold; folds are balanced by
-    sex and by thirds of LVM within sex.
+    Folds belong to the cohort: drawn among everybody, they are the same for every beat setting. Several ECGs of one
+    patient, and identical ECGs under different names, share a fold; folds are balanced by sex and by thirds of LVM
+    within sex.
 
     Parameters
     ----------
     subjects : DataFrame
-        With ``patient_id, sex, lvm_g``.
+        The cohort's table, everybody: ``patient_id, sex, lvm_g``.
     ecg_hash : sequence of str, shape (n,)
-        A hash of each row's ECG.
+        A hash of each row's ECG, ``""`` where there is none.
     n_folds : int
         How many folds.
     seed : int
@@ -113,7 +114,8 @@ def patient_groups(subjects: pd.DataFrame, ecg_hash: Hashes) -> NDArray[np.int64
     subjects : DataFrame
         With ``patient_id``.
     ecg_hash : sequence of str, shape (n,)
-        A hash of each row's ECG; rows with equal ECGs are grouped even if their patients differ.
+        A hash of each row's ECG; rows with equal ECGs are grouped even if their patients differ. Rows with ``""``,
+        whose ECG cannot be read, have none in common.
 
     Returns
     -------
@@ -131,7 +133,8 @@ def patient_groups(subjects: pd.DataFrame, ecg_hash: Hashes) -> NDArray[np.int64
         raise ValueError(f"{len(ecg_hash)} hashes for {n} rows")
     # patients and ECGs are the nodes of a graph and rows its edges; its connected parts are the groups
     patient = pd.factorize(subjects["patient_id"])[0]
-    ecg = pd.factorize(np.asarray(ecg_hash, dtype=object))[0] + n
+    own = [text or row for row, text in enumerate(ecg_hash)]
+    ecg = pd.factorize(np.asarray(own, dtype=object))[0] + n
     graph = coo_matrix((np.ones(n), (patient, ecg)), shape=(2 * n, 2 * n))
     labels = connected_components(graph, directed=False)[1][patient]
     return pd.factorize(labels)[0].astype(np.int64)

@@ -36,6 +36,24 @@ def test_one_patient_and_one_ecg_never_straddle_folds() -> None:
     assert set(folds) == {1, 2, 3, 4, 5}
 
 
+def test_people_without_a_usable_ecg_change_nobody_elses_fold() -> None:
+    patient_id = [f"p{i}" for i in range(240)]
+    known = [f"h{i}" for i in range(240)]
+    unreadable = ["" if i % 20 == 0 else text for i, text in enumerate(known)]
+    before, after = (assign_folds(toy_people(patient_id), each, n_folds=5, seed=0) for each in (known, unreadable))
+    np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize("sex", ["female", "male"])
+def test_a_cohort_of_one_sex_has_folds(sex: str) -> None:
+    people = toy_people([f"p{i}" for i in range(120)]).assign(sex=sex)
+    ids = people["patient_id"].tolist()
+    folds = assign_folds(people, ids, n_folds=5, seed=0)
+    assert np.bincount(folds).tolist() == [0, 24, 24, 24, 24, 24]
+    training, validation = inner_split(people, ids, np.flatnonzero(folds != 1), 0.2, seed=0)
+    assert (len(training), len(validation)) == pytest.approx((77, 19), abs=2)
+
+
 def test_too_few_people_for_the_folds_is_one_sentence() -> None:
     ids = [str(i) for i in range(20)]
     with pytest.raises(DataError, match="use fewer folds or more people"):
