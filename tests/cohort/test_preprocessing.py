@@ -44,26 +44,6 @@ def write_cohort(folder: Path) -> Path:
     return folder / "subjects.csv"
 
 
-def test_unreadable_files_are_reported_not_dropped(tmp_path: Path) -> None:
-    path = write_cohort(tmp_path)
-    cohort = load_cohort(path)
-    beats = preprocess(cohort, BeatConfig())
-    assert beats.people["device_qrs_duration_ms"].tolist() == [98]  # the cart's own value stands beside ours
-    table = beats.report
-    assert table["subject_id"].tolist() == ["a", "b", "c"]
-    assert not table["usable"][1:].any()
-    assert table["reason"].astype(bool).tolist() == [False, True, True]
-    assert table["usable"][0]
-
-
-def test_nobody_usable_is_one_error(tmp_path: Path) -> None:
-    path = write_cohort(tmp_path)
-    table = pd.read_csv(path)
-    table[1:].to_csv(path, index=False)
-    with pytest.raises(DataError, match="no ECG is usable"):
-        preprocess(load_cohort(path), BeatConfig())
-
-
 def array_cohort(folder: Path, signals_mv: list[np.ndarray], rate_hz: float) -> Cohort:
     """A cohort of people whose ECGs are these arrays."""
     people = pd.DataFrame(
@@ -74,6 +54,37 @@ def array_cohort(folder: Path, signals_mv: list[np.ndarray], rate_hz: float) -> 
         np.save(folder / cell, signal_mv.astype(np.float32))
     people.to_csv(folder / "subjects.csv", index=False)
     return load_cohort(folder / "subjects.csv", unit="mV", sampling_rate_hz=rate_hz, leads=LEADS)
+
+
+def test_unreadable_files_are_reported_not_dropped(tmp_path: Path) -> None:
+    path = write_cohort(tmp_path)
+    cohort = load_cohort(path)
+    beats = preprocess(cohort, BeatConfig())
+    assert beats.people["device_qrs_duration_ms"].tolist() == [98]  # the cart's own value stands beside ours
+    table = beats.report
+    assert table["subject_id"].tolist() == ["a", "b", "c"]
+    assert not table["usable"][1:].any()
+    assert table["code"].tolist() == ["", "flat", "unreadable"]
+    assert table["reason"].astype(bool).tolist() == [False, True, True]
+    assert beats.people["patient_id"].tolist() == ["a"]
+    assert table["usable"][0]
+
+
+def test_the_code_of_too_few_beats_is_the_finding_that_says_so(tmp_path: Path) -> None:
+    recording = simulate_cohort(1, like="tw-cvai", seed=5).recording(0)
+    cohort = array_cohort(tmp_path, [recording.signal_mv, recording.signal_mv[:, :1500]], 500.0)
+    report = preprocess(cohort, BeatConfig(min_beats=6)).report
+    assert report["code"].tolist() == ["", "no_qrs"]
+    assert report["findings"][1] == "all: short; all: no_qrs"  # what is worth knowing is no reason
+    assert report["reason"][1].startswith("The recording lasts only 3.0 s.")
+
+
+def test_nobody_usable_is_one_error(tmp_path: Path) -> None:
+    path = write_cohort(tmp_path)
+    table = pd.read_csv(path)
+    table[1:].to_csv(path, index=False)
+    with pytest.raises(DataError, match="no ECG is usable"):
+        preprocess(load_cohort(path), BeatConfig())
 
 
 @pytest.mark.parametrize("rate", [250.0, 500.0, 1000.0])
