@@ -236,7 +236,7 @@ def content_key(cohort: Cohort) -> str:
     Parameters
     ----------
     cohort : Cohort
-        For files, every byte is read; where the files lie does not matter.
+        For files, every byte is read; where the files lie and what the cohort is called does not matter.
 
     Returns
     -------
@@ -244,4 +244,4 @@ def content_key(cohort: Cohort) -> str:
         64 hexadecimal digits.
     """
     table = cohort.subjects.drop(columns="ecg_path").to_csv(index=False)
-    return hashlib.sha256(f"{cohort.name}\n{table}\n{cohort.source.key()}".encode()).hexdigest()
+    return hashlib.sha256(f"{table}\n{cohort.source.key()}".encode()).hexdigest()

@@ -22,7 +22,7 @@ from lvmass.ecg.beats import BeatConfig
 from lvmass.ecg.criteria import lvh_criteria
 from lvmass.ecg.filters import resample
 from lvmass.ecg.intervals import fibrillation_sign
-from lvmass.ecg.quality import examine
+from lvmass.ecg.quality import DISQUALIFYING, examine
 from lvmass.ecg.recording import Recording
 from lvmass.errors import DataError
 
@@ -34,6 +34,8 @@ PARAMETERS = (
     *("p_axis_deg", "qrs_axis_deg", "t_axis_deg"),
 )
 SIGNAL_SECONDS = 10
+UNREADABLE = "unreadable"
+"""Code of a file that holds no ECG; the others are those of :func:`lvmass.ecg.check_quality`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +54,9 @@ class Beats:
     criteria : DataFrame, n_usable rows
         Voltage criteria of LVH, a value and a ``*_positive`` flag each.
     report : DataFrame, one row for every person
-        ``subject_id, usable, reason, findings, n_beats, ecg_hash``.
+        ``subject_id, usable, code, reason, findings, n_beats, ecg_hash``; ``code`` is that of the first finding which
+        makes the recording unusable, ``UNREADABLE`` where there is none, and empty for usable people; ``reason`` says
+        the same in words.
     """
 
     waveform_mv: NDArray[np.float32]
@@ -152,7 +156,7 @@ def assemble(
         time_ms=(np.arange(config.n_samples) - config.r_sample) * 1000 / config.sampling_rate_hz,
         people=pd.concat([people, measured, criteria[list(COVARIATE_GROUPS["criteria"])]], axis=1),
         criteria=criteria,
-        report=table[["subject_id", "usable", "reason", "findings", "n_beats", "ecg_hash"]],
+        report=table[["subject_id", "usable", "code", "reason", "findings", "n_beats", "ecg_hash"]],
     )
 
 
@@ -178,16 +182,17 @@ def beats_of_block(cohort: Cohort, start: int, stop: int, config: BeatConfig) ->
     for subject_id, sex, recording in zip(
         people["subject_id"], people["sex"], _readable(cohort, start, stop), strict=True
     ):
-        row: dict[str, Any] = {"subject_id": subject_id, "usable": False, "reason": "", "findings": "", "n_beats": 0}
-        rows.append(row | {"ecg_hash": "", "criteria": {}})
-        row = rows[-1]
+        row: dict[str, Any] = {"subject_id": subject_id, "usable": False, "code": "", "reason": "", "findings": ""}
+        row |= {"n_beats": 0, "ecg_hash": "", "criteria": {}}
+        rows.append(row)
         if isinstance(recording, DataError):
-            row["reason"] = str(recording)
+            row |= {"code": UNREADABLE, "reason": str(recording)}
             continue
         row["ecg_hash"] = hashlib.sha256(np.ascontiguousarray(recording.signal_mv).tobytes()).hexdigest()
         beat, measured, findings = examine(recording, config)
         row["findings"] = "; ".join(f"{finding.lead}: {finding.code}" for finding in findings)
         if beat is None or measured is None:
+            row["code"] = next(finding.code for finding in findings if finding.code in DISQUALIFYING)
             row["reason"] = " ".join(finding.message for finding in findings)
             continue
         for name, criterion in lvh_criteria(beat, measured, sex).items():

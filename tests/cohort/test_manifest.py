@@ -85,6 +85,7 @@ def test_the_key_follows_every_byte(tmp_path: Path) -> None:
     table = write_cohort(tmp_path)
     before = content_key(load_cohort(table))
     assert content_key(load_cohort(table)) == before
+    assert content_key(load_cohort(table, name="another name for the same people")) == before
     (tmp_path / "b.dcm").write_bytes(b"other")
     after = content_key(load_cohort(table))
     assert after != before

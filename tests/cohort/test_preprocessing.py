@@ -44,6 +44,18 @@ def write_cohort(folder: Path) -> Path:
     return folder / "subjects.csv"
 
 
+def array_cohort(folder: Path, signals_mv: list[np.ndarray], rate_hz: float) -> Cohort:
+    """A cohort of people whose ECGs are these arrays."""
+    people = pd.DataFrame(
+        {"subject_id": [f"p{i}" for i in range(len(signals_mv))], "sex": "male", "age_years": 60, "height_cm": 165,
+         "weight_kg": 65, "lvm_g": 120, "ecg_path": [f"{i}.npy" for i in range(len(signals_mv))]}
+    )  # fmt: skip
+    for cell, signal_mv in zip(people["ecg_path"], signals_mv, strict=True):
+        np.save(folder / cell, signal_mv.astype(np.float32))
+    people.to_csv(folder / "subjects.csv", index=False)
+    return load_cohort(folder / "subjects.csv", unit="mV", sampling_rate_hz=rate_hz, leads=LEADS)
+
+
 def test_unreadable_files_are_reported_not_dropped(tmp_path: Path) -> None:
     path = write_cohort(tmp_path)
     cohort = load_cohort(path)
@@ -52,8 +64,19 @@ def test_unreadable_files_are_reported_not_dropped(tmp_path: Path) -> None:
     table = beats.report
     assert table["subject_id"].tolist() == ["a", "b", "c"]
     assert not table["usable"][1:].any()
+    assert table["code"].tolist() == ["", "flat", "unreadable"]
     assert table["reason"].astype(bool).tolist() == [False, True, True]
+    assert beats.people["patient_id"].tolist() == ["a"]
     assert table["usable"][0]
+
+
+def test_the_code_of_too_few_beats_is_the_finding_that_says_so(tmp_path: Path) -> None:
+    recording = simulate_cohort(1, like="tw-cvai", seed=5).recording(0)
+    cohort = array_cohort(tmp_path, [recording.signal_mv, recording.signal_mv[:, :1500]], 500.0)
+    report = preprocess(cohort, BeatConfig(min_beats=6)).report
+    assert report["code"].tolist() == ["", "no_qrs"]
+    assert report["findings"][1] == "all: short; all: no_qrs"  # what is worth knowing is no reason
+    assert report["reason"][1].startswith("The recording lasts only 3.0 s.")
 
 
 def test_nobody_usable_is_one_error(tmp_path: Path) -> None:
