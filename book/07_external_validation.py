@@ -123,11 +123,13 @@ where = {"cohort": there} | fit
 groups = page.select(results.get("subgroup_errors"), **where)
 tests = results.get("subgroup_interactions")
 tests = page.select(tests, sex="all", **where)
-axes = {"mae_g": "MAE (g)", "bias_g": "estimated minus measured (g)"}
+axes = {"mae_g": "MAE (g)", "bias_g": "mean error (g)"}
 for metric, axis in axes.items():
     rows = page.select(groups, metric=metric)
     own = page.select(tests, metric=metric)
-    display(figures.subgroups(rows, own, label, axis))
+    zero = 0.0 if metric == "bias_g" else None
+    drawn = figures.subgroups(rows, own, label, axis, reference=zero)
+    display(drawn)
 
 # %%
 low = tests[(tests["p_holm"] < 0.05).fillna(False)]

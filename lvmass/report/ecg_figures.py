@@ -1,6 +1,6 @@
 """ECGs as clinicians read them, and what becomes of them on the way to one beat."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -100,26 +100,29 @@ def measured_beat(beat: Beat, measured: EcgParameters) -> Picture:
     )
 
 
+def _on_paper(axes: Any) -> Iterator[tuple[Any, str, int]]:
+    """Panel, name and row of every lead, arranged as on paper; edges of the figure are labelled."""
+    for row, names in enumerate(_LAYOUT):
+        for panel, name in zip(axes[row], names, strict=True):
+            panel.set_title(name)
+            yield panel, name, LEADS.index(name)
+        axes[row, 0].set_ylabel("mV")
+    for panel in axes[-1]:
+        panel.set_xlabel("ms from R")
+
+
 def mean_beats(waveform_mv: NDArray[np.float32], sex: NDArray[Any], time_ms: NDArray[np.float64]) -> Picture:
     """Draw the mean beat of women and of men in every lead, with the middle half of people shaded."""
     figure, axes = new_figure(3, 4, width=10.0, height=6.0, sharex=True, sharey=True)
-    for row, names in enumerate(_LAYOUT):
-        for column, name in enumerate(names):
-            panel = axes[row, column]
-            for group in np.unique(sex):
-                beats = waveform_mv[sex == group, LEADS.index(name)]
-                low, high = np.percentile(beats, [25, 75], axis=0)
-                panel.fill_between(time_ms, low, high, color=SEX_COLOURS[group], alpha=0.2, lw=0)
-                panel.plot(time_ms, beats.mean(axis=0), color=SEX_COLOURS[group], lw=1.3, label=printed(group))
-            panel.set_title(name)
+    for panel, _, lead in _on_paper(axes):
+        for group in np.unique(sex):
+            beats = waveform_mv[sex == group, lead]
+            panel.fill_between(
+                time_ms, *np.percentile(beats, [25, 75], axis=0), color=SEX_COLOURS[group], alpha=0.2, lw=0
+            )
+            panel.plot(time_ms, beats.mean(axis=0), color=SEX_COLOURS[group], lw=1.3, label=printed(group))
     axes[0, 0].legend(fontsize=8)
-    for panel in axes[-1]:
-        panel.set_xlabel("ms from R")
-    for panel in axes[:, 0]:
-        panel.set_ylabel("mV")
-    return Picture(
-        figure, "Mean synchronized beat of women and of men in the twelve leads, middle half of people shaded."
-    )
+    return Picture(figure, "Mean synchronized beat of each sex in the twelve leads, middle half of people shaded.")
 
 
 def saliency_beats(
@@ -136,30 +139,18 @@ def saliency_beats(
     """
     figure, axes = new_figure(3 * len(by_sex), 4, width=10.5, height=5.5 * len(by_sex), sharex=True)
     top = max(float(np.percentile(grams, 99.5)) for _, grams in by_sex.values())
-    lines = None
     for block, (sex, (beat_mv, grams)) in enumerate(by_sex.items()):
-        for row, names in enumerate(_LAYOUT):
-            for column, name in enumerate(names):
-                panel, lead = axes[3 * block + row, column], LEADS.index(name)
-                points = np.stack([time_ms, beat_mv[lead]], axis=1)
-                segments = np.stack([points[:-1], points[1:]], axis=1)
-                lines = LineCollection(list(segments), cmap="viridis_r", linewidths=2.2)
-                lines.set_array(grams[lead][1:])
-                lines.set_clim(0, top)
-                panel.add_collection(lines)
-                panel.autoscale_view()
-                panel.margins(y=0.15)
-                panel.set_title(f"{name}, {printed(sex)}", color=SEX_COLOURS[sex])
-    for panel in axes[-1]:
-        panel.set_xlabel("ms from R")
-    for panel in axes[:, 0]:
-        panel.set_ylabel("mV")
-    if lines is not None:
-        figure.colorbar(lines, ax=axes, label="mean absolute attribution (g per sample)", shrink=0.4, aspect=40)
-    return Picture(
-        figure,
-        f"Mean beat of {' and of '.join(map(printed, by_sex))} in twelve leads, coloured by mean absolute attribution.",
-    )
+        for panel, name, lead in _on_paper(axes[3 * block : 3 * block + 3]):
+            points = np.stack([time_ms, beat_mv[lead]], axis=1)
+            lines = LineCollection(list(np.stack([points[:-1], points[1:]], axis=1)), cmap="viridis_r", linewidths=2.2)
+            lines.set_array(grams[lead][1:])
+            lines.set_clim(0, top)
+            panel.add_collection(lines)
+            panel.margins(y=0.15)
+            panel.set_title(f"{name}, {printed(sex)}", color=SEX_COLOURS[sex])
+    figure.colorbar(lines, ax=axes, label="mean absolute attribution (g per sample)", shrink=0.4, aspect=40)
+    sexes = " and of ".join(map(printed, by_sex))
+    return Picture(figure, f"Mean beat of {sexes} in twelve leads, coloured by mean absolute attribution.")
 
 
 def receptive_field(

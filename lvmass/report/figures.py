@@ -293,7 +293,8 @@ def subgroups(rows: pd.DataFrame, tests: pd.DataFrame, title: str, axis_label: s
         f"{printed(group)} (n = {people.get((variable, group), 0)})"
         for variable, group in zip(rows["variable"], rows["group"], strict=True)
     ]
-    shown = rows.assign(label=labels, section=rows["variable"].map(printed), hue=rows["sex"].map(printed))
+    who = rows["sex"].where(rows["variable"] != "sex", rows["group"])
+    shown = rows.assign(label=labels, section=rows["variable"].map(printed), hue=who.map(printed))
     shown["note"] = shown["hue"] + ", n = " + shown["n_subjects"].astype(str) + ": " + shown["note"].astype(str)
     return forest(shown, title, axis_label, tests=beside, **options)
 
