@@ -87,18 +87,6 @@ def test_nobody_usable_is_one_error(tmp_path: Path) -> None:
         preprocess(load_cohort(path), BeatConfig())
 
 
-def array_cohort(folder: Path, signals_mv: list[np.ndarray], rate_hz: float) -> Cohort:
-    """A cohort of people whose ECGs are these arrays."""
-    people = pd.DataFrame(
-        {"subject_id": [f"p{i}" for i in range(len(signals_mv))], "sex": "male", "age_years": 60, "height_cm": 165,
-         "weight_kg": 65, "lvm_g": 120, "ecg_path": [f"{i}.npy" for i in range(len(signals_mv))]}
-    )  # fmt: skip
-    for cell, signal_mv in zip(people["ecg_path"], signals_mv, strict=True):
-        np.save(folder / cell, signal_mv.astype(np.float32))
-    people.to_csv(folder / "subjects.csv", index=False)
-    return load_cohort(folder / "subjects.csv", unit="mV", sampling_rate_hz=rate_hz, leads=LEADS)
-
-
 @pytest.mark.parametrize("rate", [250.0, 500.0, 1000.0])
 def test_resampled_signal_keeps_a_slow_wave(rate: float, tmp_path: Path) -> None:
     time_s = np.arange(int(10 * rate)) / rate
