@@ -137,13 +137,15 @@ def _signal_files(path: Path) -> list[Path]:
 
 
 def _file_hash(files: list[Path]) -> str:
-    """SHA-256 over the bytes of some files."""
-    digest = hashlib.sha256()
+    """SHA-256 of the bytes of each file."""
+    hashes = []
     for file in files:
-        with file.open("rb") as handle:
-            while chunk := handle.read(1 << 20):
-                digest.update(chunk)
-    return digest.hexdigest()
+        try:
+            with file.open("rb") as handle:
+                hashes.append(hashlib.file_digest(handle, "sha256").hexdigest())
+        except OSError as error:
+            raise DataError(f"{file}: cannot be read ({error.strerror}); is it still there?") from None
+    return " ".join(hashes)
 
 
 def _read_table(path: Path) -> pd.DataFrame:
@@ -245,3 +247,52 @@ def content_key(cohort: Cohort) -> str:
     """
     table = cohort.subjects.drop(columns="ecg_path").to_csv(index=False)
     return hashlib.sha256(f"{table}\n{cohort.source.key()}".encode()).hexdigest()
+
+
+def shared_people(development: Cohort, external: Cohort) -> list[str]:
+    """Say who stands in both of two cohorts, which would let a model be tested on people it was trained on.
+
+    Parameters
+    ----------
+    development, external : Cohort
+        Compared by ``patient_id`` and, where both have their ECGs in files, by the bytes of these. Simulated people
+        carry their site, seed and number in ``patient_id``.
+
+    Returns
+    -------
+    list of str
+        At most two sentences, on patients and on ECGs, with up to five examples by row (the header is row 1); empty
+        if nobody is shared.
+
+    Raises
+    ------
+    DataError
+        If an ECG file has gone.
+
+    Examples
+    --------
+    >>> from lvmass.cohort import simulate_cohort
+    >>> one, other = simulate_cohort(2, seed=1), simulate_cohort(2, seed=2)
+    >>> shared_people(one, other)
+    []
+    >>> print(*shared_people(one, simulate_cohort(1, seed=1, day=3)))
+    1 patient stands in both cohorts: 'tw-cvai-1-000000' (row 2 of development, row 2 of external); leave each in one.
+    """
+    ours, theirs = (cohort.subjects["patient_id"].tolist() for cohort in (development, external))
+    compared = [("patient", ours, ours, theirs)]
+    if isinstance(development.source, FileSource) and isinstance(external.source, FileSource):
+        names = [path.name for path in development.source.paths]
+        compared.append(("ECG", names, development.source.hashes(), external.source.hashes()))
+    sentences = []
+    for what, names, ours, theirs in compared:
+        row_of = {key: row for row, key in reversed(list(enumerate(theirs)))}
+        rows = {key: row for row, key in reversed(list(enumerate(ours))) if key in row_of}
+        examples = [
+            f"{names[row]!r} (row {row + 2} of development, row {row_of[key] + 2} of external)"
+            for key, row in sorted(rows.items(), key=lambda item: item[1])[:5]
+        ]
+        if rows:
+            count = f"1 {what} stands" if len(rows) == 1 else f"{len(rows)} {what}s stand"
+            some = "for example " if len(rows) > len(examples) else ""
+            sentences.append(f"{count} in both cohorts: {some}{', '.join(examples)}; leave each in one.")
+    return sentences

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from lvmass.cohort.folds import patient_groups
-from lvmass.cohort.manifest import FileSource, content_key, load_cohort
+from lvmass.cohort.manifest import FileSource, content_key, load_cohort, shared_people
 from lvmass.cohort.simulation.cohort import simulate_cohort
+from lvmass.cohort.simulation.drivers import Couplings
 from lvmass.errors import DataError
 
 from .cohort_tables import people
@@ -100,6 +101,50 @@ def test_the_key_of_a_simulated_cohort_follows_its_settings() -> None:
         for like, seed, noise in [("tw-cvai", 1, 1.0), ("ntuh", 1, 1.0), ("tw-cvai", 2, 1.0), ("tw-cvai", 1, 0.5)]
     }
     assert len(keys) == 4
+
+
+def test_people_in_two_cohorts_are_found_by_patient_and_by_ecg(tmp_path: Path) -> None:
+    for folder in ("ours", "theirs"):
+        (tmp_path / folder).mkdir()
+    ours = load_cohort(write_cohort(tmp_path / "ours"))
+    theirs = write_cohort(tmp_path / "theirs")
+    for cell in ("a.dcm", "b.dcm"):
+        (tmp_path / "theirs" / cell).write_bytes(b"another ECG, " + cell.encode())
+    people().assign(subject_id=["x", "y", "z"]).to_csv(theirs, index=False)
+    assert shared_people(ours, load_cohort(theirs)) == [
+        "1 ECG stands in both cohorts: 'c.dcm' (row 4 of development, row 4 of external); leave each in one."
+    ]
+    people().assign(subject_id=["x", "y", "z"], patient_id=["p2", "y", "p0"]).to_csv(theirs, index=False)
+    patients, ecgs = shared_people(ours, load_cohort(theirs))
+    assert patients == (
+        "2 patients stand in both cohorts: 'p0' (row 2 of development, row 4 of external), "
+        "'p2' (row 4 of development, row 2 of external); leave each in one."
+    )
+    assert ecgs.startswith("1 ECG stands")
+    (tmp_path / "ours" / "a.dcm").unlink()
+    with pytest.raises(DataError, match=r"a\.dcm: cannot be read"):
+        shared_people(ours, load_cohort(theirs))
+
+
+def test_wfdb_records_are_compared_by_their_samples(tmp_path: Path) -> None:
+    for folder, record in (("ours", "a"), ("theirs", "b")):
+        (tmp_path / folder).mkdir()
+        people(1).assign(subject_id=folder, ecg_path=f"{record}.hea").to_csv(tmp_path / folder / "t.csv", index=False)
+        (tmp_path / folder / f"{record}.hea").write_text(f"{record} 12 500 5000\n")
+        (tmp_path / folder / f"{record}.dat").write_bytes(b"the same samples")
+    ours, theirs = (load_cohort(tmp_path / folder / "t.csv") for folder in ("ours", "theirs"))
+    assert len(shared_people(ours, theirs)) == 1
+    (tmp_path / "theirs" / "b.dat").write_bytes(b"others")
+    assert shared_people(ours, load_cohort(tmp_path / "theirs" / "t.csv")) == []
+
+
+def test_simulated_cohorts_of_one_site_and_seed_share_people() -> None:
+    development = simulate_cohort(8, seed=1)
+    (sentence,) = shared_people(development, simulate_cohort(20, seed=1, noise=0.5, couplings=Couplings.none()))
+    assert sentence.startswith("8 patients stand in both cohorts: for example 'tw-cvai-1-000000' (row 2 of development")
+    assert sentence.count("row") == 10
+    for other in (simulate_cohort(8, seed=2), simulate_cohort(8, like="ntuh", seed=1)):
+        assert shared_people(development, other) == []
 
 
 @needs_real_ecgs
