@@ -8,7 +8,7 @@ person's midrank among all minus the midrank within the own class (Sun and Xu, I
 """
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from lvmass.errors import DataError
 from lvmass.evaluation.tables import NotEstimable
 
 FloatArray = NDArray[np.float64]
+Clusters = ArrayLike | None
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,7 @@ def _components(y_true: ArrayLike, scores: ArrayLike) -> tuple[FloatArray, Float
     return aucs, with_it / n - aucs[:, None], without / m - aucs[:, None]
 
 
-def _spread(
-    with_it: FloatArray, without: FloatArray, positive: NDArray[np.bool_], cluster: ArrayLike | None
-) -> FloatArray:
+def _spread(with_it: FloatArray, without: FloatArray, positive: NDArray[np.bool_], cluster: Clusters) -> FloatArray:
     """Covariance of areas from their centred placements: ``S10 / m + S01 / n``, of clusters also twice ``S11 / mn``.
 
     In clusters (Obuchowski, Biometrics 1997;53:567) the placements are summed within each: its sums over people with
@@ -110,15 +109,11 @@ def _spread(
     if cluster is None:
         return with_it @ with_it.T / (m * (m - 1.0)) + without @ without.T / (n * (n - 1.0))
     codes, names = pd.factorize(np.asarray(cluster))
-    x, y = (_sums(part, codes[who], len(names)) for part, who in ((with_it / m, positive), (without / n, ~positive)))
     (i10, i01), i = _clusters(positive, codes), len(names)
+    x = np.stack([np.bincount(codes[positive], row, i) for row in with_it / m])
+    y = np.stack([np.bincount(codes[~positive], row, i) for row in without / n])
     cross = x @ y.T * i / (i - 1)
     return x @ x.T * i10 / (i10 - 1) + y @ y.T * i01 / (i01 - 1) + cross + cross.T
-
-
-def _sums(values: FloatArray, codes: NDArray[np.intp], n: int) -> FloatArray:
-    """Sums within clusters, shape (k, n), of values of shape (k, rows)."""
-    return np.stack([np.bincount(codes, row, n) for row in values])
 
 
 def _clusters(positive: NDArray[np.bool_], codes: NDArray[np.intp]) -> tuple[int, int]:
@@ -129,7 +124,7 @@ def _clusters(positive: NDArray[np.bool_], codes: NDArray[np.intp]) -> tuple[int
     return with_it, without
 
 
-def delong_variance(y_true: ArrayLike, score: ArrayLike, *, cluster: ArrayLike | None = None) -> tuple[float, float]:
+def delong_variance(y_true: ArrayLike, score: ArrayLike, *, cluster: Clusters = None) -> tuple[float, float]:
     """Area under one ROC curve and DeLong's variance of it.
 
     Parameters
@@ -159,12 +154,7 @@ def delong_variance(y_true: ArrayLike, score: ArrayLike, *, cluster: ArrayLike |
 
 
 def auc_interval(
-    y_true: ArrayLike,
-    score: ArrayLike,
-    level: float = 0.95,
-    method: Literal["plain", "logit"] = "plain",
-    *,
-    cluster: ArrayLike | None = None,
+    y_true: ArrayLike, score: ArrayLike, level: float = 0.95, method: str = "plain", *, cluster: Clusters = None
 ) -> AucInterval:
     """Area with its confidence interval: ``auc ± z·se`` clipped to [0, 1], or the same on the logit scale.
 
@@ -218,12 +208,7 @@ def _result(
 
 
 def delong_paired(
-    y_true: ArrayLike,
-    score_a: ArrayLike,
-    score_b: ArrayLike,
-    level: float = 0.95,
-    *,
-    cluster: ArrayLike | None = None,
+    y_true: ArrayLike, score_a: ArrayLike, score_b: ArrayLike, level: float = 0.95, *, cluster: Clusters = None
 ) -> DelongResult:
     """Compare two scores of the same people: ``z = (A - B) / sqrt(var A + var B - 2 cov)``.
 
@@ -263,22 +248,16 @@ def delong_unpaired(
     >>> round(result.z, 3), round(result.df, 2), round(result.p_value, 3), round(result.p_value_normal, 3)
     (0.359, 4.2, 0.737, 0.72)
     """
-    whose = cluster or (None, None)
-    n_a, n_b = (
-        np.size(y) if c is None else pd.unique(np.asarray(c)).size
-        for y, c in zip((y_true_a, y_true_b), whose, strict=True)
-    )
-    auc_a, variance_a = delong_variance(y_true_a, score_a, cluster=whose[0])
-    auc_b, variance_b = delong_variance(y_true_b, score_b, cluster=whose[1])
+    whose_a, whose_b = (np.arange(np.size(y_true_a)), np.arange(np.size(y_true_b))) if cluster is None else cluster
+    (auc_a, variance_a), n_a = delong_variance(y_true_a, score_a, cluster=whose_a), np.unique(whose_a).size
+    (auc_b, variance_b), n_b = delong_variance(y_true_b, score_b, cluster=whose_b), np.unique(whose_b).size
     variance = variance_a + variance_b
     spread = variance_a**2 / (n_a - 1) + variance_b**2 / (n_b - 1)
     df = variance**2 / spread if spread > 0 else float(n_a + n_b - 2)
     return _result(np.array([auc_a, auc_b]), np.diag([variance_a, variance_b]), variance, level, df=df)
 
 
-def auc_influence(
-    y_true: ArrayLike, score: ArrayLike, *, cluster: ArrayLike | None = None
-) -> tuple[float, NDArray[np.float64]]:
+def auc_influence(y_true: ArrayLike, score: ArrayLike, *, cluster: Clusters = None) -> tuple[float, FloatArray]:
     """Area under one curve, and each person's part in its error, shape (n,).
 
     The sum of their squares is DeLong's variance; over people that two curves share, the sum of products is the
@@ -301,68 +280,6 @@ def auc_influence(
     part[positive] = with_it[0] / m * np.sqrt(i10 / (i10 - 1))
     part[~positive] = without[0] / n * np.sqrt(i01 / (i01 - 1))
     return float(area[0]), part
-
-
-def delong_overlapping(
-    y_true_a: ArrayLike,
-    score_a: ArrayLike,
-    subject_a: ArrayLike,
-    y_true_b: ArrayLike,
-    score_b: ArrayLike,
-    subject_b: ArrayLike,
-    level: float = 0.95,
-    *,
-    cluster: tuple[ArrayLike, ArrayLike] | None = None,
-) -> DelongResult:
-    """Compare areas of two groups that share some people, such as the men and everyone.
-
-    The covariance of the areas is the sum of products of the shared people's parts (`auc_influence`); with no one
-    shared it is 0 (the unpaired test's z), with all shared it is DeLong's (the paired test). Normal form.
-
-    Parameters
-    ----------
-    y_true_a, score_a, y_true_b, score_b : array, shape (n_a,) and (n_b,)
-        As `delong_unpaired`.
-    subject_a, subject_b : array, shape (n_a,) and (n_b,)
-        Which they are, once each.
-    cluster : pair of arrays, shape (n_a,) and (n_b,), optional
-        Whose they are, where a patient may have several.
-
-    Raises
-    ------
-    DataError
-        As `delong_variance`; if a subject is twice in a group, or has the condition in one group only.
-
-    Examples
-    --------
-    >>> y, score, who = np.array([0, 0, 0, 1, 1, 1]), np.array([1, 2, 4, 3, 5, 6]), np.arange(6)
-    >>> result = delong_overlapping(y, score, who, y[1:], score[1:], who[1:])
-    >>> round(result.covariance, 4), round(result.z, 3)
-    (0.0346, 0.526)
-    """
-    whose = cluster or (None, None)
-    truth_a, truth_b = (
-        pd.Series(np.asarray(y).astype(bool), np.asarray(who))
-        for y, who in ((y_true_a, subject_a), (y_true_b, subject_b))
-    )
-    if truth_a.index.has_duplicates or truth_b.index.has_duplicates:
-        raise DataError("A subject appears twice in one group; the test needs each once.")
-    shared = truth_a.index.intersection(truth_b.index)
-    differing = shared[truth_a[shared] != truth_b[shared]]
-    if len(differing):
-        raise DataError(f"Subject {differing[0]} has the condition in one group only.")
-    area_a, part_a = auc_influence(y_true_a, score_a, cluster=whose[0])
-    area_b, part_b = auc_influence(y_true_b, score_b, cluster=whose[1])
-    names = (subject_a, subject_b) if cluster is None else cluster
-    codes = pd.factorize(np.concatenate([np.asarray(each) for each in names]))[0]
-    a, b = (
-        np.bincount(code, part, codes.max() + 1)
-        for code, part in ((codes[: part_a.size], part_a), (codes[part_a.size :], part_b))
-    )
-    matrix = np.array([[a @ a, a @ b], [a @ b, b @ b]])
-    variance = np.square(a - b).sum()
-    # rounding must not turn equal groups into a difference
-    return _result(np.array([area_a, area_b]), matrix, variance if variance > 1e-15 * matrix.max() else 0.0, level)
 
 
 def _foreseen_variance(auc: float, n_with: float, n_without: float) -> float:

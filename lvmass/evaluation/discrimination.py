@@ -7,6 +7,7 @@ that share people, so DeLong's covariance gives each an interval; the fair compa
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
@@ -18,7 +19,6 @@ from scipy import stats
 from lvmass.evaluation.delong import (
     auc_influence,
     auc_interval,
-    delong_overlapping,
     delong_paired,
     delong_unpaired,
     delong_variance,
@@ -98,11 +98,12 @@ def _trainings(people: pd.DataFrame, at: At, comparison: str, score: str) -> dic
         return _paired(own, at, score)
 
     def test() -> dict[str, Any]:
+        ends = [_curve(own, score, at), _curve(everyone, score, at, "other_g")]
+        step = _row("gap", _sum(ends, [1.0, -1.0]), everyone.set_index("subject_id"), at.level)
         a = both_classes(own), lvh_score(own, score, at.cutoffs_g_m2)
         b = both_classes(everyone), lvh_score(everyone, score, at.cutoffs_g_m2, "other_g")
-        whose = own["patient_id"], everyone["patient_id"]
-        shared = delong_overlapping(*a, own["subject_id"], *b, everyone["subject_id"], at.level, cluster=whose)
-        return asdict(delong_unpaired(*a, *b, at.level, cluster=whose)) | {"p_overlap": shared.p_value}
+        result = delong_unpaired(*a, *b, at.level, cluster=(own["patient_id"], everyone["patient_id"]))
+        return asdict(result) | {"p_overlap": step["p_value"]}
 
     return _noted({"n_a": len(own), "n_b": len(everyone)}, test)
 
@@ -168,22 +169,21 @@ def _sum(terms: Sequence[_Sum], weights: Sequence[float]) -> _Sum:
     )
 
 
+def _curve(people: pd.DataFrame, score: str, at: At, column: str = "predicted_lvm_g") -> _Sum:
+    """One c-statistic."""
+    values = lvh_score(people, score, at.cutoffs_g_m2, column)
+    area, part = auc_influence(both_classes(people), values, cluster=people["patient_id"])
+    return _Sum(area, pd.Series(part, index=people["subject_id"].to_numpy()))
+
+
 def _quantities(table: pd.DataFrame, at: At) -> dict[str, _Sum]:
     """The curves and steps of one cohort that enough people allow, in one sex or as the mean of both."""
     sexes, found = (("female", "male") if at.sex == "mean" else (at.sex,)), {}
     for name, (training, who, score, column) in CURVES.items():
-        curves = []
-        for sex in sexes:
-            people = table[(table["training"] == training) & ((who == "everyone") | (table["sex"] == sex))]
-            try:
-                lvh = both_classes(people)
-            except NotEstimable:
-                break
-            values = lvh_score(people, score, at.cutoffs_g_m2, column)
-            area, part = auc_influence(lvh, values, cluster=people["patient_id"])
-            curves.append(_Sum(area, pd.Series(part, index=people["subject_id"].to_numpy())))
-        else:
-            found[name] = _sum(curves, [1 / len(sexes)] * len(sexes))
+        rows = table[table["training"] == training]
+        inside = [rows if who == "everyone" else rows[rows["sex"] == sex] for sex in sexes]
+        with suppress(NotEstimable):
+            found[name] = _sum([_curve(people, score, at, column) for people in inside], [1 / len(sexes)] * len(sexes))
     ends = {name: pair for name, pair in STEPS.items() if set(pair) <= set(found)}
     return found | {name: _sum([found[end], found[start]], [1.0, -1.0]) for name, (start, end) in ends.items()}
 

@@ -45,7 +45,7 @@ def _cutoff(table: pd.DataFrame, cutoffs_g_m2: Mapping[str, float]) -> NDArray[n
     lacking = sorted(set(table["sex"]) - set(cutoffs_g_m2))
     if lacking:
         raise DataError(f"There is no LVH cut-off for {' and '.join(lacking)}.")
-    return np.array([cutoffs_g_m2[sex] for sex in table["sex"]], dtype=float)
+    return np.asarray(table["sex"].map(dict(cutoffs_g_m2)), dtype=np.float64)
 
 
 def with_cutoffs(predictions: pd.DataFrame, cutoffs_g_m2: Mapping[str, float]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ examples.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -70,11 +71,6 @@ class At(NamedTuple):
     seed: int
 
 
-def predictions(study: Inputs) -> pd.DataFrame:
-    """All fits."""
-    return study.predictions
-
-
 STATISTICS: dict[str, "Statistic"] = {}
 
 
@@ -121,7 +117,7 @@ class Statistic:
     name: str
     keys: str
     columns: str
-    of: Callable[[Inputs], pd.DataFrame] = predictions
+    of: Callable[[Inputs], pd.DataFrame] = attrgetter("predictions")
     sexes: Sequence[str] = ("all", "female", "male")
     each: Mapping[str, Sequence[str]] = field(default_factory=dict)
     holm: str = ""

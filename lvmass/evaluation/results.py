@@ -37,6 +37,10 @@ def evaluate(
 ) -> dict[str, pd.DataFrame]:
     """Compute every table of the study: each statistic of `lvmass.evaluation.registry.STATISTICS`.
 
+    Several ECGs of one ``patient_id`` are not taken for independent: c-statistics have DeLong's variance of clusters,
+    bootstrap and permutation draw patients, and what assumes independence takes the first ECG of each patient (then
+    ``n_subjects`` equals ``n_patients``, and the note says so).
+
     Parameters
     ----------
     predictions : DataFrame
@@ -78,7 +82,9 @@ def evaluate(
     >>> sorted(tables)[:4]
     ['agreement', 'agreement_after_recalibration', 'c_statistics', 'calibration_after_recalibration']
     """
-    models = check_predictions(predictions)["model"].unique()
+    for table in (predictions, *(table for table in gap or () if len(table))):
+        check_predictions(table)
+    models = predictions["model"].unique()
     if reference is not None and reference not in models:
         raise DataError(f"There are no predictions of the reference model {reference}.")
     unknown = set(only) - set(STATISTICS)
