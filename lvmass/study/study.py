@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from lvmass import __version__
-from lvmass.cohort.manifest import Cohort, content_key
+from lvmass.cohort.manifest import Cohort, content_key, shared_people
 from lvmass.cohort.preprocessing import Beats, blocks
 from lvmass.cohort.schema import SEXES
 from lvmass.ecg.beats import BeatConfig
@@ -63,6 +63,10 @@ class Study:
         if config.external is not None:
             config = config.model_copy(update={"external": _located(config.external, folder)})
         self.config = config.model_copy(update={"development": _located(config.development, folder)})
+        if config.external is not None:
+            shared = shared_people(self.cohort("development"), self.cohort("external"))
+            if shared:
+                raise DataError(f"{path}: nobody may be in both cohorts.\n" + "\n".join(shared))
         # one network on several devices is trained by processes that Lightning starts from this one
         workers = 1 if config.machine.processes > 1 else config.workers or joblib.cpu_count()
         self.store = Store(folder / config.cache_dir, workers, scheduler)

@@ -6,6 +6,7 @@ from lvmass.evaluation import evaluate
 from lvmass.evaluation.tables import example_predictions
 from lvmass.report.figures import differences
 from lvmass.report.page import (
+    _p_value,
     banner,
     beside,
     error_table,
@@ -13,7 +14,6 @@ from lvmass.report.page import (
     laid_out,
     missing,
     over_folds,
-    p_value,
     select,
     table,
     table_one,
@@ -74,7 +74,7 @@ def test_words_follow_the_interval(low: float | None, high: float | None, words:
 
 
 def test_p_values() -> None:
-    assert [p_value(p) for p in (0.0004, 0.0496, 1.0, pd.NA)] == ["< 0.001", "0.050", "1.000", "–"]
+    assert [_p_value(p) for p in (0.0004, 0.0496, 1.0, pd.NA)] == ["< 0.001", "0.050", "1.000", "–"]
 
 
 def test_error_table_has_a_row_a_fit(tiny_study: Study) -> None:
