@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 from typing import Protocol
 
@@ -133,7 +134,9 @@ def _signal_files(path: Path) -> list[Path]:
     """Return the signal files that belong to a WFDB header; none for any other format."""
     if path.suffix.lower() != ".hea":
         return []
-    return [file for file in sorted(path.parent.glob(f"{path.stem}.*")) if file.suffix.lower() in (".dat", ".mat")]
+    return [
+        file for file in sorted(path.parent.glob(f"{escape(path.stem)}.*")) if file.suffix.lower() in (".dat", ".mat")
+    ]
 
 
 def _file_hash(files: list[Path]) -> str:

@@ -127,14 +127,14 @@ def test_people_in_two_cohorts_are_found_by_patient_and_by_ecg(tmp_path: Path) -
 
 
 def test_wfdb_records_are_compared_by_their_samples(tmp_path: Path) -> None:
-    for folder, record in (("ours", "a"), ("theirs", "b")):
+    for folder, record in (("ours", "a"), ("theirs", "b[1]")):
         (tmp_path / folder).mkdir()
         people(1).assign(subject_id=folder, ecg_path=f"{record}.hea").to_csv(tmp_path / folder / "t.csv", index=False)
         (tmp_path / folder / f"{record}.hea").write_text(f"{record} 12 500 5000\n")
         (tmp_path / folder / f"{record}.dat").write_bytes(b"the same samples")
     ours, theirs = (load_cohort(tmp_path / folder / "t.csv") for folder in ("ours", "theirs"))
     assert len(shared_people(ours, theirs)) == 1
-    (tmp_path / "theirs" / "b.dat").write_bytes(b"others")
+    (tmp_path / "theirs" / "b[1].dat").write_bytes(b"others")
     assert shared_people(ours, load_cohort(tmp_path / "theirs" / "t.csv")) == []
 
 
