@@ -179,7 +179,7 @@ def simulated(rng: np.random.Generator, pooled_g: float, specific_g: float, n: i
 def test_intervals_cover_and_the_share_is_one_without_training() -> None:
     # same noise under both trainings: training adds nothing, so all of the gap is mechanical
     rng, steps, shares = np.random.default_rng(8), [], []
-    for _ in range(60):
+    for _ in range(40):
         table = gap_of(simulated(rng, 9.0, 9.0, 1200), NET[:0])
         steps.append(find(table, sex="mean", quantity="training"))
         shares.append(find(table, sex="mean", quantity="mechanical share"))
