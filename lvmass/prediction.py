@@ -123,7 +123,7 @@ def predict(
     shown = {name: getattr(measured, name) for name in _SHOWN}
     return Estimate(
         lvm_g=lvm_g,
-        lvm_low_g=lvm_g - half_width_g,
+        lvm_low_g=max(0.0, lvm_g - half_width_g),  # a mass cannot be negative; as lvmass.evaluation does
         lvm_high_g=lvm_g + half_width_g,
         interval_level=card["interval_level"],
         bsa_m2=bsa_m2,

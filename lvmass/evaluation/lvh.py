@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lvmass.cohort.schema import LVH_CUTOFF_G_M2
 from lvmass.errors import DataError
 from lvmass.evaluation.tables import EXTERNAL_FOLD, NotEstimable
 
 # Cut-offs of the mass index (LVM over body surface after Mosteller) by sex, in g/m²; the first is the primary one.
 LVH_CUTOFFS_G_M2: dict[str, dict[str, float]] = {
-    "fuchs-2016": {"female": 65.0, "male": 80.0},
+    "fuchs-2016": {sex: LVH_CUTOFF_G_M2[sex] for sex in ("female", "male")},
     "uk-biobank": {"female": 55.0, "male": 72.0},
     "budoff-2009": {"female": 89.0, "male": 103.0},
 }
