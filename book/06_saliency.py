@@ -34,11 +34,10 @@ page.banner(study)
 # %%
 if study.config.models[study.reference].is_network:
     saliency, time_ms = study.saliency(), study.beats().time_ms
+    name = printed(study.config.saliency.model or study.reference)
     missed_g = saliency.people["completeness_error_g"].abs()
-    model = study.config.saliency.model or study.reference
     text = (
-        f"{len(missed_g)} people out of fold, "
-        f"{printed(model)}. They miss "
+        f"{len(missed_g)} people out of fold, {name}. They miss "
         f"the sum they should reach by {missed_g.median():.2f} g in "
         f"the median, {missed_g.max():.2f} g at most."
     )

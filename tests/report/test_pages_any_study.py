@@ -19,7 +19,7 @@ bootstrap = 100
 workers = 1
 signal_rate_hz = 50
 folds = { n = 2 }
-saliency = { model = "MODEL", n_per_sex = 2, steps = 8 }
+saliency = { n_per_sex = 2, steps = 8 }
 """
 SIMULATED = '[development]\nlabel = "Mine"\nsimulate = "tw-cvai"\nn = 60\nseed = 3\n'
 FILES = '[development]\nlabel = "Mine"\nsubjects = "subjects.csv"\n'
@@ -41,20 +41,18 @@ fit = { epochs = 1, patience = 1 }
 """
 BOTH = NETWORK.replace("TRAINING", '["pooled", "sex-specific"]')
 STUDIES = {
-    "no network": HEAD.replace("MODEL", "elvmass-net") + SIMULATED + MEDIAN + DEMOGRAPHICS,
-    "another network": HEAD.replace("MODEL", "my fcn") + SIMULATED + FCN,
-    "sex-specific only": HEAD.replace("MODEL", "elvmass-net")
-    + SIMULATED
-    + NETWORK.replace("TRAINING", '["sex-specific"]'),
-    "files": HEAD.replace("MODEL", "elvmass-net") + FILES + MEDIAN + DEMOGRAPHICS + RIDGE + BOTH,
-    "women in files": HEAD.replace("MODEL", "elvmass-net") + FILES + DEMOGRAPHICS + BOTH,
+    "no network": HEAD + SIMULATED + MEDIAN + DEMOGRAPHICS,
+    "another network": HEAD + SIMULATED + FCN,
+    "sex-specific only": HEAD + SIMULATED + NETWORK.replace("TRAINING", '["sex-specific"]'),
+    "files": HEAD + FILES + MEDIAN + DEMOGRAPHICS + RIDGE + BOTH,
+    "women in files": HEAD + FILES + DEMOGRAPHICS + BOTH,
 }
 LACKS = {
-    "no network": ("saliency", "an external cohort", "the shift between cohorts", "the gap, taken apart", "learning"),
+    "no network": ("saliency", "an external cohort", "the gap, taken apart", "learning"),
     "another network": ("the encoder of eLVMass-Net", "a comparator", "the gap, taken apart", "a verdict"),
     "sex-specific only": ("the gap, taken apart", "a verdict"),
     "files": ("calibration card and oracle", "a counterfactual cohort", "an external cohort"),
-    "women in files": ("calibration card and oracle", "the gap, taken apart"),
+    "women in files": ("calibration card and oracle", "an external cohort"),
 }
 
 
