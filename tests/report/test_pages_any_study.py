@@ -49,7 +49,13 @@ STUDIES = {
 }
 LACKS = {
     "no network": ("saliency", "an external cohort", "the gap, taken apart", "learning"),
-    "another network": ("the encoder of eLVMass-Net", "a comparator", "the gap, taken apart", "a verdict"),
+    "another network": (
+        "the encoder of eLVMass-Net",
+        "a comparator",
+        "the gap, taken apart",
+        "my FCN against demographics",
+        "a verdict",
+    ),
     "sex-specific only": ("the gap, taken apart", "a verdict"),
     "files": ("calibration card and oracle", "a counterfactual cohort", "an external cohort"),
     "women in files": ("calibration card and oracle", "an external cohort"),
