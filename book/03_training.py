@@ -115,7 +115,8 @@ figures.beside_published(grams, title, "g, or %")
 where = {"cohort": "development", "sex": "all", "training": "pooled"}
 rows = results.get("error_differences")
 rows = page.select(rows, model_b="demographics", **where)
-page.verdicts(rows, name)
+shown = page.laid_out(rows, "error_differences")
+page.table(shown, f"{name} against demographics alone.")
 
 # %% [markdown]
 # ## At the paper's size

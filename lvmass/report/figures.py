@@ -183,7 +183,8 @@ def forest(
             y -= 1.0
         for label, lines in block.groupby("label", sort=False):
             for _, row in lines.iterrows():
-                at, colour = y + shifts[row["hue"]], _colour(row["hue"], hues.index(row["hue"]))
+                at = y + (shifts[row["hue"]] if len(lines) > 1 else 0.0)
+                colour = _colour(row["hue"], hues.index(row["hue"]))
                 if pd.isna(row[value]):
                     axes.text(0.0, at, f" {row['note']}", fontsize=6.5, color="#777777", **across)
                     continue
