@@ -86,8 +86,7 @@ def reasons(report: pd.DataFrame) -> dict[str, int]:
     >>> reasons(pd.DataFrame({"usable": [True, False, False], "code": ["", "nan", "excessive_drift"]}))
     {'samples are missing': 1, 'a lead drifts too far': 1}
     """
-    column = "code" if "code" in report else "reason"
-    codes = report.loc[~report["usable"].astype(bool), column].map(str)
+    codes = report.loc[~report["usable"].astype(bool), "code"].map(str)
     return dict(Counter(codes.map(lambda code: FINDING_WORDS.get(code, code))).most_common())
 
 

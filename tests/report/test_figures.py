@@ -1,6 +1,7 @@
 """Figures draw every table of a study, also where numbers are missing, as vector graphics that are told in words."""
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,11 @@ def test_one_recording_from_paper_to_beat() -> None:
 def test_flow_diagram_counts_everybody(tiny_study: Study) -> None:
     beats = tiny_study.beats()
     words(figures.flow_diagram({"Mine": beats}), f"Mine: {len(beats.report)} people, {len(beats.people)} analysed")
+    # a message has a full stop in its numbers, so a reason is told by its code
+    report = beats.report.assign(usable=False, code="excessive_drift", reason="Lead aVR drifts by 2.3 mV.")
+    shown = words(figures.flow_diagram({"Mine": replace(beats, report=report, people=beats.people[:0])}))
+    assert f"{len(report)} × a lead drifts too far" in shown.replace("\n", " ")
+    assert "aVR" not in shown
 
 
 def test_figures_of_the_networks(tiny_study: Study) -> None:
