@@ -154,6 +154,9 @@ def write_results(
     """
     folder, written, about = Path(directory), [], dict(about or {})
     folder.mkdir(parents=True, exist_ok=True)
+    for name in STATISTICS.keys() - tables.keys():
+        for ending in (".csv", ".json"):
+            (folder / f"{name}{ending}").unlink(missing_ok=True)
     for name, table in tables.items():
         units = {str(column): _unit(table, column) for column in table.columns}
         rows = table.astype(object).where(table.notna(), None).to_dict(orient="records")
@@ -170,7 +173,4 @@ def write_results(
             partial.write_text(text, encoding="utf-8")
             os.replace(partial, path)
             written.append(path)
-    for path in folder.glob("*.*"):
-        if path.suffix in (".csv", ".json") and path not in written:
-            path.unlink()
     return written
