@@ -106,16 +106,18 @@ def test_results_are_written_with_units_and_origin(tiny_study: Study) -> None:
 
 
 def test_tables_of_an_earlier_study_file_do_not_stay(tiny_study_file: Path, tiny_study: Study) -> None:
-    stale, kept = (tiny_study.results_folder / name for name in ("earlier.csv", "notes.txt"))
-    stale.write_text("model\n")
+    table, kept = (tiny_study.results_folder / name for name in ("gap.csv", "mine.csv"))
     kept.write_text("mine")
-    edited = tiny_study_file.with_name("fewer.toml")
-    edited.write_text(tiny_study_file.read_text().replace("bootstrap = 200", "bootstrap = 150"))
+    text = tiny_study_file.read_text().replace("[gap]", "").replace("counterfactual = ", "# ")
+    edited = tiny_study_file.with_name("pooled.toml")
+    edited.write_text(text.replace('training = ["pooled", "sex-specific"]', ""))
+    assert table.exists()
     Study.from_toml(edited).write_results()
-    assert not stale.exists()
+    assert not table.exists()
     assert kept.exists()
     kept.unlink()
     tiny_study.write_results()
+    assert table.exists()
 
 
 def test_gap_has_a_counterfactual_cohort_and_size_matched_training(
