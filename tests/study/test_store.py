@@ -140,7 +140,7 @@ def sleep(settings):
     time.sleep(60)
 
 if __name__ == "__main__":
-    Store(sys.argv[1], workers=2).all([Job(sleep, Settings(x=x), ("errors.py",)) for x in (1, 2)])
+    Store(sys.argv[1] + "/store", workers=2).all([Job(sleep, Settings(x=x), ("errors.py",)) for x in (1, 2)])
 """
 
 
