@@ -85,6 +85,11 @@ def inner_split(
     training, validation : ndarray of int
         Rows; no patient and no ECG stands in both.
 
+    Raises
+    ------
+    DataError
+        If all of them are one patient.
+
     Examples
     --------
     >>> ids = [f"p{i}" for i in range(60)]
@@ -93,10 +98,12 @@ def inner_split(
     >>> len(training) + len(validation), len(set(training) & set(validation))
     (30, 0)
     """
-    strata = _strata(subjects.iloc[rows])
+    strata, groups = _strata(subjects.iloc[rows]), patient_groups(subjects, ecg_hash)[rows]
+    if len(set(groups)) < 2:
+        raise DataError("One patient alone cannot both be trained on and choose when to stop; add people.")
     parts = min(round(1 / fraction), np.unique(strata, return_counts=True)[1].min())  # each stratum reaches each part
-    splitter = StratifiedGroupKFold(max(2, parts), shuffle=True, random_state=seed)
-    training, validation = next(splitter.split(rows, strata, patient_groups(subjects, ecg_hash)[rows]))
+    splitter = StratifiedGroupKFold(min(max(2, parts), len(set(groups))), shuffle=True, random_state=seed)
+    training, validation = next(splitter.split(rows, strata, groups))
     return rows[training], rows[validation]
 
 

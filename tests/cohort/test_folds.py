@@ -81,6 +81,15 @@ def test_inner_split_holds_its_share_and_keeps_patients_together() -> None:
     assert not set(patients[training]) & set(patients[validation])
 
 
+def test_inner_split_of_few_patients() -> None:
+    people = toy_people(["a"] * 12)
+    with pytest.raises(DataError, match="One patient alone cannot both be trained on and choose when to stop"):
+        inner_split(people, [f"h{i}" for i in range(12)], np.arange(12), 0.15, seed=0)
+    people["patient_id"] = ["a"] * 6 + ["b"] * 6
+    parts = inner_split(people, [f"h{i}" for i in range(12)], np.arange(12), 0.15, seed=0)
+    assert [len(part) for part in parts] == [6, 6]
+
+
 def test_inner_split_does_not_depend_on_the_masses_of_other_people() -> None:
     ids = [str(i) for i in range(200)]
     people, rows = toy_people(ids), np.arange(120)
