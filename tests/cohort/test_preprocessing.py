@@ -70,6 +70,29 @@ def test_unreadable_files_are_reported_not_dropped(tmp_path: Path) -> None:
     assert table["usable"][0]
 
 
+def test_columns_that_are_measured_here_keep_the_tables_own_beside_them(tmp_path: Path) -> None:
+    path = write_cohort(tmp_path)
+    table = pd.read_csv(path).assign(r_avl_mv=9.0, atrial_fibrillation=[np.nan, 1, 1])
+    table.to_csv(path, index=False)
+    people = preprocess(load_cohort(path), BeatConfig()).people
+    assert people.columns.is_unique
+    assert people["device_r_avl_mv"].astype(float).tolist() == [9.0]
+    assert 0 < people["r_avl_mv"][0] < 3
+    assert people["atrial_fibrillation"].tolist() == [False]  # the sign stands in for an empty cell
+    table.assign(atrial_fibrillation=1).to_csv(path, index=False)
+    assert preprocess(load_cohort(path), BeatConfig()).people["atrial_fibrillation"].tolist() == [True]
+
+
+def test_flat_lines_of_two_people_are_not_the_same_ecg(tmp_path: Path) -> None:
+    signal_mv = simulate_cohort(1, like="tw-cvai", seed=5).recording(0).signal_mv
+    flat = np.zeros((12, 5000))
+    hashes = preprocess(array_cohort(tmp_path, [signal_mv, signal_mv, flat, flat], 500.0), BeatConfig()).report[
+        "ecg_hash"
+    ]
+    assert hashes[0] == hashes[1] != ""
+    assert hashes[2:].tolist() == ["", ""]
+
+
 def test_the_code_of_too_few_beats_is_the_finding_that_says_so(tmp_path: Path) -> None:
     recording = simulate_cohort(1, like="tw-cvai", seed=5).recording(0)
     cohort = array_cohort(tmp_path, [recording.signal_mv, recording.signal_mv[:, :1500]], 500.0)
