@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from glob import escape
 from pathlib import Path
 from typing import Protocol
 
@@ -69,11 +68,12 @@ class FileSource:
         A WFDB header names its record, so that equal ECGs of two people differ there: of such a
         record only the signal files count.
         """
-        return [_file_hash(_signal_files(path) or [path]) for path in self.paths]
+        records = [_record_files(path) for path in self.paths]
+        return [_file_hash(files[1:] or files) for files in records]
 
     def key(self) -> str:
         """Hash how files are read and the bytes of every file."""
-        hashes = [_file_hash([path, *_signal_files(path)]) for path in self.paths]
+        hashes = [_file_hash(_record_files(path)) for path in self.paths]
         return hashlib.sha256(
             "\n".join([f"{self.unit} {self.sampling_rate_hz} {self.leads}", *hashes]).encode()
         ).hexdigest()
@@ -130,13 +130,14 @@ class Cohort:
         return self.source.many(range(start, len(self) if stop is None else min(stop, len(self))))
 
 
-def _signal_files(path: Path) -> list[Path]:
-    """Return the signal files that belong to a WFDB header; none for any other format."""
-    if path.suffix.lower() != ".hea":
-        return []
-    return [
-        file for file in sorted(path.parent.glob(f"{escape(path.stem)}.*")) if file.suffix.lower() in (".dat", ".mat")
-    ]
+def _record_files(path: Path) -> list[Path]:
+    """Return the header of a WFDB record and the signal files that it names; of any other format the file alone."""
+    header = path.with_suffix(".hea") if path.suffix.lower() == ".dat" else path
+    if header.suffix.lower() != ".hea" or not header.is_file():
+        return [path]
+    lines = header.read_text("utf-8", "replace").splitlines()
+    named = dict.fromkeys(line.split()[0] for line in lines if line.strip())  # a name that is no file is no signal
+    return [header, *(file for file in (header.parent / Path(name).name for name in named) if file.is_file())]
 
 
 def _file_hash(files: list[Path]) -> str:
