@@ -317,7 +317,8 @@ def tabulate_predictions(
     keys = ["model", "training", "fold", "subject_id"]
     groups = pd.concat(parts).groupby(keys, sort=False)["predicted_lvm_g"]
     table = groups.mean().reset_index().assign(model_sd_g=groups.std(ddof=0).to_numpy())
-    table = table.merge(beats.people, on="subject_id", validate="many_to_one")
+    known = beats.people[["subject_id", "patient_id", "sex", "lvm_g", "height_cm", "weight_kg"]]
+    table = table.merge(known, on="subject_id", validate="many_to_one")  # people may have columns of these names
     table["bsa_m2"] = bsa_mosteller_m2(table["height_cm"], table["weight_kg"])
     table["lvh"] = table["lvm_g"] / table["bsa_m2"] > table["sex"].map(settings.lvh.cutoffs_g_m2)
     table["cohort"] = settings.cohort

@@ -1,0 +1,28 @@
+"""The steps alone, on tables made by hand."""
+
+import numpy as np
+import pandas as pd
+
+from lvmass.cohort.preprocessing import Beats
+from lvmass.study import steps
+from lvmass.study.settings import LvhConfig
+
+
+def test_columns_of_a_hospital_do_not_stand_in_the_way() -> None:
+    body = {"sex": "male", "lvm_g": [120.0, 170.0], "height_cm": 170.0, "weight_kg": 70.0}
+    people = pd.DataFrame({"subject_id": ["a", "b"], "patient_id": ["a", "b"]}).assign(**body)
+    own = {"model": "MAC 5500", "fold": 9, "cohort": "ours", "training": "none", "bsa_m2": 0.0, "lvh": "?"}
+    settings = steps.PredictionsSettings(
+        cohort="development", rows=(("ridge", "pooled", 1),), external=False, lvh=LvhConfig()
+    )
+    estimates = [steps.Estimates(("a", "b"), np.array([125.0, 160.0]))]
+    found, expected = (
+        steps.tabulate_predictions(
+            settings,
+            beats=Beats(np.empty((2, 12, 400), np.float32), np.empty(400), table, table, table),
+            estimates=estimates,
+        )
+        for table in (people.assign(**own), people)
+    )
+    pd.testing.assert_frame_equal(found, expected)
+    assert found["lvh"].tolist() == [False, True]
