@@ -264,11 +264,9 @@ class Study:
     def _fit(self, task: FitTask) -> Job:
         takes: dict[str, Any] = self._readings(task, task.cohort) | {"folds": self._folds(task.cohort)}
         takes |= {"start": None if task.start is None else self._fit(task.start)}
-        # fold by fold, so that a killed run has whole folds; in a fold the longest come first
-        rank = (task.fold or 0, task.signal_rate_hz is None, -task.config.fit.epochs)
-        job = Job(steps.fit_model, task, FITS, takes, rank)
+        job = Job(steps.fit_model, task, FITS, takes, task.rank)
         unfinished = self.store.folder / "unfinished" / job.key
-        return Job(steps.fit_model, task.model_copy(update={"unfinished": unfinished}), FITS, takes, rank)
+        return Job(steps.fit_model, task.model_copy(update={"unfinished": unfinished}), FITS, takes, task.rank)
 
     def _predictions(self, name: str, tasks: Sequence[FitTask]) -> Job:
         """Out of fold in the cohort that was learnt from, else by the fold models."""

@@ -38,7 +38,7 @@ class FitTask(Section):
     seed : int
     machine : MachineConfig
     slot : int
-        Running number that spreads fits over GPUs.
+        Its number in the order of running, which spreads fits over GPUs.
     unfinished : path or None
         Where its state is kept after each epoch.
     """
@@ -70,6 +70,11 @@ class FitTask(Section):
         return self.model_copy(update={"sex": None, "size_matched": False, "config": pooled})
 
     @property
+    def rank(self) -> tuple[int, bool, int]:
+        """Its place in the order of running: by fold, so that a killed run has whole folds; the longest first."""
+        return self.fold or 0, self.signal_rate_hz is None, -self.config.fit.epochs
+
+    @property
     def row(self) -> tuple[str, Training, int | None]:
         """Model, training and fold of its predictions."""
         return self.model, self.training, self.fold
@@ -98,7 +103,7 @@ def fit_tasks(config: StudyConfig, sexes: Sequence[Sex]) -> tuple[FitTask, ...]:
     for name in config.gap.counterfactual:
         plan += [(COUNTERFACTUAL, name, training, False) for training in config.models[name].training]
         plan += [(COUNTERFACTUAL, name, "pooled", True)]
-    tasks = (
+    tasks = [
         FitTask(
             cohort=cohort,
             model=name,
@@ -117,8 +122,10 @@ def fit_tasks(config: StudyConfig, sexes: Sequence[Sex]) -> tuple[FitTask, ...]:
         for fold in range(1, config.folds.n + 1)
         for sex in (sexes if training == "sex-specific" or matched else (None,))
         for member in range(model.seeds)
-    )
-    return tuple(task.model_copy(update={"slot": slot}) for slot, task in enumerate(tasks))
+    ]
+    running = sorted(range(len(tasks)), key=lambda i: tasks[i].rank)  # fits that run at once stand side by side
+    slots = {i: slot for slot, i in enumerate(running)}
+    return tuple(task.model_copy(update={"slot": slots[i]}) for i, task in enumerate(tasks))
 
 
 def comparison(tasks: Sequence[FitTask]) -> list[FitTask]:
