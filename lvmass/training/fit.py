@@ -95,8 +95,8 @@ def fit_network(
     Raises
     ------
     DataError
-        If training diverges, a checkpoint is damaged, nobody is there to choose the best epoch, or a network with a
-        head for each sex is not told sex first.
+        If training diverges, a checkpoint is damaged, nobody is there to choose the best epoch, all people have one
+        LVM, or a network with a head for each sex is not told sex first.
 
     Examples
     --------
@@ -114,6 +114,8 @@ def fit_network(
     if arguments.get("sex_head") and covariate_names[:1] != ("male",):
         raise DataError(f"A head for each sex ({network}) needs sex as first covariate; list demographics first.")
     inputs, covariates, lvm_g = people
+    if len(np.unique(lvm_g[training])) < 2:
+        raise DataError(f"All who train {network} have the same LVM, so that nothing can be learnt; add people.")
     torch.set_num_threads(machine.threads)
     torch.manual_seed(seed)
     if start is None:

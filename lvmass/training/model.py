@@ -166,18 +166,21 @@ def load_model(folder: str | Path) -> tuple[FittedModel, dict[str, Any]]:
     folder = Path(folder)
     try:
         card = json.loads((folder / CARD_FILE).read_text())
+        covariates = tuple(card["covariates"])
         model = FittedModel(
-            **{
-                name: card[name] for name in ("network", "n_samples", "target_mean_g", "target_sd_g", "training_people")
-            },
-            arguments={k: tuple(v) if isinstance(v, list) else v for k, v in card["arguments"].items()},
-            covariates=tuple(card["covariates"]),
-            covariate_mean=np.array(card["covariate_mean"], dtype=float),
-            covariate_sd=np.array(card["covariate_sd"], dtype=float),
+            network=card["network"],
+            arguments={k: tuple(v) if isinstance(v, list) else v for k, v in dict(card["arguments"]).items()},
+            n_samples=int(card["n_samples"]),
+            covariates=covariates,
+            covariate_mean=np.array(card["covariate_mean"], dtype=float).reshape(len(covariates)),
+            covariate_sd=np.array(card["covariate_sd"], dtype=float).reshape(len(covariates)),
+            target_mean_g=float(card["target_mean_g"]),
+            target_sd_g=float(card["target_sd_g"]),
             weights=load_file(folder / WEIGHTS_FILE),
+            training_people=int(card["training_people"]),
         )
         model.build()
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+    except (OSError, KeyError, TypeError, ValueError, ArithmeticError, RuntimeError, SafetensorError) as error:
         reason = f"'{error.args[0]}' is missing from {CARD_FILE}" if isinstance(error, KeyError) else str(error)
         raise DataError(
             f"{folder}: not a saved model ({reason.splitlines()[0]}); "

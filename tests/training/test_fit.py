@@ -119,6 +119,15 @@ def test_divergence_is_one_sentence() -> None:
         )  # fmt: skip
 
 
+def test_people_of_one_mass_are_one_sentence() -> None:
+    beats, covariates, _ = toy(64, 1)
+    with pytest.raises(DataError, match="All who train elvmass-net have the same LVM"):
+        fit_network(
+            "elvmass-net", ARGUMENTS, FitConfig(epochs=1), ("bsa_m2",), (beats, covariates, np.full(64, 110.1)),
+            np.arange(64), sampling_rate_hz=500, seed=0,
+        )  # fmt: skip
+
+
 @pytest.mark.parametrize("loss", ["huber", "log-cosh", "asymmetric"])
 def test_every_loss_trains(loss: str) -> None:
     model = fit(FitConfig.model_validate({"epochs": 4, "loss": loss}))
