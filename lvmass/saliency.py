@@ -94,7 +94,7 @@ def segment_shares(grams: NDArray[np.floating], time_ms: NDArray[np.floating]) -
     -------
     DataFrame
         ``person`` (row of ``grams``), ``group`` ("limb leads", "precordial leads"), ``segment`` and ``share`` in
-        percent; a person's shares add up to 100.
+        percent of what lies within these segments; a person's shares add up to 100.
 
     Examples
     --------
@@ -103,7 +103,8 @@ def segment_shares(grams: NDArray[np.floating], time_ms: NDArray[np.floating]) -
     >>> float(shares.loc[shares["segment"] == "QRS", "share"].sum())
     15.0
     """
-    size = np.abs(grams)
+    inside = (time_ms >= SEGMENTS_MS["P"][0]) & (time_ms < SEGMENTS_MS["T"][1])
+    size, time_ms = np.abs(grams)[:, :, inside], time_ms[inside]
     total = size.sum(axis=(1, 2))
     total = np.where(total > 0, total, 1.0)
     tables = []

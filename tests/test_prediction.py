@@ -97,5 +97,26 @@ def test_model_of_women_only_estimates_women_only(recording: Recording, tmp_path
     assert len(str(error.value).splitlines()) == 1
 
 
+def test_sex_in_capitals_is_the_same_sex(recording: Recording) -> None:
+    assert estimate(recording, sex="Male") == estimate(recording, sex="male")
+
+
+@pytest.mark.parametrize("wrong", [None, 3, "x", {}])
+def test_a_card_with_a_wrong_value_is_one_sentence(recording: Recording, tmp_path: Path, wrong: object) -> None:
+    shutil.copytree(PRETRAINED, tmp_path / "model")
+    path = tmp_path / "model" / "model.json"
+    card = json.loads(path.read_text())
+    for name in ("leads", "beat", "interval_half_width_g", "lvh_cutoff_g_m2"):
+        if wrong == {} and name in ("beat", "interval_half_width_g"):
+            continue  # all settings of the beat have defaults; the other says that the training people had no sex
+        path.write_text(json.dumps(card | {name: wrong}))
+        with pytest.raises(DataError, match=f"model.json lacks, or has no usable value of, {name}; save") as error:
+            estimate(recording, model_folder=path.parent)
+        assert len(str(error.value).splitlines()) == 1
+    path.write_text(json.dumps({name: value for name, value in card.items() if name not in ("study", "beat")}))
+    with pytest.raises(DataError, match="no usable value of, beat, study; save"):
+        estimate(recording, model_folder=path.parent)
+
+
 def test_estimate_is_plain_data(recording: Recording) -> None:
     assert "NaN" not in json.dumps(asdict(estimate(recording)))

@@ -43,6 +43,9 @@ def test_shares_add_up_to_all() -> None:
     found = segment_shares(only_v1, time_ms).set_index(["group", "segment"])["share"]
     assert found["precordial leads", "QRS"] == 100
     assert found.sum() == 100
+    wide = np.pad(only_v1, ((0, 0), (0, 0), (50, 50)), constant_values=3.0)  # a wider window, outside the segments
+    found = segment_shares(wide, np.arange(-400, 600, 2.0)).set_index(["group", "segment"])["share"]
+    assert found["precordial leads", "QRS"] == 100
 
 
 def test_nothing_attributed_is_no_share_not_nan() -> None:
