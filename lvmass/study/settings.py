@@ -89,6 +89,10 @@ class ModelConfig(Section):
             _require_known("covariate group", group, tuple(COVARIATE_GROUPS))
         if self.estimator == "sex-median" and self.covariates[:1] != ("demographics",):
             raise ValueError("'sex-median' needs covariates = ['demographics']")
+        if self.arguments.get("sex_head") and self.covariates[:1] != ("demographics",):
+            raise ValueError("'sex_head' needs covariates of which the first are 'demographics'")
+        if self.estimator in BASELINES and not self.covariates:
+            raise ValueError(f"'{self.estimator}' needs covariates, such as ['demographics']")
         if self.fine_tune and (self.training != ("sex-specific",) or self.estimator in BASELINES):
             raise ValueError("'fine_tune' is for a network with training = ['sex-specific']")
         if self.size_matched and self.training != ("pooled",):
