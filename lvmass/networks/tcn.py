@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from torch.nn.grad import conv2d_input
 from torch.nn.utils.parametrizations import weight_norm
 
+Norm = Literal["batch", "weight"]
+
 
 class TimeConv(nn.Conv2d):
     """Convolution along time that keeps the number of samples ('same' padding).
@@ -45,14 +47,11 @@ class TimeConv(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:  # (batch, n_in, 1, time) -> (batch, n_out, 1, time)
         """Convolve."""
         if self.pad_left != self.pad_right:
-            x = nn.functional.pad(x, (self.pad_left, self.pad_right))
-            return super().forward(x)
+            return super().forward(nn.functional.pad(x, (self.pad_left, self.pad_right)))
         on_cpu = x.device.type == "cpu" and torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
         if on_cpu and self.many_taps_to_few_channels:
             return _ManyTaps.apply(x, self.weight, self.bias, self.pad_left)
-        return nn.functional.conv2d(
-            x, self.weight, self.bias, self.stride, (0, self.pad_left), self.dilation, self.groups
-        )
+        return nn.functional.conv2d(x, self.weight, self.bias, self.stride, (0, self.pad_left), self.dilation)
 
 
 class _ManyTaps(torch.autograd.Function):
@@ -72,9 +71,7 @@ class _ManyTaps(torch.autograd.Function):
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None]:
         x, weight = ctx.saved_tensors
         n_out, n_in, _, taps = weight.shape
-        into_x = None
-        if ctx.needs_input_grad[0]:
-            into_x = conv2d_input(x.shape, weight, g, padding=(0, ctx.pad))
+        into_x = conv2d_input(x.shape, weight, g, padding=(0, ctx.pad)) if ctx.needs_input_grad[0] else None
         # (batch, time + 2 pad, channel), one person after the other: a tap's shift is a shift of the rows of all
         rows = nn.functional.pad(x, (ctx.pad, ctx.pad)).permute(0, 3, 2, 1).reshape(-1, n_in)
         ends = nn.functional.pad(g, (0, 2 * ctx.pad)).permute(0, 3, 2, 1).reshape(-1, n_out)
@@ -91,9 +88,7 @@ def to_time_layout(signal: Tensor) -> Tensor:
 class TcnBlock(nn.Module):
     """One level: two dilated convolutions and a residual connection."""
 
-    def __init__(
-        self, n_in: int, n_out: int, kernel: int, dilation: int, dropout: float, norm: Literal["batch", "weight"]
-    ) -> None:
+    def __init__(self, n_in: int, n_out: int, kernel: int, dilation: int, dropout: float, norm: Norm) -> None:
         super().__init__()
         body: list[nn.Module] = []
         for width in (n_in, n_out):
@@ -152,7 +147,7 @@ class Tcn(nn.Module):
         stem_stride: int,
         dropout: float,
         dilated: bool = True,
-        norm: Literal["batch", "weight"] = "batch",
+        norm: Norm = "batch",
     ) -> None:
         super().__init__()
         self.stem = TimeConv(n_leads, channels, kernel=2 * stem_stride, stride=stem_stride)
