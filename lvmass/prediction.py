@@ -20,13 +20,20 @@ PRETRAINED = Path(__file__).parent / "pretrained"
 """The model that ships with the package; trained on the simulated cohort."""
 
 _SHOWN = ("heart_rate_bpm", "pr_interval_ms", "qrs_duration_ms", "qtc_ms", "qrs_axis_deg")
-_MADE_BY = {
-    *("trained_on_simulated_data", "training_people", "out_of_fold_mae_g"),
-    *("study", "study_fingerprint", "package_version"),
-}
 
 
-class _Card(BaseModel):
+class _Provenance(BaseModel):
+    """Where a saved model comes from, which its estimates repeat."""
+
+    trained_on_simulated_data: bool
+    training_people: int
+    out_of_fold_mae_g: float
+    study: str
+    study_fingerprint: str
+    package_version: str
+
+
+class _Card(_Provenance):
     """What `lvmass.study.study.Study.save_model` says of a model beside its weights, and an estimate needs."""
 
     leads: tuple[str, ...]
@@ -35,12 +42,6 @@ class _Card(BaseModel):
     interval_half_width_g: dict[str, float]
     lvh_cutoff_g_m2: Annotated[dict[Sex, float], Field(min_length=2)]
     lvh_cutoff_source: str
-    trained_on_simulated_data: bool
-    training_people: int
-    out_of_fold_mae_g: float
-    study: str
-    study_fingerprint: str
-    package_version: str
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,6 @@ def predict(
         model={
             "network": model.network,
             "not_for_clinical_use": True,
-            **card.model_dump(include=_MADE_BY),
+            **card.model_dump(include=set(_Provenance.model_fields)),
         },
     )

@@ -44,6 +44,15 @@ def test_estimate_is_consistent(recording: Recording) -> None:
     assert found.model["not_for_clinical_use"] is True
 
 
+def test_no_interval_reaches_below_zero(recording: Recording, tmp_path: Path) -> None:
+    shutil.copytree(PRETRAINED, tmp_path / "model")
+    path = tmp_path / "model" / "model.json"
+    card = json.loads(path.read_text()) | {"interval_half_width_g": {"female": 1000.0, "male": 1000.0}}
+    path.write_text(json.dumps(card))
+    found = estimate(recording, model_folder=path.parent)
+    assert (found.lvm_low_g, found.lvm_high_g) == (0.0, found.lvm_g + 1000.0)
+
+
 def test_larger_person_has_a_larger_heart(recording: Recording) -> None:
     assert estimate(recording, height_cm=175, weight_kg=90).lvm_g > estimate(recording).lvm_g
     assert estimate(recording, sex="male").lvh_cutoff_g_m2 == 80

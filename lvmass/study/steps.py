@@ -264,11 +264,9 @@ def attribute(
     rows, model = chosen.index.to_numpy(), fit.predictor
     assert isinstance(model, FittedModel)
     covariates = covariate_matrix(chosen, model.covariates)
-    attribution = integrated_gradients(model, inputs[rows], covariates, steps=settings.steps)
-    table = chosen[["subject_id", "sex"]].assign(
-        fold=settings.fold, completeness_error_g=attribution.completeness_error_g
-    )
-    return Saliency(table.reset_index(drop=True), attribution.grams, np.array(inputs[rows]))
+    grams, error_g = integrated_gradients(model, inputs[rows], covariates, steps=settings.steps)
+    table = chosen[["subject_id", "sex"]].assign(fold=settings.fold, completeness_error_g=error_g)
+    return Saliency(table.reset_index(drop=True), grams, np.array(inputs[rows]))
 
 
 def readings(beats: Beats, cut: Beats | None, signals: Array | None) -> tuple[pd.DataFrame, Array]:

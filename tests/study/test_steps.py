@@ -5,7 +5,19 @@ import pandas as pd
 
 from lvmass.cohort.preprocessing import Beats
 from lvmass.study import steps
-from lvmass.study.settings import LvhConfig
+from lvmass.study.settings import CohortConfig, FoldsConfig, LvhConfig
+
+
+def test_the_fold_of_a_person_does_not_depend_on_who_else_is_usable() -> None:
+    cohort = CohortConfig(label="people", simulate="tw-cvai", n=60)
+    subjects = steps.open_cohort(cohort).subjects
+    report = pd.DataFrame({"subject_id": subjects["subject_id"], "ecg_hash": subjects["subject_id"], "usable": True})
+    some = report.assign(usable=np.arange(60) % 7 > 0)
+    settings = steps.FoldSettings(cohort=cohort, folds=FoldsConfig(n=3))
+    nothing = np.empty((0, 12, 400), np.float32), np.empty(400), subjects, subjects
+    everybody, usable = (steps.draw_folds(settings, beats=Beats(*nothing, table)) for table in (report, some))
+    expected = everybody[everybody["subject_id"].isin(some.loc[some["usable"], "subject_id"])]
+    pd.testing.assert_frame_equal(usable, expected.reset_index(drop=True))
 
 
 def test_columns_of_a_hospital_do_not_stand_in_the_way() -> None:
