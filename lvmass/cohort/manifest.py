@@ -16,7 +16,7 @@ MAX_TABLE_BYTES = 500_000_000
 """A larger file is no subjects table: at 200 bytes a row this is 2.5 million people."""
 
 
-class RecordingSource(Protocol):
+class _RecordingSource(Protocol):
     """Where a cohort's ECGs come from; small enough to be sent to another process."""
 
     def one(self, i: int) -> Recording:
@@ -91,8 +91,8 @@ class Cohort:
         The validated subjects table, one row an ECG, row labels 0 to n - 1.
     simulated : bool
         Whether these people exist only in a simulator; every page and model says so.
-    source : RecordingSource
-        Where the ECGs come from.
+    source
+        Where the ECGs come from: `FileSource` or the simulator's.
 
     Examples
     --------
@@ -105,7 +105,7 @@ class Cohort:
     name: str
     subjects: pd.DataFrame
     simulated: bool
-    source: RecordingSource = field(repr=False)
+    source: _RecordingSource = field(repr=False)
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -289,13 +289,14 @@ def shared_people(development: Cohort, external: Cohort) -> list[str]:
         compared.append(("ECG", names, development.source.hashes(), external.source.hashes()))
     sentences = []
     for what, names, ours, theirs in compared:
-        row_of = {key: row for row, key in reversed(list(enumerate(theirs)))}
-        rows = {key: row for row, key in reversed(list(enumerate(ours))) if key in row_of}
+        here = pd.DataFrame({"key": ours, "name": names, "row": range(2, len(ours) + 2)}).drop_duplicates("key")
+        there = pd.DataFrame({"key": theirs, "other": range(2, len(theirs) + 2)}).drop_duplicates("key")
+        rows = here.merge(there, on="key")
         examples = [
-            f"{names[row]!r} (row {row + 2} of development, row {row_of[key] + 2} of external)"
-            for key, row in sorted(rows.items(), key=lambda item: item[1])[:5]
+            f"{name!r} (row {row} of development, row {other} of external)"
+            for _, name, row, other in rows.head(5).itertuples(index=False)
         ]
-        if rows:
+        if len(rows):
             count = f"1 {what} stands" if len(rows) == 1 else f"{len(rows)} {what}s stand"
             some = "for example " if len(rows) > len(examples) else ""
             sentences.append(f"{count} in both cohorts: {some}{', '.join(examples)}; leave each in one.")

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from lvmass.cohort.covariates import COVARIATE_GROUPS
 from lvmass.cohort.manifest import Cohort
@@ -75,7 +74,7 @@ class BeatsBlock:
 
 
 def preprocess(cohort: Cohort, config: BeatConfig, *, workers: int = 1) -> Beats:
-    """Cut, measure and judge every recording of a cohort, in parallel, with a progress bar on a terminal.
+    """Cut, measure and judge every recording of a cohort, in parallel.
 
     Parameters
     ----------
@@ -96,11 +95,8 @@ def preprocess(cohort: Cohort, config: BeatConfig, *, workers: int = 1) -> Beats
     DataError
         If nobody's ECG is usable; the sentence gives the commonest reason.
     """
-    parts = blocks(len(cohort))
-    tasks = (delayed(beats_of_block)(cohort, start, stop, config) for start, stop in parts)
-    finished = Parallel(n_jobs=workers, return_as="generator")(tasks)
-    bar = tqdm(finished, total=len(parts), desc=f"beats, {cohort.name}", unit="block", disable=None)
-    return assemble(cohort, list(bar), config)
+    tasks = (delayed(beats_of_block)(cohort, start, stop, config) for start, stop in blocks(len(cohort)))
+    return assemble(cohort, Parallel(n_jobs=workers)(tasks), config)
 
 
 def blocks(n: int) -> list[tuple[int, int]]:

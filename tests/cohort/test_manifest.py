@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lvmass.cohort.folds import patient_groups
+from lvmass.cohort.folds import _patient_groups
 from lvmass.cohort.manifest import FileSource, content_key, load_cohort, shared_people
 from lvmass.cohort.simulation.cohort import simulate_cohort
 from lvmass.cohort.simulation.drivers import Couplings
@@ -170,7 +170,7 @@ def test_real_duplicates_under_two_patients_share_a_group(tmp_path: Path) -> Non
     table.to_csv(tmp_path / "real.csv", index=False)
     cohort = load_cohort(tmp_path / "real.csv")
     assert isinstance(cohort.source, FileSource)
-    groups = patient_groups(cohort.subjects, cohort.source.hashes())
+    groups = _patient_groups(cohort.subjects, cohort.source.hashes())
     assert groups.tolist() == [0, 0, 1]
     signals = [recording.signal_mv for recording in cohort.recordings()]
     assert np.array_equal(signals[0], signals[1])

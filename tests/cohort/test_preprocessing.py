@@ -14,10 +14,11 @@ from lvmass.ecg.recording import LEADS
 from lvmass.errors import DataError
 
 
-def test_simulated_cohort() -> None:
-    cohort = simulate_cohort(130, like="tw-cvai", seed=3)
+def test_simulated_cohort(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lvmass.cohort.preprocessing.BLOCK", 8)
+    cohort = simulate_cohort(20, like="tw-cvai", seed=3)
     beats = preprocess(cohort, BeatConfig())
-    assert len(beats.report) == 130
+    assert len(beats.report) == 20
     assert beats.waveform_mv.shape == (int(beats.report["usable"].sum()), 12, 400)
     assert beats.people["subject_id"].tolist() == beats.report.loc[beats.report["usable"], "subject_id"].tolist()
     assert beats.people["qrs_duration_ms"].between(50, 200).mean() > 0.9
