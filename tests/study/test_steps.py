@@ -1,5 +1,7 @@
 """The steps alone, on tables made by hand."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -21,9 +23,16 @@ def test_the_fold_of_a_person_does_not_depend_on_who_else_is_usable() -> None:
 
 
 def test_columns_of_a_hospital_do_not_stand_in_the_way() -> None:
-    body = {"sex": "male", "lvm_g": [120.0, 170.0], "height_cm": 170.0, "weight_kg": 70.0}
+    body: dict[str, Any] = {"sex": "male", "lvm_g": [120.0, 170.0], "height_cm": 170.0, "weight_kg": 70.0}
     people = pd.DataFrame({"subject_id": ["a", "b"], "patient_id": ["a", "b"]}).assign(**body)
-    own = {"model": "MAC 5500", "fold": 9, "cohort": "ours", "training": "none", "bsa_m2": 0.0, "lvh": "?"}
+    own: dict[str, Any] = {
+        "model": "MAC 5500",
+        "fold": 9,
+        "cohort": "ours",
+        "training": "none",
+        "bsa_m2": 0.0,
+        "lvh": "?",
+    }
     settings = steps.PredictionsSettings(
         cohort="development", rows=(("ridge", "pooled", 1),), external=False, lvh=LvhConfig()
     )
