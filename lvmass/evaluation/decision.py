@@ -207,7 +207,7 @@ def _matched(people: pd.DataFrame, at: At) -> dict[str, Any]:
     lvh, called = both_classes(people), people["positive"].to_numpy(bool)
     score = lvh_score(people, "indexed", at.cutoffs_g_m2)
     without, spared = np.sort(score[~lvh]), int((~called[~lvh]).sum())
-    model = score > (without[spared - 1] if spared else np.nextafter(without[0], -np.inf))
+    model = score > (without[spared - 1] if spared else -np.inf)
     only_model, only_criterion = int((model & ~called & lvh).sum()), int((called & ~model & lvh).sum())
     discordant = only_model + only_criterion
     auc, low, high = auc_interval(lvh, _ranked(people), at.level)

@@ -160,7 +160,7 @@ def _differences(people: pd.DataFrame, at: At) -> dict[str, Any]:
     The interval is a BCa bootstrap over patients; the two-sided p value flips the sign of each patient's difference at
     random (exchanges the two models within a patient), exactly where all flips are fewer than the resamples.
     """
-    at_least(len(people), 2)
+    at_least(people["patient_id"].nunique(), 2)
     a, b = (np.abs((people[name] - people["lvm_g"]).to_numpy(float)) for name in ("predicted_lvm_g", "other_g"))
     terms = _by_patient(np.stack([np.ones_like(a), a - b]), people)
     permuted = stats.permutation_test(

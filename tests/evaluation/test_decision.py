@@ -89,6 +89,13 @@ def test_matched_criteria_equals_mcnemar_by_statsmodels() -> None:
         table_of("criteria_roc", TABLE, criteria=voltage().iloc[[0, 0]])
 
 
+def test_at_specificity_zero_the_model_may_call_everyone() -> None:
+    people = FIT.assign(predicted_lvm_g=FIT["predicted_lvm_g"].where(~FIT["lvh"], FIT["predicted_lvm_g"] - 300))
+    criterion = people[["cohort", "subject_id"]].assign(criterion="c", value=1.0, positive=True)
+    row = find(table_of("criteria_at_equal_specificity", people, criteria=criterion), sex="all")
+    assert (row["specificity"], row["model_sensitivity"], row["p_value"]) == (0, 1, 1)
+
+
 def test_every_criterion_has_a_printed_name() -> None:
     beat = synchronized_beat(simulate_cohort(1, like="tw-cvai", seed=0).recording(0))
     assert set(CRITERIA_NAMES) == set(lvh_criteria(beat, measure_beat(beat), "male"))

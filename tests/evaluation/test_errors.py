@@ -142,6 +142,11 @@ def test_permutation_is_exact_for_few_people() -> None:
         assert find(table_of("error_differences", differences(a, b)), sex="male")["p_value"] == p
 
 
+def test_a_group_of_one_patient_with_two_ecgs_is_too_small_to_compare() -> None:
+    table = differences([2.0, 4], [1.0, 3]).assign(patient_id="the same")
+    assert find(table_of("error_differences", table), sex="male")["note"] == "too few people"
+
+
 def test_permutation_agrees_with_the_t_test_for_many() -> None:
     rng = np.random.default_rng(3)
     a, b = rng.gamma(2, 7, 800), rng.gamma(2, 7.5, 800)
