@@ -198,7 +198,7 @@ class Study:
         """Train a network on the whole development cohort, pooled, and save it for ``lvmass predict``.
 
         The half-width of its intervals comes from the out-of-fold errors of each sex, see
-        `lvmass.evaluation.intervals`; it is a little wide, because the fold models saw fewer people.
+        `lvmass.evaluation.calibration`; it is a little wide, because the fold models saw fewer people.
 
         Parameters
         ----------
