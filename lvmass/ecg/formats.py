@@ -252,13 +252,19 @@ def _read_csv(path: Path) -> "pd.DataFrame":
 
 
 def _read_parquet(path: Path) -> "pd.DataFrame":
-    """Columns of a Parquet table; its size is checked in the metadata before a column is read."""
+    """Columns of a Parquet table; its size and types are checked in the metadata before a column is read.
+
+    Columns of text or lists could grow without bound: a file of 2 kB can hold 2 GB of repeated words.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
         n_rows, n_columns = file.metadata.num_rows, file.metadata.num_columns
         if n_rows * n_columns > _MAX_VALUES or n_columns > _MAX_COLUMNS:
             raise DataError(f"{path.name}: the table is too large; give at most ten minutes of ECG, a column a lead.")
+        if not all(pa.types.is_floating(kind) or pa.types.is_integer(kind) for kind in file.schema_arrow.types):
+            raise DataError(f"{path.name}: a column does not hold numbers; keep one column of voltages a lead.")
         return file.read().to_pandas(ignore_metadata=True)
 
 
