@@ -46,8 +46,8 @@ def test_codes_have_words_and_disqualify_or_not() -> None:
 
 
 def test_nearly_all_real_recordings_are_usable(real_ecg: Path) -> None:
-    paths = [*sorted((real_ecg / "ptbxl" / "records500" / "00000").glob("*.hea"))[::12]]
-    paths += sorted((real_ecg / "ludb" / "data").glob("*.hea"))[::8]
+    paths = [*sorted((real_ecg / "ptbxl" / "records500" / "00000").glob("*.hea"))[::24]]
+    paths += sorted((real_ecg / "ludb" / "data").glob("*.hea"))[::16]
     usable = [check_quality(read_ecg(path)).usable for path in paths]
     assert np.mean(usable) >= 0.95
 
