@@ -208,12 +208,13 @@ def _signal_findings(recording: Recording) -> Iterator[Finding]:
     if signal.shape[1] < rate_hz:
         yield Finding("all", "no_qrs", f"The recording lasts {recording.duration_s:.2f} s, too short for a heartbeat.")
         return
-    present = np.isfinite(signal).mean(axis=1)
-    for lead in np.flatnonzero(present < 1):
-        yield Finding(LEADS[lead], "nan", f"Lead {LEADS[lead]} misses {1 - present[lead]:.0%} of its samples.")
+    missing = (~np.isfinite(signal)).sum(axis=1)
+    for lead in np.flatnonzero(missing):
+        message = f"Lead {LEADS[lead]} misses {missing[lead]} of its {signal.shape[1]} samples."
+        yield Finding(LEADS[lead], "nan", message)
     if recording.duration_s < _SHORT_S:
         yield Finding("all", "short", f"The recording lasts only {recording.duration_s:.1f} s.")
-    rows = np.flatnonzero(present == 1)
+    rows = np.flatnonzero(missing == 0)
     slow, fast = zero_phase_bands(signal[rows], rate_hz, (0.0, 0.5), (35.0, np.inf))
     # The QRS complexes fill under a fifth of the time, so the median sees what is between them.
     muscle_mv = 1.4826 * np.median(np.abs(fast), axis=1)

@@ -131,6 +131,13 @@ def test_paced_records_are_said_to_be_paced(config: dict, number: int, real_ecg:
     assert quality.usable
 
 
+def test_a_single_missing_sample_is_counted() -> None:
+    signal_mv = synthetic_recording().signal_mv.copy()
+    signal_mv[3, 100] = np.nan
+    (finding,) = check_quality(Recording(signal_mv, 500.0)).findings
+    assert finding.message == "Lead aVR misses 1 of its 5000 samples."
+
+
 def test_a_recording_of_half_a_second_has_too_few_heartbeats_but_no_gap() -> None:
     (finding,) = check_quality(synthetic_recording(duration_s=0.5)).findings
     assert finding.code == "no_qrs"
