@@ -116,7 +116,7 @@ class FoldsConfig(Section):
     seed: Annotated[int, Field(ge=0, description="of the assignment")] = 0
 
 
-class LvhConfig(Section):
+class _LvhConfig(Section):
     """LVH: LVM / BSA (Mosteller) above a cut-off for each sex; default Fuchs 2016 (CT, 97.5th percentile)."""
 
     male_g_m2: Annotated[float, Field(gt=0)] = PRIMARY["male"]
@@ -137,7 +137,7 @@ class SaliencyConfig(Section):
     steps: Annotated[int, Field(ge=8, description="steps of the path integral")] = 32
 
 
-class GapConfig(Section):
+class _GapConfig(Section):
     """Why sex-specific models look better (chapter 5), for every model that is trained both ways."""
 
     counterfactual: Annotated[
@@ -161,10 +161,10 @@ class StudyConfig(Section):
         float, Field(ge=50, le=1000, description="rate at which networks read whole recordings")
     ] = 100.0
     folds: FoldsConfig = FoldsConfig()
-    lvh: LvhConfig = LvhConfig()
+    lvh: _LvhConfig = _LvhConfig()
     models: Annotated[dict[str, ModelConfig], Field(min_length=1)]
     saliency: SaliencyConfig = SaliencyConfig()
-    gap: GapConfig = GapConfig()
+    gap: _GapConfig = _GapConfig()
     bootstrap: Annotated[int, Field(ge=100, description="resamples of every bootstrap interval")] = 2000
 
     @model_validator(mode="after")

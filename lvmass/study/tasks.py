@@ -1,8 +1,6 @@
 """What a study file asks for: a flat list of fits. Nothing is computed here."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Annotated
 
 from pydantic import Field, field_serializer
 
@@ -39,8 +37,6 @@ class FitTask(Section):
     machine : MachineConfig
     slot : int
         Running number that spreads fits over GPUs.
-    unfinished : path or None
-        Where its state is kept after each epoch.
     """
 
     cohort: str = Field(exclude=True)
@@ -54,8 +50,7 @@ class FitTask(Section):
     size_matched: bool
     seed: int
     machine: MachineConfig
-    slot: Annotated[int, Field(exclude=True)] = 0
-    unfinished: Annotated[Path | None, Field(exclude=True)] = None
+    slot: int = Field(0, exclude=True)
 
     @field_serializer("config")
     def _of_one_fit(self, config: ModelConfig) -> dict[str, object]:
@@ -68,11 +63,6 @@ class FitTask(Section):
             return None
         pooled = self.config.model_copy(update={"fine_tune": False})
         return self.model_copy(update={"sex": None, "size_matched": False, "config": pooled})
-
-    @property
-    def row(self) -> tuple[str, Training, int | None]:
-        """Model, training and fold of its predictions."""
-        return self.model, self.training, self.fold
 
 
 def fit_tasks(config: StudyConfig, sexes: Sequence[Sex]) -> tuple[FitTask, ...]:
