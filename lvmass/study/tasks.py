@@ -1,7 +1,6 @@
 """What a study file asks for: a flat list of fits. Nothing is computed here."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, field_serializer
@@ -39,8 +38,6 @@ class FitTask(Section):
     machine : MachineConfig
     slot : int
         Its number in the order of running, which spreads fits over GPUs.
-    unfinished : path or None
-        Where its state is kept after each epoch.
     """
 
     cohort: str = Field(exclude=True)
@@ -55,7 +52,6 @@ class FitTask(Section):
     seed: int
     machine: MachineConfig
     slot: Annotated[int, Field(exclude=True)] = 0
-    unfinished: Annotated[Path | None, Field(exclude=True)] = None
 
     @field_serializer("config")
     def _of_one_fit(self, config: ModelConfig) -> dict[str, object]:
@@ -73,11 +69,6 @@ class FitTask(Section):
     def rank(self) -> tuple[int, bool, int]:
         """Its place in the order of running: by fold, so that a killed run has whole folds; the longest first."""
         return self.fold or 0, self.signal_rate_hz is None, -self.config.fit.epochs
-
-    @property
-    def row(self) -> tuple[str, Training, int | None]:
-        """Model, training and fold of its predictions."""
-        return self.model, self.training, self.fold
 
 
 def fit_tasks(config: StudyConfig, sexes: Sequence[Sex]) -> tuple[FitTask, ...]:

@@ -37,6 +37,7 @@ def test_shipped_study_files_are_valid(path: Path) -> None:
             'covariates = ["criteria"]\narguments = { sex_head = true, channels',
             ["'sex_head' needs covariates of which the first are 'demographics'"],
         ),
+        ("[models.fcn]", "[models.fit]\nkernel = 3", ["unknown key 'models.fit.kernel'", "allowed here: estimator,"]),
         ("[folds]", "[beat]\nband_low_hz = 30.0\n[folds]", ["'beat.band_low_hz'", "less than or equal to 2"]),
     ],
 )
