@@ -151,7 +151,7 @@ display(*figures.differences(parts, "eLVMass-Net", origin))
 # ## What could be wrong
 #
 # - The comparators are re-implementations from published descriptions, with our covariates instead of their authors'; LVM-AI's exact settings are not public ([study facts 2.4](facts-2-4)), and neither was made for as few people as there are here.
-# - Training budgets are stated in the study file and differ between models. All were tuned before training moved chest electrodes and the TCN dropped whole channels; none was tuned again, but how far electrodes move was chosen on eLVMass-Net, on those other people.
+# - Training budgets are stated in the study file and differ between models. All were tuned before training moved chest electrodes and the TCN dropped whole channels; none was tuned again, except that LVM-AI was given a shorter fit in the quick study; how far electrodes move was chosen on eLVMass-Net. Both were chosen on those other people.
 # - A network that is not significantly different from demographics has not been shown to be useless, only not shown to be useful.
 #
 # ## On your cohort
