@@ -18,7 +18,7 @@ from scipy import stats
 
 from lvmass.evaluation.delong import auc_interval, delong_paired, delong_unpaired
 from lvmass.evaluation.errors import over_people
-from lvmass.evaluation.registry import At
+from lvmass.evaluation.results import At
 
 
 def shift(auc: float) -> float:

@@ -5,6 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lvmass.cohort import simulate_cohort
+from lvmass.ecg import lvh_criteria, measure_beat, synchronized_beat
 from lvmass.evaluation import evaluate
 from lvmass.evaluation.lvh import LVH_CUTOFFS_G_M2
 from lvmass.evaluation.tables import example_predictions
@@ -28,7 +30,7 @@ from lvmass.report.page import (
     verdicts,
     with_interval,
 )
-from lvmass.report.words import PUBLISHED, printed
+from lvmass.report.words import CRITERIA, NAMES, PUBLISHED, printed
 from lvmass.study.study import Study
 
 
@@ -140,6 +142,13 @@ def test_names_a_reader_sees() -> None:
     shown = table(pd.DataFrame({"model": ["elvmass-net"], "age_years": [3.0], "met": [True]}), "Caption").data
     for word in ("eLVMass-Net", "age (years)", ">yes<"):
         assert word in shown
+
+
+def test_every_criterion_has_a_printed_name() -> None:
+    beat = synchronized_beat(simulate_cohort(1, like="tw-cvai", seed=0).recording(0))
+    names = set(lvh_criteria(beat, measure_beat(beat), "male"))
+    assert names <= set(NAMES)
+    assert set(CRITERIA) <= names
 
 
 def test_banner_of_a_half_simulated_study_says_whose_people_are_simulated(tiny_study: Study) -> None:
