@@ -19,7 +19,7 @@ from statsmodels.genmod.generalized_linear_model import GLM
 from lvmass.errors import DataError
 from lvmass.evaluation.errors import ESTIMATES, MIN_GROUP, MIN_PEOPLE, over_people, with_groups
 from lvmass.evaluation.lvh import MIN_CLASS, both_classes
-from lvmass.evaluation.results import FIT, At, Inputs, Statistic
+from lvmass.evaluation.results import FIT, LEVEL, At, Inputs, Statistic
 from lvmass.evaluation.tables import NotEstimable
 
 FloatArray = NDArray[np.float64]
@@ -117,13 +117,13 @@ def _line(people: pd.DataFrame, at: At) -> dict[str, Any]:
     if people["predicted_lvm_g"].nunique() < 2:
         raise NotEstimable("one prediction for everyone, no slope")
     found = stats.linregress(people["predicted_lvm_g"].to_numpy(float), people["lvm_g"].to_numpy(float))
-    t = stats.t.isf((1 - at.level) / 2, len(people) - 2)
+    t = stats.t.isf((1 - LEVEL) / 2, len(people) - 2)
     both = ((found.slope, found.stderr), (found.intercept, found.intercept_stderr))
     values = [float(value + k * t * se) for value, se in both for k in (0, -1, 1)]
     return dict(zip(_LINE, values, strict=True))
 
 
-def _bland_altman(true: FloatArray, predicted: FloatArray, level: float) -> dict[str, float]:
+def _bland_altman(true: FloatArray, predicted: FloatArray) -> dict[str, float]:
     """Bias ± 1.96 SD of predicted minus true mass (Bland and Altman, Stat Methods Med Res 1999;8:135).
 
     Intervals by Student's t: bias with ``SD / sqrt(n)``, limits with ``SD sqrt(1/n + 1.96² / (2 (n - 1)))``.
@@ -134,7 +134,7 @@ def _bland_altman(true: FloatArray, predicted: FloatArray, level: float) -> dict
     if np.ptp(middle) == 0:
         raise NotEstimable("Agreement: all people have the same mean of true and predicted mass.")
     n, bias, sd = true.size, float(difference.mean()), float(difference.std(ddof=1))
-    z, t = float(stats.norm.isf(0.025)), float(stats.t.isf((1 - level) / 2, n - 1))
+    z, t = float(stats.norm.isf(0.025)), float(stats.t.isf((1 - LEVEL) / 2, n - 1))
     half = {"bias": t * sd / np.sqrt(n)}
     half["lower"] = half["upper"] = t * sd * np.sqrt(1 / n + z**2 / (2 * (n - 1)))
     row = {"sd_g": sd}
@@ -145,7 +145,7 @@ def _bland_altman(true: FloatArray, predicted: FloatArray, level: float) -> dict
     return row | {"proportional_slope": float(line.slope), "proportional_p": float(line.pvalue)}
 
 
-def _icc(x: FloatArray, level: float) -> dict[str, float]:
+def _icc(x: FloatArray) -> dict[str, float]:
     """Absolute agreement ICC(A,1) = ICC(2,1) of n people rated by k methods, shape (n, k), with its interval.
 
     Two-way model (Shrout and Fleiss, Psychol Bull 1979;86:420; interval: McGraw and Wong, Psychol Methods 1996;1:30).
@@ -161,7 +161,7 @@ def _icc(x: FloatArray, level: float) -> dict[str, float]:
     a = k * icc / (n * (1 - icc))
     b = 1 + k * icc * (n - 1) / (n * (1 - icc))
     v = (a * msc + b * mse) ** 2 / ((a * msc) ** 2 / (k - 1) + (b * mse) ** 2 / ((n - 1) * (k - 1)))
-    f_low, f_high = stats.f.isf((1 - level) / 2, n - 1, v), stats.f.isf((1 - level) / 2, v, n - 1)
+    f_low, f_high = stats.f.isf((1 - LEVEL) / 2, n - 1, v), stats.f.isf((1 - LEVEL) / 2, v, n - 1)
     rest = k * msc + (k * n - k - n) * mse
     low = n * (msr - f_low * mse) / (f_low * rest + n * msr)
     high = n * (f_high * msr - mse) / (rest + n * f_high * msr)
@@ -178,7 +178,7 @@ _AGREEMENT = (
 @Statistic("agreement", FIT, _AGREEMENT, least=MIN_PEOPLE)
 def _agreement(people: pd.DataFrame, at: At) -> dict[str, Any]:
     both = people[["lvm_g", "predicted_lvm_g"]].to_numpy(float)
-    return _bland_altman(both[:, 0], both[:, 1], at.level) | _icc(both, at.level)
+    return _bland_altman(both[:, 0], both[:, 1]) | _icc(both)
 
 
 def _lvh_probability(predictions: pd.DataFrame, development: str) -> pd.DataFrame:
@@ -242,7 +242,7 @@ def _calibrated(people: pd.DataFrame, at: At) -> dict[str, Any]:
     steep = GLM(y.astype(float), np.column_stack([odds, np.ones_like(odds)]), family=families.Binomial()).fit()
     large = GLM(y.astype(float), np.ones((y.size, 1)), family=families.Binomial(), offset=odds).fit()
     for name, fit in (("slope", steep), ("intercept", large)):
-        low, high = fit.conf_int(1 - at.level)[0]
+        low, high = fit.conf_int(1 - LEVEL)[0]
         row |= {name: float(fit.params[0]), f"{name}_ci_low": float(low), f"{name}_ci_high": float(high)}
     return row | {"brier": float(np.square(p - y).mean()), "observed_over_expected": float(y.sum() / p.sum())}
 
@@ -253,7 +253,7 @@ def _curve(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     lvh, p = _known_probability(people)
     rows = []
     for k, group in enumerate(np.array_split(np.argsort(p, kind="stable"), max(1, min(10, p.size // MIN_CLASS)))):
-        low, high = stats.binomtest(int(lvh[group].sum()), group.size).proportion_ci(at.level, "wilson")
+        low, high = stats.binomtest(int(lvh[group].sum()), group.size).proportion_ci(LEVEL, "wilson")
         row = {"bin": k, "mean_probability": float(p[group].mean()), "observed": float(lvh[group].mean())}
         rows.append(row | {"ci_low": low, "ci_high": high} | dict.fromkeys(("n_subjects", "n_patients"), group.size))
     return rows
@@ -323,7 +323,7 @@ def interval_half_widths(fit: pd.DataFrame, confidence: float = 0.9) -> dict[str
     return widths
 
 
-def _conformal_intervals(predictions: pd.DataFrame, development: str, confidence: float = 0.9) -> pd.DataFrame:
+def _conformal_intervals(predictions: pd.DataFrame, development: str) -> pd.DataFrame:
     """Return the predictions with ``lower_g`` and ``upper_g``, at least 0, learnt from other people of the same sex.
 
     Development folds learn from the other folds' out-of-fold errors, other cohorts from all of them, as in
@@ -340,14 +340,14 @@ def _conformal_intervals(predictions: pd.DataFrame, development: str, confidence
     rows = predictions.reset_index(drop=True)
     half = np.full(len(rows), np.nan)
     for learn, apply in _out_of_fold(predictions, development):
-        half[apply] = rows.loc[apply, "sex"].map(interval_half_widths(rows.loc[learn], confidence)).to_numpy(float)
+        half[apply] = rows.loc[apply, "sex"].map(interval_half_widths(rows.loc[learn])).to_numpy(float)
     predicted = rows["predicted_lvm_g"].to_numpy(float)
     low, high = (pd.array(np.maximum(limit, 0.0), dtype="Float64") for limit in (predicted - half, predicted + half))
     return predictions.assign(lower_g=low, upper_g=high)
 
 
 def _with_intervals(study: Inputs) -> pd.DataFrame:
-    table = _conformal_intervals(study.predictions, study.development, study.confidence)
+    table = _conformal_intervals(study.predictions, study.development)
     return with_groups(table, study.subjects)
 
 
@@ -363,6 +363,6 @@ def _coverage(people: pd.DataFrame, at: At) -> dict[str, Any]:
         raise NotEstimable("too few to learn an interval")
     true, low, high = (people[name].to_numpy(float) for name in ("lvm_g", "lower_g", "upper_g"))
     inside = int(((low <= true) & (true <= high)).sum())
-    below, above = stats.binomtest(inside, true.size).proportion_ci(at.level, "wilson")
+    below, above = stats.binomtest(inside, true.size).proportion_ci(LEVEL, "wilson")
     row = {"coverage": inside / true.size, "ci_low": below, "ci_high": above}
     return row | {"mean_width_g": float((high - low).mean())}

@@ -14,13 +14,13 @@ from sklearn.metrics import roc_curve
 from lvmass.errors import DataError
 from lvmass.evaluation.delong import auc_interval
 from lvmass.evaluation.lvh import EACH_SCORE, both_classes, lvh_score
-from lvmass.evaluation.results import FIT, At, Inputs, Statistic
+from lvmass.evaluation.results import FIT, LEVEL, At, Inputs, Statistic
 
 # Where ROC curves are evaluated, so that every one has the same length.
 GRID = np.linspace(0, 1, 201)
 
 
-def _operating_point(y: NDArray[np.bool_], called: NDArray[np.bool_], level: float) -> dict[str, float | None]:
+def _operating_point(y: NDArray[np.bool_], called: NDArray[np.bool_]) -> dict[str, float | None]:
     """Sensitivity, specificity and, at the prevalence at hand, predictive values, with Wilson's intervals.
 
     A predictive value is None where no one is called positive, or no one negative.
@@ -33,7 +33,7 @@ def _operating_point(y: NDArray[np.bool_], called: NDArray[np.bool_], level: flo
         ("npv", ~y & ~called, ~called),
     ):
         count, n = int(right.sum()), int(of.sum())
-        limits = stats.binomtest(count, n).proportion_ci(level, "wilson") if n else (None, None)
+        limits = stats.binomtest(count, n).proportion_ci(LEVEL, "wilson") if n else (None, None)
         values |= {name: count / n if n else None, f"{name}_ci_low": limits[0], f"{name}_ci_high": limits[1]}
     return values
 
@@ -47,7 +47,7 @@ _POINT = (
 @Statistic("operating_points", FIT, _POINT)
 def _at_cutoff(people: pd.DataFrame, at: At) -> dict[str, Any]:
     """`_operating_point` when a predicted index above the sex's cut-off is called LVH."""
-    return _operating_point(both_classes(people), lvh_score(people, "indexed", at.cutoffs_g_m2) > 1, at.level)
+    return _operating_point(both_classes(people), lvh_score(people, "indexed", at.cutoffs_g_m2) > 1)
 
 
 def _roc_points(lvh: NDArray[np.bool_], values: NDArray[np.float64]) -> list[dict[str, Any]]:
@@ -113,7 +113,7 @@ def _criteria_once(study: Inputs) -> pd.DataFrame:
 
 @Statistic("criteria_points", "cohort criterion", _POINT, of=_criteria_once, needs="criteria")
 def _criterion_point(people: pd.DataFrame, at: At) -> dict[str, Any]:
-    return _operating_point(both_classes(people), people["positive"].to_numpy(bool), at.level)
+    return _operating_point(both_classes(people), people["positive"].to_numpy(bool))
 
 
 def _ranked(people: pd.DataFrame) -> NDArray[np.float64]:
@@ -148,7 +148,7 @@ def _matched(people: pd.DataFrame, at: At) -> dict[str, Any]:
     model = score > (without[spared - 1] if spared else -np.inf)
     only_model, only_criterion = int((model & ~called & lvh).sum()), int((called & ~model & lvh).sum())
     discordant = only_model + only_criterion
-    auc, low, high = auc_interval(lvh, _ranked(people), at.level)
+    auc, low, high = auc_interval(lvh, _ranked(people))
     return {
         "specificity": spared / without.size,
         "model_specificity": float((~model[~lvh]).mean()),

@@ -4,7 +4,7 @@ Five fold means are a poor unit: their training sets overlap, so their spread sa
 The tables over people are the ones to rest a conclusion on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from lvmass.errors import DataError
-from lvmass.evaluation.results import FIT, At, Inputs, Statistic
+from lvmass.evaluation.results import FIT, LEVEL, At, Inputs, Statistic
 from lvmass.evaluation.tables import NotEstimable
 
 FloatArray = NDArray[np.float64]
@@ -137,7 +137,7 @@ def over_people(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     terms, none = _by_patient(_terms(people), people), np.full(len(METRICS), np.nan)
     values, low, high = _errors(terms.sum(axis=1)), none, none
     if enough := terms.shape[1] >= MIN_PEOPLE:
-        low, high = _bootstrap_limits(terms, _errors, at.level, at.n_resamples, at.seed)
+        low, high = _bootstrap_limits(terms, _errors, LEVEL, at.n_resamples, at.seed)
     rows = []
     for (metric, unit), value, below, above in zip(METRICS.items(), values, low, high, strict=True):
         row: dict[str, Any] = {"metric": metric, "unit": unit}
@@ -171,11 +171,11 @@ def _differences(people: pd.DataFrame, at: At) -> dict[str, Any]:
     row["p_value"] = float(permuted.pvalue)
     if (few := terms.shape[1] < MIN_PEOPLE) or np.ptp(terms[1]) == 0:
         return row | {"note": "too few people for an interval" if few else "no spread, no interval"}
-    low, high = _bootstrap_limits(terms, lambda sums: sums[1:] / sums[0], at.level, at.n_resamples, at.seed)
+    low, high = _bootstrap_limits(terms, lambda sums: sums[1:] / sums[0], LEVEL, at.n_resamples, at.seed)
     return row | {"ci_low": float(low[0]), "ci_high": float(high[0])}
 
 
-def _subgroup_levels(subjects: pd.DataFrame, bands: Mapping[str, Sequence[float]] = BANDS) -> pd.DataFrame:
+def _subgroup_levels(subjects: pd.DataFrame) -> pd.DataFrame:
     """Say to which group each person belongs, by every variable that the table holds.
 
     Parameters
@@ -183,8 +183,6 @@ def _subgroup_levels(subjects: pd.DataFrame, bands: Mapping[str, Sequence[float]
     subjects : DataFrame
         subject_id, and any of cohort, age_years, height_cm with weight_kg (for BMI), qrs_duration_ms,
         atrial_fibrillation (bool). People with a missing value belong to no group of that variable.
-    bands : mapping
-        Lower edges of the bands of each number.
 
     Returns
     -------
@@ -208,13 +206,13 @@ def _subgroup_levels(subjects: pd.DataFrame, bands: Mapping[str, Sequence[float]
     if {"height_cm", "weight_kg"} <= set(subjects.columns):
         subjects = subjects.assign(bmi_kg_m2=subjects["weight_kg"] / (subjects["height_cm"] / 100) ** 2)
     parts = []
-    for name in (*bands, "atrial_fibrillation"):
+    for name in (*BANDS, "atrial_fibrillation"):
         if name in subjects.columns:
             known = subjects[subjects[name].notna()]
-            edges = bands.get(name, (1,))
+            edges = BANDS.get(name, (1,))
             names = [f"< {edges[0]:g}", *(f"{a:g} to < {b:g}" for a, b in pairwise(edges)), f"≥ {edges[-1]:g}"]
             which = np.digitize(known[name].to_numpy(float), edges)
-            groups = np.array(names if name in bands else ["no", "yes"])[which]
+            groups = np.array(names if name in BANDS else ["no", "yes"])[which]
             parts.append(known[keys].assign(variable=name, group=groups))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*keys, "variable", "group"])
 
@@ -245,7 +243,7 @@ def _in_group(people: pd.DataFrame, at: At, metric: str) -> dict[str, Any]:
     if len(people) < MIN_GROUP:
         return {"unit": METRICS[metric], "note": "too small a group"}
     values = _mean_terms(people, metric)
-    low, high = stats.t.interval(at.level, values.size - 1, values.mean(), stats.sem(values))
+    low, high = stats.t.interval(LEVEL, values.size - 1, values.mean(), stats.sem(values))
     row = {"unit": METRICS[metric], "estimate": float(values.mean())}
     return row | {"ci_low": float(low), "ci_high": float(high)}
 

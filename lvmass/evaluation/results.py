@@ -25,6 +25,9 @@ from lvmass.evaluation.tables import EXTERNAL_FOLD, NotEstimable, check_predicti
 # Columns that tell one set of predictions from another.
 FIT = "cohort model training"
 
+# Of every confidence interval.
+LEVEL = 0.95
+
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
@@ -36,8 +39,6 @@ class Inputs:
     criteria: pd.DataFrame | None
     gap: tuple[pd.DataFrame, pd.DataFrame] | None
     cutoffs_g_m2: Mapping[str, float]
-    confidence: float
-    level: float
     n_resamples: int
     seed: int
     _made: dict[Callable[..., Any], pd.DataFrame] = field(default_factory=dict)
@@ -78,7 +79,6 @@ class At(NamedTuple):
     # Rows of the group in both sexes.
     everyone: pd.DataFrame
     cutoffs_g_m2: Mapping[str, float]
-    level: float
     n_resamples: int
     seed: int
 
@@ -158,13 +158,14 @@ class Statistic:
                 # within a sex, the groups of the variable sex say nothing new
                 for sex in self.sexes if keys.get("variable") != "sex" else ("all",):
                     people = everyone[everyone["sex"] == sex] if sex in ("female", "male") else everyone
-                    at = At(sex, everyone, part.cutoffs_g_m2, part.level, part.n_resamples, part.seed)
-                    keys |= {"sex": sex, "n_subjects": len(people), "n_lvh": int(people["lvh"].sum())}
-                    keys["n_patients"] = people["patient_id"].nunique()
+                    at = At(sex, everyone, part.cutoffs_g_m2, part.n_resamples, part.seed)
+                    n_patients = people["patient_id"].nunique()
+                    keys |= {"sex": sex, "n_subjects": len(people), "n_patients": n_patients}
+                    keys["n_lvh"] = int(people["lvh"].sum())
                     for each in product(*self.each.values()):
                         values = dict(zip(self.each, each, strict=True))
                         try:
-                            if keys["n_patients"] < self.least:
+                            if n_patients < self.least:
                                 raise NotEstimable("too few people")
                             found = self.function(people, at, **values)
                         except NotEstimable as why:
@@ -189,13 +190,13 @@ def _tidy(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pd.DataFram
     return table
 
 
-def _add_holm(table: pd.DataFrame, family: Sequence[Hashable], p_column: str = "p_value") -> pd.DataFrame:
+def _add_holm(table: pd.DataFrame, family: Sequence[Hashable]) -> pd.DataFrame:
     """Put Holm-adjusted p values beside the raw ones; one family of tests for each value of ``family``."""
     adjusted = pd.Series(pd.NA, index=table.index, dtype="Float64")
-    tested = table[table[p_column].notna()]
+    tested = table[table["p_value"].notna()]
     for _, group in tested.groupby(list(family), sort=False, observed=True):
         # written out (Holm 1979): statsmodels' multipletests collects garbage on every call, 80 ms a family
-        p = group[p_column].astype(float).sort_values()
+        p = group["p_value"].astype(float).sort_values()
         steps = np.maximum.accumulate(p.to_numpy() * np.arange(len(p), 0, -1))
         adjusted[p.index] = np.minimum(steps, 1.0)
     return table.assign(p_holm=adjusted)
@@ -214,8 +215,6 @@ def evaluate(
     gap: tuple[pd.DataFrame, pd.DataFrame] | None = None,
     cutoffs_g_m2: Mapping[str, float] = PRIMARY,
     cutoff_sets: Mapping[str, Mapping[str, float]] | None = None,
-    confidence: float = 0.9,
-    level: float = 0.95,
     n_resamples: int = 2000,
     seed: int = 0,
     only: Collection[str] = (),
@@ -243,8 +242,6 @@ def evaluate(
         The LVH cut-offs that the column ``lvh`` came from.
     cutoff_sets : mapping, optional
         Cut-offs to try; by default `lvmass.evaluation.lvh.cutoffs_to_try` in the development cohort.
-    confidence, level : float
-        Of the prediction intervals for a person; of the confidence intervals.
     n_resamples, seed : int
         Of bootstrap and permutation.
     only : collection of str
@@ -279,7 +276,7 @@ def evaluate(
         cutoff_sets = cutoffs_to_try(predictions, cutoffs_g_m2)
     folks = pd.DataFrame({"subject_id": []}) if subjects is None else subjects
     reference = str(models[0]) if reference is None else reference
-    study = Inputs(predictions, reference, folks, criteria, gap, cutoffs_g_m2, confidence, level, n_resamples, seed)
+    study = Inputs(predictions, reference, folks, criteria, gap, cutoffs_g_m2, n_resamples, seed)
     under = {name: study.under(each) for name, each in cutoff_sets.items()}
     tables = {
         name: each.table(study, under)

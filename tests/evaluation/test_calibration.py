@@ -87,7 +87,7 @@ def calibration(y: ArrayLike, p: ArrayLike) -> dict[str, float]:
     """Calibration of these probabilities of LVH."""
     people = pd.DataFrame({"lvh": np.asarray(y, bool), "lvh_probability": p})
     people["patient_id"] = people.index
-    return _calibrated(people, At("all", people, {}, 0.95, 0, 0))
+    return _calibrated(people, At("all", people, {}, 0, 0))
 
 
 def test_probability_calibration_hand_worked() -> None:

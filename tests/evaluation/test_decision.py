@@ -34,11 +34,11 @@ def test_operating_point_hand_worked() -> None:
     # 81 of 263: Wilson's interval is 0.2553 to 0.3662 (Newcombe, Stat Med 1998;17:857, table I)
     y = np.repeat([1, 0], [263, 100])
     called = np.r_[np.repeat([1, 0], [81, 182]), np.repeat([1, 0], [10, 90])]
-    point = _operating_point(y == 1, called == 1, 0.95)
+    point = _operating_point(y == 1, called == 1)
     assert_allclose([point["sensitivity"], point["specificity"]], [81 / 263, 0.9])  # type: ignore[arg-type]
     assert_allclose([point["ppv"], point["npv"]], [81 / 91, 90 / 272])  # type: ignore[arg-type]
     assert_allclose([point["sensitivity_ci_low"], point["sensitivity_ci_high"]], [0.2553, 0.3662], atol=5e-5)  # type: ignore[arg-type]
-    nobody = _operating_point(np.array([True, False]), np.array([False, False]), 0.95)
+    nobody = _operating_point(np.array([True, False]), np.array([False, False]))
     assert (nobody["ppv"], nobody["ppv_ci_low"], nobody["npv"]) == (None, None, 0.5)
 
 
