@@ -10,8 +10,9 @@ from lvmass.ecg import lvh_criteria, measure_beat, synchronized_beat
 from lvmass.evaluation import evaluate
 from lvmass.evaluation.lvh import LVH_CUTOFFS_G_M2
 from lvmass.evaluation.tables import example_predictions
-from lvmass.report.figures import differences
+from lvmass.report.figures import _verdicts, differences
 from lvmass.report.page import (
+    _verdict,
     banner,
     beside,
     error_table,
@@ -26,8 +27,6 @@ from lvmass.report.page import (
     table,
     table_one,
     validation,
-    verdict,
-    verdicts,
     with_interval,
 )
 from lvmass.report.words import CRITERIA, NAMES, PUBLISHED, printed
@@ -80,7 +79,7 @@ def test_interval_or_the_reason_why_there_is_none() -> None:
     ],
 )
 def test_words_follow_the_interval(low: float | None, high: float | None, words: str) -> None:
-    assert verdict({"ci_low": low, "ci_high": high}, "above", "below", "around") == words
+    assert _verdict({"ci_low": low, "ci_high": high}, "above", "below", "around") == words
 
 
 def test_p_values() -> None:
@@ -106,7 +105,7 @@ def test_over_folds_are_the_numbers_of_the_tables(tiny_study: Study) -> None:
 def test_differences_have_a_row_a_model_and_a_line_in_the_figure() -> None:
     name = "error_differences"
     rows = select(evaluate(example_predictions(40), "net", n_resamples=199, only=[name])[name], sex="all")
-    shown, picture = differences(rows, "net", "Title")
+    shown, picture, _ = differences(rows, "net", "Title")
     for name in rows["model_b"]:
         assert name in shown.data
         assert name in picture.alt
@@ -189,7 +188,7 @@ def test_prevalence_is_also_that_of_the_study_file() -> None:
 
 def test_without_a_test_there_is_no_verdict() -> None:
     rows = pd.DataFrame({"model_b": ["a", "b"], "mae_a_g": 9.0, "difference_g": [-3.0, None], "p_holm": [0.01, None]})
-    text = str(verdicts(rows, "net").data)
+    text = str(_verdicts(rows, "net").data)
     assert "Better than: a." in text
     assert "Not significantly different from: none." in text
 
