@@ -72,9 +72,9 @@ def main() -> None:
         note("difference_interval", result.ci_low, row["diff_ci95_low"])
         note("difference_interval", result.ci_high, row["diff_ci95_high"])
         for which, score in (("a", a), ("b", b)):
-            interval = auc_interval(y, score)
-            note("auc_interval", interval.ci_low, row[f"auc_{which}_ci95_low"])
-            note("auc_interval", interval.ci_high, row[f"auc_{which}_ci95_high"])
+            _, low, high = auc_interval(y, score)
+            note("auc_interval", low, row[f"auc_{which}_ci95_low"])
+            note("auc_interval", high, row[f"auc_{which}_ci95_high"])
     report: dict[str, object] = {"benchmark": "delong_reference", "comparisons": len(expected)}
     if args.rscript:
         theirs, compared = unpaired_by_r(args.rscript), 0

@@ -18,7 +18,7 @@ from scipy import stats
 
 from lvmass.evaluation.delong import auc_interval, delong_paired, delong_unpaired
 from lvmass.evaluation.errors import over_people
-from lvmass.evaluation.registry import At
+from lvmass.evaluation.results import At
 
 
 def shift(auc: float) -> float:
@@ -67,7 +67,7 @@ def cluster_coverage(
                 "bootstrap": bootstrap_limits_auc(rng, y, score, whose),
             }
             people = pd.DataFrame({"lvm_g": 100.0, "predicted_lvm_g": 100 + noise, "patient_id": whose})
-            error = over_people(people, At("all", people, {}, 0.95, 499, int(rng.integers(2**31))))[0]
+            error = over_people(people, At("all", people, {}, 499, int(rng.integers(2**31))))[0]
             limits["mae by patient"] = error["ci_low"], error["ci_high"]
             for method, (low, high) in limits.items():
                 inside[method] += low <= (np.sqrt(2 / np.pi) if method == "mae by patient" else truth) <= high

@@ -84,7 +84,6 @@ where |= {"sex": "all", "training": fit["training"]}
 rows = page.select(results.get("error_differences"), **where)
 reference = printed(study.reference)
 display(*figures.differences(rows, reference, "Everyone"))
-page.verdicts(rows, reference)
 
 # %% [markdown]
 # The external cohort has a chapter of its own, the seventh.
@@ -99,7 +98,6 @@ page.verdicts(rows, reference)
 kept, origin = page.kept("paper_size/paper")
 rivals = page.select(kept["differences"], sex="all")
 display(*figures.differences(rivals, "eLVMass-Net", origin))
-page.verdicts(rivals, "eLVMass-Net")
 
 # %% [markdown]
 # ### Do two networks find the same?
@@ -143,7 +141,8 @@ page.table(costs, f"{caption}; {origin}.", digits=1)
 # %%
 kept, origin = page.kept("paper_size/ablations")
 parts = page.select(kept["differences"], sex="all")
-display(*figures.differences(parts, "eLVMass-Net", origin))
+shown, drawn, _ = figures.differences(parts, "eLVMass-Net", origin)
+display(shown, drawn)
 
 # %% [markdown]
 # A difference below zero means that the change costs accuracy; with an interval that holds zero, the change makes no significant difference in these people.

@@ -108,9 +108,8 @@ every = every.assign(
     + every["cohort"].map(printed)
 )
 steps = ["mechanical", "fewer people", "one sex only"]
-display(figures.gap_steps(every, steps, "Three steps"))
 caption = "Steps of the c-statistic, mean of women and men (95 %)."
-page.table(page.steps_table(every), caption)
+display(*figures.gap_steps(every, steps, "Three steps", caption))
 
 # %% tags=["hide-input"]
 plan = {"auc_a": 0.77, "auc_b": 0.75}
@@ -134,9 +133,9 @@ others = others.assign(
     label=others["cutoffs"].map(page.cutoffs(results))
 )
 title = "By cut-off, women / men"
-display(figures.gap_steps(others, ["mechanical", "training"], title))
 caption = "Steps by cut-off, mean of women and men (95 %)."
-page.table(page.steps_table(others), caption)
+steps = ["mechanical", "training"]
+display(*figures.gap_steps(others, steps, title, caption))
 
 # %% [markdown]
 # ## Beside the classical criteria
@@ -167,10 +166,13 @@ page.table(
 
 # %%
 aucs = page.select(results.get("c_statistics"), cohort="development")
+aucs = aucs.drop(columns=["ci_low", "ci_high"])
+aucs = aucs.assign(who=aucs["sex"].map(printed) + ", " + aucs["score"])
+aucs = page.wide(aucs, ["model", "training"], "who", "auc", 2)
 caption = (
     "C-statistics for LVH: estimated grams, or index over cut-off."
 )
-page.table(page.auc_table(aucs), caption)
+page.table(aucs, caption)
 
 # %% [markdown]
 # ## What could be wrong

@@ -1,4 +1,4 @@
-"""Agreement and calibration of predicted mass, the probability of LVH, and intervals for a person.
+"""Agreement and calibration of predicted mass, the probability of LVH and its use, and intervals for a person.
 
 What is learnt from true masses (a line, a probability, an interval's width) is learnt on development people only, and
 never on the person it is applied to.
@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import special, stats
 from sklearn.linear_model import LogisticRegression
 from statsmodels.genmod import families
 from statsmodels.genmod.generalized_linear_model import GLM
 
 from lvmass.errors import DataError
-from lvmass.evaluation.errors import ESTIMATES, MIN_GROUP, MIN_PEOPLE, over_people, subgroup_levels, with_groups
+from lvmass.evaluation.errors import ESTIMATES, MIN_GROUP, MIN_PEOPLE, over_people, with_groups
 from lvmass.evaluation.lvh import MIN_CLASS, both_classes
-from lvmass.evaluation.registry import FIT, At, Inputs, Statistic
-from lvmass.evaluation.tables import NotEstimable, at_least
+from lvmass.evaluation.results import FIT, LEVEL, At, Inputs, Statistic
+from lvmass.evaluation.tables import NotEstimable
 
 FloatArray = NDArray[np.float64]
 
@@ -108,21 +108,22 @@ Statistic("errors_after_recalibration", FIT, ESTIMATES, of=_recalibrated, cluste
 _LINE = ("slope", "slope_ci_low", "slope_ci_high", "intercept_g", "intercept_ci_low_g", "intercept_ci_high_g")
 
 
-@Statistic("calibration_after_recalibration", FIT, f"sex {' '.join(_LINE)} n_subjects note", of=_recalibrated)
-@Statistic("mass_calibration", FIT, f"sex {' '.join(_LINE)} n_subjects note")
+@Statistic(
+    "calibration_after_recalibration", FIT, f"sex {' '.join(_LINE)} n_subjects note", of=_recalibrated, least=MIN_PEOPLE
+)
+@Statistic("mass_calibration", FIT, f"sex {' '.join(_LINE)} n_subjects note", least=MIN_PEOPLE)
 def _line(people: pd.DataFrame, at: At) -> dict[str, Any]:
     """Regression of true on predicted mass, ``true = intercept + slope · predicted``: ideal are 0 and 1."""
-    at_least(len(people), MIN_PEOPLE)
     if people["predicted_lvm_g"].nunique() < 2:
         raise NotEstimable("one prediction for everyone, no slope")
     found = stats.linregress(people["predicted_lvm_g"].to_numpy(float), people["lvm_g"].to_numpy(float))
-    t = stats.t.isf((1 - at.level) / 2, len(people) - 2)
+    t = stats.t.isf((1 - LEVEL) / 2, len(people) - 2)
     both = ((found.slope, found.stderr), (found.intercept, found.intercept_stderr))
     values = [float(value + k * t * se) for value, se in both for k in (0, -1, 1)]
     return dict(zip(_LINE, values, strict=True))
 
 
-def _bland_altman(true: FloatArray, predicted: FloatArray, level: float) -> dict[str, float]:
+def _bland_altman(true: FloatArray, predicted: FloatArray) -> dict[str, float]:
     """Bias ± 1.96 SD of predicted minus true mass (Bland and Altman, Stat Methods Med Res 1999;8:135).
 
     Intervals by Student's t: bias with ``SD / sqrt(n)``, limits with ``SD sqrt(1/n + 1.96² / (2 (n - 1)))``.
@@ -133,7 +134,7 @@ def _bland_altman(true: FloatArray, predicted: FloatArray, level: float) -> dict
     if np.ptp(middle) == 0:
         raise NotEstimable("Agreement: all people have the same mean of true and predicted mass.")
     n, bias, sd = true.size, float(difference.mean()), float(difference.std(ddof=1))
-    z, t = float(stats.norm.isf(0.025)), float(stats.t.isf((1 - level) / 2, n - 1))
+    z, t = float(stats.norm.isf(0.025)), float(stats.t.isf((1 - LEVEL) / 2, n - 1))
     half = {"bias": t * sd / np.sqrt(n)}
     half["lower"] = half["upper"] = t * sd * np.sqrt(1 / n + z**2 / (2 * (n - 1)))
     row = {"sd_g": sd}
@@ -144,7 +145,7 @@ def _bland_altman(true: FloatArray, predicted: FloatArray, level: float) -> dict
     return row | {"proportional_slope": float(line.slope), "proportional_p": float(line.pvalue)}
 
 
-def _icc(x: FloatArray, level: float) -> dict[str, float]:
+def _icc(x: FloatArray) -> dict[str, float]:
     """Absolute agreement ICC(A,1) = ICC(2,1) of n people rated by k methods, shape (n, k), with its interval.
 
     Two-way model (Shrout and Fleiss, Psychol Bull 1979;86:420; interval: McGraw and Wong, Psychol Methods 1996;1:30).
@@ -160,7 +161,7 @@ def _icc(x: FloatArray, level: float) -> dict[str, float]:
     a = k * icc / (n * (1 - icc))
     b = 1 + k * icc * (n - 1) / (n * (1 - icc))
     v = (a * msc + b * mse) ** 2 / ((a * msc) ** 2 / (k - 1) + (b * mse) ** 2 / ((n - 1) * (k - 1)))
-    f_low, f_high = stats.f.isf((1 - level) / 2, n - 1, v), stats.f.isf((1 - level) / 2, v, n - 1)
+    f_low, f_high = stats.f.isf((1 - LEVEL) / 2, n - 1, v), stats.f.isf((1 - LEVEL) / 2, v, n - 1)
     rest = k * msc + (k * n - k - n) * mse
     low = n * (msr - f_low * mse) / (f_low * rest + n * msr)
     high = n * (f_high * msr - mse) / (rest + n * f_high * msr)
@@ -173,15 +174,14 @@ _AGREEMENT = (
 )
 
 
-@Statistic("agreement_after_recalibration", FIT, _AGREEMENT, of=_recalibrated)
-@Statistic("agreement", FIT, _AGREEMENT)
+@Statistic("agreement_after_recalibration", FIT, _AGREEMENT, of=_recalibrated, least=MIN_PEOPLE)
+@Statistic("agreement", FIT, _AGREEMENT, least=MIN_PEOPLE)
 def _agreement(people: pd.DataFrame, at: At) -> dict[str, Any]:
-    at_least(len(people), MIN_PEOPLE)
     both = people[["lvm_g", "predicted_lvm_g"]].to_numpy(float)
-    return _bland_altman(both[:, 0], both[:, 1], at.level) | _icc(both, at.level)
+    return _bland_altman(both[:, 0], both[:, 1]) | _icc(both)
 
 
-def lvh_probability(predictions: pd.DataFrame, development: str) -> pd.DataFrame:
+def _lvh_probability(predictions: pd.DataFrame, development: str) -> pd.DataFrame:
     """Return the predictions with ``lvh_probability``: logistic regression on predicted mass and sex.
 
     Fitted practically without penalty in the development cohort, fold by fold as in `recalibrate` (same parameters
@@ -192,7 +192,7 @@ def lvh_probability(predictions: pd.DataFrame, development: str) -> pd.DataFrame
     Examples
     --------
     >>> from lvmass.evaluation.tables import example_predictions
-    >>> table = lvh_probability(example_predictions(), "dev")
+    >>> table = _lvh_probability(example_predictions(), "dev")
     >>> table.groupby("lvh")["lvh_probability"].mean().round(2).to_dict()
     {False: 0.15, True: 0.39}
     """
@@ -210,12 +210,12 @@ def lvh_probability(predictions: pd.DataFrame, development: str) -> pd.DataFrame
     return predictions.assign(lvh_probability=pd.array(probability, dtype="Float64"))
 
 
-def probable(study: Inputs) -> pd.DataFrame:
-    """All fits with `lvh_probability`."""
-    return lvh_probability(study.predictions, study.development)
+def _probable(study: Inputs) -> pd.DataFrame:
+    """All fits with `_lvh_probability`."""
+    return _lvh_probability(study.predictions, study.development)
 
 
-def known_probability(people: pd.DataFrame) -> tuple[NDArray[np.bool_], FloatArray]:
+def _known_probability(people: pd.DataFrame) -> tuple[NDArray[np.bool_], FloatArray]:
     """Outcome and probability of people that all have one; `NotEstimable` otherwise or where a class is too small."""
     if people["lvh_probability"].isna().any():
         raise NotEstimable("too few to learn a probability")
@@ -225,7 +225,7 @@ def known_probability(people: pd.DataFrame) -> tuple[NDArray[np.bool_], FloatArr
 @Statistic(
     "probability_calibration", FIT,
     "sex slope slope_ci_low slope_ci_high intercept intercept_ci_low intercept_ci_high brier observed_over_expected "
-    "n_lvh n_subjects note", of=probable,
+    "n_lvh n_subjects note", of=_probable,
 )  # fmt: skip
 def _calibrated(people: pd.DataFrame, at: At) -> dict[str, Any]:
     """Logistic calibration of probabilities (Cox 1958; Van Calster et al., BMC Med 2019;17:230).
@@ -233,7 +233,7 @@ def _calibrated(people: pd.DataFrame, at: At) -> dict[str, Any]:
     The slope (ideal 1) is that of the outcome on ``logit p``; the intercept (ideal 0, "in the large") is fitted with
     slope 1.
     """
-    y, p = known_probability(people)
+    y, p = _known_probability(people)
     if np.ptp(p) == 0:
         raise NotEstimable("Calibration needs both outcomes and more than one probability.")
     if p[y].min() >= p[~y].max() or p[y].max() <= p[~y].min():
@@ -242,27 +242,48 @@ def _calibrated(people: pd.DataFrame, at: At) -> dict[str, Any]:
     steep = GLM(y.astype(float), np.column_stack([odds, np.ones_like(odds)]), family=families.Binomial()).fit()
     large = GLM(y.astype(float), np.ones((y.size, 1)), family=families.Binomial(), offset=odds).fit()
     for name, fit in (("slope", steep), ("intercept", large)):
-        low, high = fit.conf_int(1 - at.level)[0]
+        low, high = fit.conf_int(1 - LEVEL)[0]
         row |= {name: float(fit.params[0]), f"{name}_ci_low": float(low), f"{name}_ci_high": float(high)}
     return row | {"brier": float(np.square(p - y).mean()), "observed_over_expected": float(y.sum() / p.sum())}
 
 
-def wilson(count: int, n: int, level: float) -> tuple[float, float]:
-    """Wilson's interval of a share (JASA 1927;22:209)."""
-    limits = stats.binomtest(count, n).proportion_ci(level, method="wilson")
-    return float(limits.low), float(limits.high)
-
-
-@Statistic("calibration_curve", FIT, "sex bin mean_probability observed ci_low ci_high n_subjects note", of=probable)
+@Statistic("calibration_curve", FIT, "sex bin mean_probability observed ci_low ci_high n_subjects note", of=_probable)
 def _curve(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     """Observed share with LVH against mean probability in at most ten groups of equal size, with Wilson's interval."""
-    lvh, p = known_probability(people)
+    lvh, p = _known_probability(people)
     rows = []
     for k, group in enumerate(np.array_split(np.argsort(p, kind="stable"), max(1, min(10, p.size // MIN_CLASS)))):
-        low, high = wilson(int(lvh[group].sum()), group.size, at.level)
+        low, high = stats.binomtest(int(lvh[group].sum()), group.size).proportion_ci(LEVEL, "wilson")
         row = {"bin": k, "mean_probability": float(p[group].mean()), "observed": float(lvh[group].mean())}
         rows.append(row | {"ci_low": low, "ci_high": high} | dict.fromkeys(("n_subjects", "n_patients"), group.size))
     return rows
+
+
+# Probabilities at which someone may want to act on suspected LVH.
+THRESHOLDS = np.arange(2, 61) / 100
+
+
+def _net_benefit(y: NDArray[np.bool_], probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Net benefit ``TP/n - FP/n · t/(1 - t)`` of acting on a probability of t or more, at each of ``THRESHOLDS``.
+
+    Vickers and Elkin, Med Decis Making 2006;26:565. Acting on everyone is the probability 1, on no one gives 0.
+    """
+    acted, odds = probability >= THRESHOLDS[:, None], THRESHOLDS / (1 - THRESHOLDS)
+    return np.asarray(((acted & y).sum(axis=1) - (acted & ~y).sum(axis=1) * odds) / y.size)
+
+
+@Statistic(
+    "decision_curves", FIT, "sex threshold net_benefit net_benefit_all n_lvh n_subjects note",
+    of=_probable, clusters=True,
+)  # fmt: skip
+def _decisions(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
+    """Net benefit of the LVH probability, beside acting on everyone (acting on no one is 0)."""
+    lvh, probability = _known_probability(people)
+    model, everyone = (_net_benefit(lvh, p) for p in (probability, np.ones(lvh.size)))
+    return [
+        {"threshold": float(t), "net_benefit": float(a), "net_benefit_all": float(b)}
+        for t, a, b in zip(THRESHOLDS, model, everyone, strict=True)
+    ]
 
 
 def interval_half_widths(fit: pd.DataFrame, confidence: float = 0.9) -> dict[str, float]:
@@ -302,26 +323,8 @@ def interval_half_widths(fit: pd.DataFrame, confidence: float = 0.9) -> dict[str
     return widths
 
 
-def interval_limits(predicted_lvm_g: ArrayLike, half_width_g: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Limits ``prediction ± half width`` in gram, both at least 0: no mass is negative.
-
-    Parameters
-    ----------
-    predicted_lvm_g, half_width_g : float or array of float, shape (n,)
-        Estimates, and half widths from `interval_half_widths`, in gram.
-
-    Examples
-    --------
-    >>> low, high = interval_limits([20.0, 120.0], 30.0)
-    >>> low.tolist(), high.tolist()
-    ([0.0, 90.0], [50.0, 150.0])
-    """
-    predicted, half = np.asarray(predicted_lvm_g, dtype=float), np.asarray(half_width_g, dtype=float)
-    return np.maximum(predicted - half, 0.0), np.maximum(predicted + half, 0.0)
-
-
-def conformal_intervals(predictions: pd.DataFrame, development: str, confidence: float = 0.9) -> pd.DataFrame:
-    """Return the predictions with ``lower_g`` and ``upper_g``, learnt from other people of the same sex.
+def _conformal_intervals(predictions: pd.DataFrame, development: str) -> pd.DataFrame:
+    """Return the predictions with ``lower_g`` and ``upper_g``, at least 0, learnt from other people of the same sex.
 
     Development folds learn from the other folds' out-of-fold errors, other cohorts from all of them, as in
     `recalibrate` (same parameters and errors); missing where too few can be learnt from.
@@ -329,7 +332,7 @@ def conformal_intervals(predictions: pd.DataFrame, development: str, confidence:
     Examples
     --------
     >>> from lvmass.evaluation.tables import example_predictions
-    >>> table = conformal_intervals(example_predictions(), "dev")
+    >>> table = _conformal_intervals(example_predictions(), "dev")
     >>> inside = (table["lower_g"] <= table["lvm_g"]) & (table["lvm_g"] <= table["upper_g"])
     >>> inside.groupby(table["cohort"]).mean().round(2).to_dict()
     {'dev': 0.91, 'ext': 0.86}
@@ -337,15 +340,15 @@ def conformal_intervals(predictions: pd.DataFrame, development: str, confidence:
     rows = predictions.reset_index(drop=True)
     half = np.full(len(rows), np.nan)
     for learn, apply in _out_of_fold(predictions, development):
-        half[apply] = rows.loc[apply, "sex"].map(interval_half_widths(rows.loc[learn], confidence)).to_numpy(float)
+        half[apply] = rows.loc[apply, "sex"].map(interval_half_widths(rows.loc[learn])).to_numpy(float)
     predicted = rows["predicted_lvm_g"].to_numpy(float)
-    low, high = (pd.array(limit, dtype="Float64") for limit in interval_limits(predicted, half))
+    low, high = (pd.array(np.maximum(limit, 0.0), dtype="Float64") for limit in (predicted - half, predicted + half))
     return predictions.assign(lower_g=low, upper_g=high)
 
 
 def _with_intervals(study: Inputs) -> pd.DataFrame:
-    table = conformal_intervals(study.predictions, study.development, study.confidence)
-    return with_groups(table, subgroup_levels(study.subjects))
+    table = _conformal_intervals(study.predictions, study.development)
+    return with_groups(table, study.subjects)
 
 
 @Statistic(
@@ -360,6 +363,6 @@ def _coverage(people: pd.DataFrame, at: At) -> dict[str, Any]:
         raise NotEstimable("too few to learn an interval")
     true, low, high = (people[name].to_numpy(float) for name in ("lvm_g", "lower_g", "upper_g"))
     inside = int(((low <= true) & (true <= high)).sum())
-    below, above = wilson(inside, true.size, at.level)
+    below, above = stats.binomtest(inside, true.size).proportion_ci(LEVEL, "wilson")
     row = {"coverage": inside / true.size, "ci_low": below, "ci_high": above}
     return row | {"mean_width_g": float((high - low).mean())}

@@ -1,4 +1,4 @@
-"""What a yes/no decision would look like: operating points, curves, and classical criteria at equal specificity.
+"""What a yes/no decision would look like: operating points, ROC curves, and classical criteria at equal specificity.
 
 Short examples of registered statistics: `roc` takes every fit, sex and score, `criteria_roc` every criterion.
 """
@@ -12,34 +12,15 @@ from scipy import stats
 from sklearn.metrics import roc_curve
 
 from lvmass.errors import DataError
-from lvmass.evaluation.calibration import known_probability, probable, wilson
 from lvmass.evaluation.delong import auc_interval
 from lvmass.evaluation.lvh import EACH_SCORE, both_classes, lvh_score
-from lvmass.evaluation.registry import FIT, At, Inputs, Statistic
+from lvmass.evaluation.results import FIT, LEVEL, At, Inputs, Statistic
 
 # Where ROC curves are evaluated, so that every one has the same length.
 GRID = np.linspace(0, 1, 201)
 
-# Probabilities at which someone may want to act on suspected LVH.
-THRESHOLDS = np.arange(2, 61) / 100
 
-# Printed name of every classical criterion.
-CRITERIA_NAMES = {
-    "sokolow_lyon_voltage_mv": "Sokolow-Lyon voltage",
-    "sokolow_lyon_product_mv_ms": "Sokolow-Lyon product",
-    "cornell_voltage_mv": "Cornell voltage",
-    "cornell_product_mv_ms": "Cornell product",
-    "peguero_lo_presti_mv": "Peguero-Lo Presti",
-    "gubner_ungerleider_mv": "Gubner-Ungerleider",
-    "r_avl_mv": "R in aVL",
-    "strain_leads": "Leads with strain",
-    "romhilt_estes_points": "Romhilt-Estes points",
-    "framingham": "Framingham",
-    "perugia": "Perugia",
-}
-
-
-def _operating_point(y: NDArray[np.bool_], called: NDArray[np.bool_], level: float) -> dict[str, float | None]:
+def _operating_point(y: NDArray[np.bool_], called: NDArray[np.bool_]) -> dict[str, float | None]:
     """Sensitivity, specificity and, at the prevalence at hand, predictive values, with Wilson's intervals.
 
     A predictive value is None where no one is called positive, or no one negative.
@@ -52,7 +33,7 @@ def _operating_point(y: NDArray[np.bool_], called: NDArray[np.bool_], level: flo
         ("npv", ~y & ~called, ~called),
     ):
         count, n = int(right.sum()), int(of.sum())
-        limits = wilson(count, n, level) if n else (None, None)
+        limits = stats.binomtest(count, n).proportion_ci(LEVEL, "wilson") if n else (None, None)
         values |= {name: count / n if n else None, f"{name}_ci_low": limits[0], f"{name}_ci_high": limits[1]}
     return values
 
@@ -66,7 +47,7 @@ _POINT = (
 @Statistic("operating_points", FIT, _POINT)
 def _at_cutoff(people: pd.DataFrame, at: At) -> dict[str, Any]:
     """`_operating_point` when a predicted index above the sex's cut-off is called LVH."""
-    return _operating_point(both_classes(people), lvh_score(people, "indexed", at.cutoffs_g_m2) > 1, at.level)
+    return _operating_point(both_classes(people), lvh_score(people, "indexed", at.cutoffs_g_m2) > 1)
 
 
 def _roc_points(lvh: NDArray[np.bool_], values: NDArray[np.float64]) -> list[dict[str, Any]]:
@@ -79,32 +60,6 @@ def _roc_points(lvh: NDArray[np.bool_], values: NDArray[np.float64]) -> list[dic
 @Statistic("roc", FIT, "sex score false_positive_rate sensitivity n_subjects note", each=EACH_SCORE, clusters=True)
 def _roc(people: pd.DataFrame, at: At, score: str) -> list[dict[str, Any]]:
     return _roc_points(both_classes(people), lvh_score(people, score, at.cutoffs_g_m2))
-
-
-def _net_benefit(y: NDArray[np.bool_], probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Net benefit ``TP/n - FP/n · t/(1 - t)`` of acting on a probability of t or more, at each of ``THRESHOLDS``.
-
-    Vickers and Elkin, Med Decis Making 2006;26:565. Acting on everyone is the probability 1, on no one gives 0.
-    """
-    acted, odds = probability >= THRESHOLDS[:, None], THRESHOLDS / (1 - THRESHOLDS)
-    return np.asarray(((acted & y).sum(axis=1) - (acted & ~y).sum(axis=1) * odds) / y.size)
-
-
-@Statistic(
-    "decision_curves",
-    FIT,
-    "sex threshold net_benefit net_benefit_all n_lvh n_subjects note",
-    of=probable,
-    clusters=True,
-)
-def _decisions(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
-    """Net benefit of the LVH probability, beside acting on everyone (acting on no one is 0)."""
-    lvh, probability = known_probability(people)
-    model, everyone = (_net_benefit(lvh, p) for p in (probability, np.ones(lvh.size)))
-    return [
-        {"threshold": float(t), "net_benefit": float(a), "net_benefit_all": float(b)}
-        for t, a, b in zip(THRESHOLDS, model, everyone, strict=True)
-    ]
 
 
 def criteria_rows(criteria: pd.DataFrame, subject_id: pd.Series, cohort: str) -> pd.DataFrame:
@@ -158,7 +113,7 @@ def _criteria_once(study: Inputs) -> pd.DataFrame:
 
 @Statistic("criteria_points", "cohort criterion", _POINT, of=_criteria_once, needs="criteria")
 def _criterion_point(people: pd.DataFrame, at: At) -> dict[str, Any]:
-    return _operating_point(both_classes(people), people["positive"].to_numpy(bool), at.level)
+    return _operating_point(both_classes(people), people["positive"].to_numpy(bool))
 
 
 def _ranked(people: pd.DataFrame) -> NDArray[np.float64]:
@@ -193,7 +148,7 @@ def _matched(people: pd.DataFrame, at: At) -> dict[str, Any]:
     model = score > (without[spared - 1] if spared else -np.inf)
     only_model, only_criterion = int((model & ~called & lvh).sum()), int((called & ~model & lvh).sum())
     discordant = only_model + only_criterion
-    auc, low, high = auc_interval(lvh, _ranked(people), at.level)
+    auc, low, high = auc_interval(lvh, _ranked(people))
     return {
         "specificity": spared / without.size,
         "model_specificity": float((~model[~lvh]).mean()),

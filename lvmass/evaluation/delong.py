@@ -8,7 +8,6 @@ person's midrank among all minus the midrank within the own class (Sun and Xu, I
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -45,14 +44,6 @@ class DelongResult:
     level: float = 0.95
     df: float | None = None
     p_value_normal: float | None = None
-
-
-class AucInterval(NamedTuple):
-    """An area under the ROC curve and its confidence interval."""
-
-    auc: float
-    ci_low: float
-    ci_high: float
 
 
 def _check(y_true: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.bool_], FloatArray]:
@@ -155,8 +146,8 @@ def delong_variance(y_true: ArrayLike, score: ArrayLike, *, cluster: Clusters = 
 
 def auc_interval(
     y_true: ArrayLike, score: ArrayLike, level: float = 0.95, method: str = "plain", *, cluster: Clusters = None
-) -> AucInterval:
-    """Area with its confidence interval: ``auc ± z·se`` clipped to [0, 1], or the same on the logit scale.
+) -> tuple[float, float, float]:
+    """Area and its confidence limits: ``auc ± z·se`` clipped to [0, 1], or the same on the logit scale.
 
     The logit form (Pepe 2003, section 5.2) stays inside (0, 1) and covers better near 1; it does not exist at
     an area of exactly 0 or 1, where the plain one has no width. Input as `delong_variance`.
@@ -175,10 +166,10 @@ def auc_interval(
     auc, variance = delong_variance(y_true, score, cluster=cluster)
     half = stats.norm.isf((1 - level) / 2) * np.sqrt(variance)
     if method == "plain":
-        return AucInterval(auc, max(0.0, float(auc - half)), min(1.0, float(auc + half)))
+        return auc, max(0.0, float(auc - half)), min(1.0, float(auc + half))
     if auc in (0.0, 1.0):
         raise NotEstimable(f"The classes are separated perfectly (area {auc:g}): there is no logit interval.")
-    return AucInterval(auc, *logit_limits(auc, float(np.sqrt(variance)), level))
+    return auc, *logit_limits(auc, float(np.sqrt(variance)), level)
 
 
 def logit_limits(auc: float, se: float, level: float) -> tuple[float, float]:
@@ -289,7 +280,7 @@ def _foreseen_variance(auc: float, n_with: float, n_without: float) -> float:
     return spread / (n_with * n_without)
 
 
-def paired_power(
+def _paired_power(
     auc_a: float, auc_b: float, n: float, prevalence: float, *, correlation: float = 0.5, alpha: float = 0.05
 ) -> float:
     """Power of the paired two-sided test with n people (Hanley–McNeil variances, Obuchowski 1994).
@@ -312,7 +303,7 @@ def paired_power(
 
     Examples
     --------
-    >>> round(paired_power(0.77, 0.70, 700, 0.2, correlation=0.5), 2)
+    >>> round(_paired_power(0.77, 0.70, 700, 0.2, correlation=0.5), 2)
     0.78
     """
     n_with = n * prevalence
@@ -331,7 +322,7 @@ def paired_power(
 def paired_sample_size(
     auc_a: float, auc_b: float, prevalence: float, *, power: float = 0.8, correlation: float = 0.5, alpha: float = 0.05
 ) -> int:
-    """Fewest people that give the paired test this power; parameters and errors as `paired_power`.
+    """Fewest people that give the paired test this power; parameters and errors as `_paired_power`.
 
     Examples
     --------
@@ -344,7 +335,7 @@ def paired_sample_size(
         raise DataError("Sample size: the prevalence must lie between 0 and 1, the power between alpha and 1.")
 
     def lacking(n: float) -> float:
-        return paired_power(auc_a, auc_b, n, prevalence, correlation=correlation, alpha=alpha) - power
+        return _paired_power(auc_a, auc_b, n, prevalence, correlation=correlation, alpha=alpha) - power
 
     fewest = 2.1 / min(prevalence, 1 - prevalence)
     if lacking(fewest) >= 0:

@@ -6,8 +6,8 @@ part), how many people the model learnt from, and whether these were of one sex.
 that share people, so DeLong's covariance gives each an interval; the fair comparison takes the same people of one sex.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ from lvmass.evaluation.delong import (
     logit_limits,
 )
 from lvmass.evaluation.lvh import EACH_SCORE, both_classes, lvh_score
-from lvmass.evaluation.registry import FIT, At, Inputs, Statistic, rivals, trainings
+from lvmass.evaluation.results import FIT, LEVEL, At, Inputs, Statistic
 from lvmass.evaluation.tables import EXTERNAL_FOLD, NotEstimable
 
 _AUC = "sex score auc ci_low ci_high fold_mean fold_sd n_lvh n_subjects note"
@@ -51,7 +51,8 @@ def _c_statistic(people: pd.DataFrame, at: At, score: str) -> dict[str, Any]:
     lvh, values = both_classes(people), lvh_score(people, score, at.cutoffs_g_m2)
     row: dict[str, Any] = _fold_spread(people, lvh, values)
     try:
-        return row | auc_interval(lvh, values, at.level, method="logit", cluster=people["patient_id"])._asdict()
+        found = auc_interval(lvh, values, method="logit", cluster=people["patient_id"])
+        return row | dict(zip(("auc", "ci_low", "ci_high"), found, strict=True))
     except NotEstimable:
         return row | {"auc": delong_variance(lvh, values)[0], "note": "perfect separation, no interval"}
 
@@ -59,31 +60,39 @@ def _c_statistic(people: pd.DataFrame, at: At, score: str) -> dict[str, Any]:
 _DIFFERENCE = "sex score auc_a auc_b difference ci_low ci_high z p_value n_a n_b note"
 
 
-def _noted(row: dict[str, Any], test: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The row with the test's columns, or with the reason why there is none."""
+@contextmanager
+def _noted(row: dict[str, Any]) -> Iterator[None]:
+    """Write the reason into the row if what is to be added to it cannot be estimated."""
     try:
-        return row | test()
+        yield
     except NotEstimable as why:
-        return row | {"note": str(why)}
+        row["note"] = str(why)
 
 
 @Statistic(
     "model_comparison", "cohort training model_a model_b", _DIFFERENCE,
-    of=rivals, each=EACH_SCORE, holm="cohort training sex score", clusters=True,
+    of=Inputs.rivals, each=EACH_SCORE, holm="cohort training sex score", clusters=True,
 )  # fmt: skip
 def _paired(people: pd.DataFrame, at: At, score: str) -> dict[str, Any]:
     """DeLong's paired test of the reference (a) against another model (b)."""
-
-    def test() -> dict[str, Any]:
+    row: dict[str, Any] = {"n_a": len(people), "n_b": len(people)}
+    with _noted(row):
         a, b = (lvh_score(people, score, at.cutoffs_g_m2, name) for name in ("predicted_lvm_g", "other_g"))
-        return asdict(delong_paired(both_classes(people), a, b, at.level, cluster=people["patient_id"]))
+        row |= asdict(delong_paired(both_classes(people), a, b, cluster=people["patient_id"]))
+    return row
 
-    return _noted({"n_a": len(people), "n_b": len(people)}, test)
+
+def _both_trainings(study: Inputs) -> pd.DataFrame:
+    """The sex-specific fits (a, missing where there is none) beside the pooled ones (b) of each cohort and model."""
+    keys = ["cohort", "model", "subject_id"]
+    pooled, specific = (study.predictions[study.predictions["training"] == t] for t in ("pooled", "sex-specific"))
+    both = pooled.merge(specific[keys[:2]].drop_duplicates()).rename(columns={"predicted_lvm_g": "other_g"})
+    return both.merge(specific[[*keys, "predicted_lvm_g"]], on=keys, how="left")
 
 
 @Statistic(
     "training_comparison", "cohort model", f"comparison {_DIFFERENCE} p_overlap",
-    of=trainings, sexes=("female", "male"), holm="cohort comparison score", clusters=True,
+    of=_both_trainings, sexes=("female", "male"), holm="cohort comparison score", clusters=True,
     each={"comparison": ("paired within sex", "unpaired as published"), **EACH_SCORE},
 )  # fmt: skip
 def _trainings(people: pd.DataFrame, at: At, comparison: str, score: str) -> dict[str, Any]:
@@ -96,16 +105,15 @@ def _trainings(people: pd.DataFrame, at: At, comparison: str, score: str) -> dic
     own, everyone = people.dropna(subset="predicted_lvm_g"), at.everyone
     if comparison == "paired within sex":
         return _paired(own, at, score)
-
-    def test() -> dict[str, Any]:
+    row: dict[str, Any] = {"n_a": len(own), "n_b": len(everyone)}
+    with _noted(row):
         ends = [_curve(own, score, at), _curve(everyone, score, at, "other_g")]
-        step = _row("gap", _sum(ends, [1.0, -1.0]), everyone.set_index("subject_id"), at.level)
+        step = _row("gap", _sum(ends, [1.0, -1.0]), everyone.set_index("subject_id"))
         a = both_classes(own), lvh_score(own, score, at.cutoffs_g_m2)
         b = both_classes(everyone), lvh_score(everyone, score, at.cutoffs_g_m2, "other_g")
-        result = delong_unpaired(*a, *b, at.level, cluster=(own["patient_id"], everyone["patient_id"]))
-        return asdict(result) | {"p_overlap": step["p_value"]}
-
-    return _noted({"n_a": len(own), "n_b": len(everyone)}, test)
+        result = delong_unpaired(*a, *b, cluster=(own["patient_id"], everyone["patient_id"]))
+        row |= asdict(result) | {"p_overlap": step["p_value"]}
+    return row
 
 
 @Statistic(
@@ -121,13 +129,11 @@ def _pair_kind(people: pd.DataFrame, at: At, score: str, sex_with_lvh: str, sex_
     lvh, sex = people["lvh"].to_numpy(bool), people["sex"].to_numpy(str)
     inside = (lvh & (sex == sex_with_lvh)) | (~lvh & (sex == sex_without))
     n_pairs = int(lvh[inside].sum() * (~lvh[inside]).sum())
-    row = {"n_pairs": n_pairs, "share": n_pairs / max(1, int(lvh.sum() * (~lvh).sum()))}
-
-    def ranked_right() -> dict[str, Any]:
+    row: dict[str, Any] = {"n_pairs": n_pairs, "share": n_pairs / max(1, int(lvh.sum() * (~lvh).sum()))}
+    with _noted(row):
         classes, score_in = both_classes(people[inside]), lvh_score(people[inside], score, at.cutoffs_g_m2)
-        return {"c_statistic": delong_variance(classes, score_in)[0]}
-
-    return _noted(row, ranked_right)
+        row["c_statistic"] = delong_variance(classes, score_in)[0]
+    return row
 
 
 # C-statistics between which the gap lies: training, people, score and column of the mass.
@@ -188,7 +194,7 @@ def _quantities(table: pd.DataFrame, at: At) -> dict[str, _Sum]:
     return found | {name: _sum([found[end], found[start]], [1.0, -1.0]) for name, (start, end) in ends.items()}
 
 
-def _row(quantity: str, term: _Sum, who: pd.DataFrame, level: float) -> dict[str, Any]:
+def _row(quantity: str, term: _Sum, who: pd.DataFrame) -> dict[str, Any]:
     """Estimate with its interval: plain and with a p value for a step, on the logit scale for one area."""
     who = who.loc[term.part.index]
     by_patient = term.part.groupby(who["patient_id"].to_numpy(), sort=False).sum()
@@ -196,14 +202,14 @@ def _row(quantity: str, term: _Sum, who: pd.DataFrame, level: float) -> dict[str
     row: dict[str, Any] = {"quantity": quantity, "unit": "1", "estimate": area, "n_lvh": int(who["lvh"].sum())}
     row |= {"n_subjects": len(who), "n_patients": len(by_patient)}
     if quantity in STEPS:
-        z, p = float(stats.norm.isf((1 - level) / 2)), 2 * stats.norm.sf(abs(area) / se) if se > 0 else area == 0
+        z, p = float(stats.norm.isf((1 - LEVEL) / 2)), 2 * stats.norm.sf(abs(area) / se) if se > 0 else area == 0
         return row | {"ci_low": area - z * se, "ci_high": area + z * se, "p_value": float(p)}
     if not 0 < area < 1:
         return row | {"note": "perfect separation, no interval"}
-    return row | dict(zip(("ci_low", "ci_high"), logit_limits(area, se, level), strict=True))
+    return row | dict(zip(("ci_low", "ci_high"), logit_limits(area, se, LEVEL), strict=True))
 
 
-def _share(found: Mapping[str, _Sum], who: pd.DataFrame, level: float) -> dict[str, Any]:
+def _share(found: Mapping[str, _Sum], who: pd.DataFrame) -> dict[str, Any]:
     """The mechanical step in per cent of the gap by the delta method, where the gap differs significantly from zero.
 
     In a study so small that it often does not, the gaps that do are too large, and shares too small.
@@ -212,12 +218,12 @@ def _share(found: Mapping[str, _Sum], who: pd.DataFrame, level: float) -> dict[s
     if "gap" not in found or "mechanical" not in found:
         return row | {"note": "too few people"}
     part, whole = found["mechanical"], found["gap"]
-    limits = _row("gap", whole, who, level)
+    limits = _row("gap", whole, who)
     if limits["ci_low"] <= 0 <= limits["ci_high"]:
         return row | {"note": "the gap is not significantly different from zero"}
     share = _sum([part, whole], [100 / whole.area, -100 * part.area / whole.area**2])
     share = share._replace(area=100 * part.area / whole.area)
-    return _row("gap", share, who, level) | row | {"unit": "%", "p_value": None}
+    return _row("gap", share, who) | row | {"unit": "%", "p_value": None}
 
 
 def _trained_twice(study: Inputs) -> pd.DataFrame:
@@ -248,11 +254,11 @@ def _gap(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     who = at.everyone.drop_duplicates("subject_id").set_index("subject_id")[["lvh", "patient_id"]]
     if others:
         both = [name for name in STEPS if name in first and name in others[0]]
-        return [_row(name, _sum([first[name], others[0][name]], [1.0, -1.0]), who, at.level) for name in both]
+        return [_row(name, _sum([first[name], others[0][name]], [1.0, -1.0]), who) for name in both]
     tried = "size-matched" in set(at.everyone["training"])
-    rows = [_share(first, who, at.level)]
+    rows = [_share(first, who)]
     for name in (*CURVES, *STEPS):
         untried = not tried and "pooled, size-matched" in (name, *STEPS.get(name, ()))
         lacking = {"quantity": name, "note": "not computed" if untried else "too few people"}
-        rows.append(_row(name, first[name], who, at.level) if name in first else lacking)
+        rows.append(_row(name, first[name], who) if name in first else lacking)
     return [{"n_subjects": None, "n_patients": None, "n_lvh": None, **row} for row in rows]

@@ -4,7 +4,7 @@ Five fold means are a poor unit: their training sets overlap, so their spread sa
 The tables over people are the ones to rest a conclusion on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from lvmass.errors import DataError
-from lvmass.evaluation.registry import FIT, At, Inputs, Statistic, rivals
-from lvmass.evaluation.tables import NotEstimable, at_least
+from lvmass.evaluation.results import FIT, LEVEL, At, Inputs, Statistic
+from lvmass.evaluation.tables import NotEstimable
 
 FloatArray = NDArray[np.float64]
 
@@ -64,7 +64,7 @@ def _by_patient(terms: FloatArray, people: pd.DataFrame) -> FloatArray:
     return np.stack([np.bincount(codes, each, len(patients)) for each in terms])
 
 
-def bootstrap_limits(
+def _bootstrap_limits(
     terms: FloatArray, function: Callable[[FloatArray], FloatArray], level: float, n_resamples: int, seed: int
 ) -> tuple[FloatArray, FloatArray]:
     """Bias-corrected accelerated (BCa) bootstrap limits of functions of sums (Efron, JASA 1987;82:171).
@@ -88,7 +88,7 @@ def bootstrap_limits(
 
     Examples
     --------
-    >>> low, high = bootstrap_limits(np.arange(20.0)[None], lambda sums: sums / 20, 0.95, 999, 0)
+    >>> low, high = _bootstrap_limits(np.arange(20.0)[None], lambda sums: sums / 20, 0.95, 999, 0)
     >>> bool(low[0] < 9.5 < high[0])
     True
     """
@@ -115,14 +115,15 @@ def bootstrap_limits(
     "sex metric unit mean sd n_folds n_subjects note",
     each={"metric": tuple(METRICS)},
     clusters=True,
+    least=1,
 )
 def _by_fold(people: pd.DataFrame, at: At, metric: str) -> dict[str, Any]:
     """Mean ± SD over folds, as the paper prints it; an external cohort has one "fold", the averaged fold models."""
-    at_least(len(people), 1)
     folds = [_errors(_terms(fold).sum(axis=1)) for _, fold in people.groupby("fold")]
     values = np.array([fold[list(METRICS).index(metric)] for fold in folds])
     values = values[np.isfinite(values)]
-    at_least(len(values), 1)
+    if not values.size:
+        raise NotEstimable("too few people")
     row = {"unit": METRICS[metric], "mean": float(values.mean()), "n_folds": len(values)}
     return row | ({"sd": float(values.std(ddof=1))} if len(values) > 1 else {"note": "one cohort, no folds"})
 
@@ -136,7 +137,7 @@ def over_people(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     terms, none = _by_patient(_terms(people), people), np.full(len(METRICS), np.nan)
     values, low, high = _errors(terms.sum(axis=1)), none, none
     if enough := terms.shape[1] >= MIN_PEOPLE:
-        low, high = bootstrap_limits(terms, _errors, at.level, at.n_resamples, at.seed)
+        low, high = _bootstrap_limits(terms, _errors, LEVEL, at.n_resamples, at.seed)
     rows = []
     for (metric, unit), value, below, above in zip(METRICS.items(), values, low, high, strict=True):
         row: dict[str, Any] = {"metric": metric, "unit": unit}
@@ -152,7 +153,7 @@ def over_people(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
 @Statistic(
     "error_differences", "cohort training model_a model_b",
     "sex mae_a_g mae_b_g difference_g ci_low ci_high p_value n_subjects note",
-    of=rivals, holm="cohort training sex", clusters=True,
+    of=Inputs.rivals, holm="cohort training sex", clusters=True, least=2,
 )  # fmt: skip
 def _differences(people: pd.DataFrame, at: At) -> dict[str, Any]:
     """Mean absolute error of the reference (a) minus that of another model (b); negative means that a is better.
@@ -160,7 +161,6 @@ def _differences(people: pd.DataFrame, at: At) -> dict[str, Any]:
     The interval is a BCa bootstrap over patients; the two-sided p value flips the sign of each patient's difference at
     random (exchanges the two models within a patient), exactly where all flips are fewer than the resamples.
     """
-    at_least(people["patient_id"].nunique(), 2)
     a, b = (np.abs((people[name] - people["lvm_g"]).to_numpy(float)) for name in ("predicted_lvm_g", "other_g"))
     terms = _by_patient(np.stack([np.ones_like(a), a - b]), people)
     permuted = stats.permutation_test(
@@ -171,11 +171,11 @@ def _differences(people: pd.DataFrame, at: At) -> dict[str, Any]:
     row["p_value"] = float(permuted.pvalue)
     if (few := terms.shape[1] < MIN_PEOPLE) or np.ptp(terms[1]) == 0:
         return row | {"note": "too few people for an interval" if few else "no spread, no interval"}
-    low, high = bootstrap_limits(terms, lambda sums: sums[1:] / sums[0], at.level, at.n_resamples, at.seed)
+    low, high = _bootstrap_limits(terms, lambda sums: sums[1:] / sums[0], LEVEL, at.n_resamples, at.seed)
     return row | {"ci_low": float(low[0]), "ci_high": float(high[0])}
 
 
-def subgroup_levels(subjects: pd.DataFrame, bands: Mapping[str, Sequence[float]] = BANDS) -> pd.DataFrame:
+def _subgroup_levels(subjects: pd.DataFrame) -> pd.DataFrame:
     """Say to which group each person belongs, by every variable that the table holds.
 
     Parameters
@@ -183,8 +183,6 @@ def subgroup_levels(subjects: pd.DataFrame, bands: Mapping[str, Sequence[float]]
     subjects : DataFrame
         subject_id, and any of cohort, age_years, height_cm with weight_kg (for BMI), qrs_duration_ms,
         atrial_fibrillation (bool). People with a missing value belong to no group of that variable.
-    bands : mapping
-        Lower edges of the bands of each number.
 
     Returns
     -------
@@ -199,7 +197,7 @@ def subgroup_levels(subjects: pd.DataFrame, bands: Mapping[str, Sequence[float]]
     Examples
     --------
     >>> people = pd.DataFrame({"subject_id": [1, 2], "age_years": [49.0, 65.0], "height_cm": 160.0, "weight_kg": 80.0})
-    >>> subgroup_levels(people)[["variable", "group"]].values.tolist()
+    >>> _subgroup_levels(people)[["variable", "group"]].values.tolist()
     [['age_years', '< 50'], ['age_years', '≥ 65'], ['bmi_kg_m2', '≥ 30'], ['bmi_kg_m2', '≥ 30']]
     """
     keys = [name for name in ("cohort", "subject_id") if name in subjects.columns]
@@ -208,26 +206,27 @@ def subgroup_levels(subjects: pd.DataFrame, bands: Mapping[str, Sequence[float]]
     if {"height_cm", "weight_kg"} <= set(subjects.columns):
         subjects = subjects.assign(bmi_kg_m2=subjects["weight_kg"] / (subjects["height_cm"] / 100) ** 2)
     parts = []
-    for name in (*bands, "atrial_fibrillation"):
+    for name in (*BANDS, "atrial_fibrillation"):
         if name in subjects.columns:
             known = subjects[subjects[name].notna()]
-            edges = bands.get(name, (1,))
+            edges = BANDS.get(name, (1,))
             names = [f"< {edges[0]:g}", *(f"{a:g} to < {b:g}" for a, b in pairwise(edges)), f"≥ {edges[-1]:g}"]
             which = np.digitize(known[name].to_numpy(float), edges)
-            groups = np.array(names if name in bands else ["no", "yes"])[which]
+            groups = np.array(names if name in BANDS else ["no", "yes"])[which]
             parts.append(known[keys].assign(variable=name, group=groups))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*keys, "variable", "group"])
 
 
-def with_groups(table: pd.DataFrame, levels: pd.DataFrame) -> pd.DataFrame:
-    """Rows of a table of predictions with their ``variable`` and ``group``: sex, and those of `subgroup_levels`."""
+def with_groups(table: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a table of predictions with their ``variable`` and ``group``: sex, and those of `_subgroup_levels`."""
+    levels = _subgroup_levels(subjects)
     keys = [name for name in ("cohort", "subject_id") if name in levels.columns]
     by_sex = table.assign(variable="sex", group=table["sex"])
     return pd.concat([by_sex, table.merge(levels, on=keys)], ignore_index=True)
 
 
 def _grouped(study: Inputs) -> pd.DataFrame:
-    return with_groups(study.predictions, subgroup_levels(study.subjects))
+    return with_groups(study.predictions, study.subjects)
 
 
 def _mean_terms(people: pd.DataFrame, metric: str) -> FloatArray:
@@ -244,7 +243,7 @@ def _in_group(people: pd.DataFrame, at: At, metric: str) -> dict[str, Any]:
     if len(people) < MIN_GROUP:
         return {"unit": METRICS[metric], "note": "too small a group"}
     values = _mean_terms(people, metric)
-    low, high = stats.t.interval(at.level, values.size - 1, values.mean(), stats.sem(values))
+    low, high = stats.t.interval(LEVEL, values.size - 1, values.mean(), stats.sem(values))
     row = {"unit": METRICS[metric], "estimate": float(values.mean())}
     return row | {"ci_low": float(low), "ci_high": float(high)}
 

@@ -1,23 +1,209 @@
-"""Every statistic of a study from one call, and its files: what the book prints comes from here."""
+"""How a statistic becomes a table, every table of a study from one call, and their files.
+
+A statistic is a function of a group's rows and an `At` that gives the columns of one row, or of several. It is
+registered with the name of its results file, the table it takes, the columns whose values make its groups, and the
+columns that it gives; one loop adds counts and notes, and Holm's adjustment. `lvmass.evaluation.decision` has short
+examples. What the book prints comes from here.
+"""
 
 import json
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from lvmass.errors import DataError
+from lvmass.evaluation.lvh import PRIMARY, cutoffs_to_try, with_cutoffs
+from lvmass.evaluation.tables import EXTERNAL_FOLD, NotEstimable, check_predictions
 
-# each of these modules registers its statistics
-from lvmass.evaluation import calibration, decision, discrimination, errors  # noqa: F401
-from lvmass.evaluation.lvh import PRIMARY, cutoffs_to_try
-from lvmass.evaluation.registry import STATISTICS, Inputs
-from lvmass.evaluation.tables import check_predictions, tidy
+# Columns that tell one set of predictions from another.
+FIT = "cohort model training"
+
+# Of every confidence interval.
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What the tables of one study are computed from; the fields are the parameters of `evaluate`."""
+
+    predictions: pd.DataFrame
+    reference: str
+    subjects: pd.DataFrame
+    criteria: pd.DataFrame | None
+    gap: tuple[pd.DataFrame, pd.DataFrame] | None
+    cutoffs_g_m2: Mapping[str, float]
+    n_resamples: int
+    seed: int
+    _made: dict[Callable[..., Any], pd.DataFrame] = field(default_factory=dict)
+
+    @property
+    def development(self) -> str:
+        """Name of the one cohort that has folds; DataError if there is none or more than one."""
+        names = self.predictions.loc[self.predictions["fold"] != EXTERNAL_FOLD, "cohort"].unique().tolist()
+        if len(names) != 1:
+            raise DataError(f"One cohort of the predictions must have folds; here {names or 'none'} has.")
+        return str(names[0])
+
+    def once(self, make: Callable[["Inputs"], pd.DataFrame]) -> pd.DataFrame:
+        """Return ``make(self)``, made at the first call only: several statistics take the same table."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        return self._made[make]
+
+    def under(self, cutoffs_g_m2: Mapping[str, float]) -> "Inputs":
+        """Return the same people with ``lvh`` and index under other cut-offs."""
+        predictions, *gap = (with_cutoffs(table, cutoffs_g_m2) for table in (self.predictions, *(self.gap or ())))
+        both = (gap[0], gap[1]) if gap else None
+        return replace(self, predictions=predictions, gap=both, cutoffs_g_m2=cutoffs_g_m2, _made={})
+
+    def rivals(self) -> pd.DataFrame:
+        """Return the reference model (a) beside every other one (b), in each cohort and training on people of both."""
+        table = self.predictions.rename(columns={"model": "model_a"})
+        own, others = (table[(table["model_a"] == self.reference) == is_own] for is_own in (True, False))
+        others = others.rename(columns={"model_a": "model_b", "predicted_lvm_g": "other_g"})
+        keys = ["cohort", "training", "subject_id"]
+        return own.merge(others[[*keys, "model_b", "other_g"]], on=keys)
+
+
+class At(NamedTuple):
+    """Where a statistic is computed, beside its people."""
+
+    sex: str
+    # Rows of the group in both sexes.
+    everyone: pd.DataFrame
+    cutoffs_g_m2: Mapping[str, float]
+    n_resamples: int
+    seed: int
+
+
+STATISTICS: dict[str, "Statistic"] = {}
+
+
+@dataclass
+class Statistic:
+    """A results file: as a decorator, registers the function that computes its rows, and gives it back unchanged.
+
+    Parameters
+    ----------
+    name : str
+        Of the results file.
+    keys, columns : str
+        Columns of the file, with spaces between: those whose values make the groups, then the others. ``sex``,
+        ``n_subjects``, ``n_lvh`` and ``note`` are filled in by the loop, and ``n_patients`` stands beside n_subjects.
+    of : callable
+        ``of(study)`` is the table that is grouped; by default the predictions.
+    sexes : sequence of str
+        "all", "female", "male" restrict the rows; another word is handed on with all rows.
+    each : mapping
+        More columns and the values to compute each for, handed to the function by name.
+    holm : str
+        Columns whose equal values make a family of tests; adds ``p_holm``.
+    by_cutoffs : bool
+        Whether under every set of cut-offs, named in a first column ``cutoffs``, or under the study's own only.
+    clusters : bool
+        Whether the statistic knows of several ECGs of one patient, or assumes no independence. Others are computed on
+        the first ECG of each patient of the group, and the note says so where that leaves out any.
+    needs : str
+        Field of `Inputs` without which there is no such file.
+    least : int
+        Patients; where there are fewer, the note says so and nothing is computed.
+
+    Examples
+    --------
+    >>> from lvmass.evaluation import evaluate
+    >>> from lvmass.evaluation.tables import example_predictions
+    >>> @Statistic("heaviest", FIT, "sex heaviest_g n_subjects note", sexes=("female", "male"))
+    ... def heaviest(people, at):
+    ...     return {"heaviest_g": float(people["predicted_lvm_g"].max())}
+    >>> table = evaluate(example_predictions(20), only=["heaviest"])["heaviest"]
+    >>> print(*table.loc[0, ["model", "sex", "n_subjects"]])
+    net female 8
+    >>> del STATISTICS["heaviest"]
+    """
+
+    name: str
+    keys: str
+    columns: str
+    of: Callable[[Inputs], pd.DataFrame] = attrgetter("predictions")
+    sexes: Sequence[str] = ("all", "female", "male")
+    each: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    holm: str = ""
+    by_cutoffs: bool = False
+    clusters: bool = False
+    needs: str = ""
+    least: int = 0
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Register the function."""
+        STATISTICS[self.name], self.function = self, function
+        return function
+
+    def table(self, study: Inputs, cutoff_sets: Mapping[str, Inputs]) -> pd.DataFrame:
+        """Compute the rows of every group, sex and value of ``each``, under each set of cut-offs if wanted."""
+        rows: list[dict[str, Any]] = []
+        names = self.keys.split()
+        for cutoffs, part in (cutoff_sets if self.by_cutoffs else {"": study}).items():
+            for key, everyone in part.once(self.of).groupby(names, sort=False, observed=True):
+                keys = {"cutoffs": cutoffs, **dict(zip(names, key, strict=True)), "note": ""}
+                if not self.clusters and everyone["patient_id"].duplicated().any():
+                    everyone = everyone.drop_duplicates("patient_id")
+                    keys["note"] = "the first ECG of each patient"
+                # within a sex, the groups of the variable sex say nothing new
+                for sex in self.sexes if keys.get("variable") != "sex" else ("all",):
+                    people = everyone[everyone["sex"] == sex] if sex in ("female", "male") else everyone
+                    at = At(sex, everyone, part.cutoffs_g_m2, part.n_resamples, part.seed)
+                    n_patients = people["patient_id"].nunique()
+                    keys |= {"sex": sex, "n_subjects": len(people), "n_patients": n_patients}
+                    keys["n_lvh"] = int(people["lvh"].sum())
+                    for each in product(*self.each.values()):
+                        values = dict(zip(self.each, each, strict=True))
+                        try:
+                            if n_patients < self.least:
+                                raise NotEstimable("too few people")
+                            found = self.function(people, at, **values)
+                        except NotEstimable as why:
+                            found = {"note": str(why)}
+                        rows += [keys | values | row for row in (found if isinstance(found, list) else [found])]
+        columns = self.columns.replace("n_subjects", "n_subjects n_patients").split()
+        table = _tidy(rows, [*(["cutoffs"] if self.by_cutoffs else []), *names, *columns])
+        return _add_holm(table, self.holm.split()) if self.holm else table
+
+
+def _tidy(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+    """Rows as a table of exactly these columns; floats nullable, so that a missing number is missing."""
+    table = pd.DataFrame(list(rows), columns=list(columns), dtype=object)
+    for name, values in table.items():
+        kinds = {type(value) for value in values if not pd.isna(value)}
+        if name == "note":
+            table[name] = values.fillna("").astype("str")
+        elif kinds <= {float, np.float64}:
+            table[name] = values.astype("Float64")
+        else:
+            table[name] = values.convert_dtypes() if values.isna().any() else values.infer_objects()
+    return table
+
+
+def _add_holm(table: pd.DataFrame, family: Sequence[Hashable]) -> pd.DataFrame:
+    """Put Holm-adjusted p values beside the raw ones; one family of tests for each value of ``family``."""
+    adjusted = pd.Series(pd.NA, index=table.index, dtype="Float64")
+    tested = table[table["p_value"].notna()]
+    for _, group in tested.groupby(list(family), sort=False, observed=True):
+        # written out (Holm 1979): statsmodels' multipletests collects garbage on every call, 80 ms a family
+        p = group["p_value"].astype(float).sort_values()
+        steps = np.maximum.accumulate(p.to_numpy() * np.arange(len(p), 0, -1))
+        adjusted[p.index] = np.minimum(steps, 1.0)
+    return table.assign(p_holm=adjusted)
+
 
 # Unit of a column by the end of its name; other numbers have unit 1, or the one in a column ``unit``.
-UNITS = {"_g_m2": "g/m²", "_g": "g", "_percent": "%", "_ms": "ms", "_mv": "mV", "_years": "years"}
+_UNITS = {"_g_m2": "g/m²", "_g": "g"}
 
 
 def evaluate(
@@ -29,13 +215,11 @@ def evaluate(
     gap: tuple[pd.DataFrame, pd.DataFrame] | None = None,
     cutoffs_g_m2: Mapping[str, float] = PRIMARY,
     cutoff_sets: Mapping[str, Mapping[str, float]] | None = None,
-    confidence: float = 0.9,
-    level: float = 0.95,
     n_resamples: int = 2000,
     seed: int = 0,
     only: Collection[str] = (),
 ) -> dict[str, pd.DataFrame]:
-    """Compute every table of the study: each statistic of `lvmass.evaluation.registry.STATISTICS`.
+    """Compute every table of the study: each statistic of `STATISTICS`.
 
     Several ECGs of one ``patient_id`` are not taken for independent: c-statistics have DeLong's variance of clusters,
     bootstrap and permutation draw patients, and what assumes independence takes the first ECG of each patient (then
@@ -48,7 +232,7 @@ def evaluate(
     reference : str, optional
         The model that the others are compared with; by default the first one.
     subjects : DataFrame, optional
-        Of all cohorts, see `lvmass.evaluation.errors.subgroup_levels`; without it, only sex makes subgroups.
+        Of all cohorts, see `lvmass.evaluation.errors._subgroup_levels`; without it, only sex makes subgroups.
     criteria : DataFrame, optional
         Classical criteria of all cohorts, see `lvmass.evaluation.decision.criteria_rows`.
     gap : two DataFrames, optional
@@ -58,8 +242,6 @@ def evaluate(
         The LVH cut-offs that the column ``lvh`` came from.
     cutoff_sets : mapping, optional
         Cut-offs to try; by default `lvmass.evaluation.lvh.cutoffs_to_try` in the development cohort.
-    confidence, level : float
-        Of the prediction intervals for a person; of the confidence intervals.
     n_resamples, seed : int
         Of bootstrap and permutation.
     only : collection of str
@@ -94,7 +276,7 @@ def evaluate(
         cutoff_sets = cutoffs_to_try(predictions, cutoffs_g_m2)
     folks = pd.DataFrame({"subject_id": []}) if subjects is None else subjects
     reference = str(models[0]) if reference is None else reference
-    study = Inputs(predictions, reference, folks, criteria, gap, cutoffs_g_m2, confidence, level, n_resamples, seed)
+    study = Inputs(predictions, reference, folks, criteria, gap, cutoffs_g_m2, n_resamples, seed)
     under = {name: study.under(each) for name, each in cutoff_sets.items()}
     tables = {
         name: each.table(study, under)
@@ -104,7 +286,7 @@ def evaluate(
     if not only:
         sets = cutoff_sets.items()
         rows = [{"cutoffs": name} | {f"{sex}_g_m2": each[sex] for sex in each} for name, each in sets]
-        tables["cutoffs"] = tidy(rows, ("cutoffs", "female_g_m2", "male_g_m2"))
+        tables["cutoffs"] = _tidy(rows, ("cutoffs", "female_g_m2", "male_g_m2"))
     return tables
 
 
@@ -116,7 +298,7 @@ def _unit(table: pd.DataFrame, column: str) -> str:
         return "see column unit"
     if column in ("ci_low", "ci_high") and "difference_g" in table.columns:
         return "g"
-    return next((unit for ending, unit in UNITS.items() if column.endswith(ending)), "1")
+    return next((unit for ending, unit in _UNITS.items() if column.endswith(ending)), "1")
 
 
 def write_results(

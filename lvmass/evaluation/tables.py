@@ -4,9 +4,6 @@ A stratum can be too small for a number. Its row then stays, with the reason in 
 missing (never NaN) in the numeric columns, so that a reader sees a sentence where a number cannot be.
 """
 
-from collections.abc import Hashable, Sequence
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -122,35 +119,3 @@ def example_predictions(n: int = 200, seed: int = 0) -> pd.DataFrame:
                 predicted = 112 + 0.7 * (lvm - 112) + noise * rng.normal(size=n)
                 parts.append(people.assign(model=model, training=training, predicted_lvm_g=predicted))
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
-
-
-def tidy(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
-    """Rows as a table of exactly these columns; floats nullable, so that a missing number is missing."""
-    table = pd.DataFrame(list(rows), columns=list(columns), dtype=object)
-    for name, values in table.items():
-        kinds = {type(value) for value in values if not pd.isna(value)}
-        if name == "note":
-            table[name] = values.fillna("").astype("str")
-        elif kinds <= {float, np.float64}:
-            table[name] = values.astype("Float64")
-        else:
-            table[name] = values.convert_dtypes() if values.isna().any() else values.infer_objects()
-    return table
-
-
-def add_holm(table: pd.DataFrame, family: Sequence[Hashable], p_column: str = "p_value") -> pd.DataFrame:
-    """Put Holm-adjusted p values beside the raw ones; one family of tests for each value of ``family``."""
-    adjusted = pd.Series(pd.NA, index=table.index, dtype="Float64")
-    tested = table[table[p_column].notna()]
-    for _, group in tested.groupby(list(family), sort=False, observed=True):
-        # written out (Holm 1979): statsmodels' multipletests collects garbage on every call, 80 ms a family
-        p = group[p_column].astype(float).sort_values()
-        steps = np.maximum.accumulate(p.to_numpy() * np.arange(len(p), 0, -1))
-        adjusted[p.index] = np.minimum(steps, 1.0)
-    return table.assign(p_holm=adjusted)
-
-
-def at_least(people: int, least: int) -> None:
-    """Refuse a group of too few people."""
-    if people < least:
-        raise NotEstimable("too few people")

@@ -52,7 +52,7 @@ def build_book(folder: str | Path, study_file: str | Path) -> Path:
     """
     folder, study_file = Path(folder).absolute(), Path(study_file).absolute()
     study, build = Study.from_toml(study_file), folder / BUILD_FOLDER
-    html = {page: build / "html" / f"{page}.html" for page in pages(folder)}
+    html = {page: build / "html" / f"{page}.html" for page in _pages(folder)}
     first = next(iter(html.values()))
     read = _files(folder / "book", ".json", ".csv", skip=study.results_folder.parent)
     results = _files(study.results_folder, ".csv")
@@ -83,7 +83,7 @@ def build_book(folder: str | Path, study_file: str | Path) -> Path:
     return first
 
 
-def pages(folder: str | Path) -> tuple[str, ...]:
+def _pages(folder: str | Path) -> tuple[str, ...]:
     """Pages of the table of contents, in order, without extension."""
     toc = yaml.safe_load((Path(folder) / "_toc.yml").read_text())
     return (toc["root"], *(chapter["file"] for chapter in toc["chapters"]))

@@ -80,11 +80,8 @@ def aligned_beats(recording: Recording, beat: Beat, leads: Sequence[str] = ("I",
         panel.plot(beat.time_ms, beat.waveform_mv[row], color=OURS, lw=1.6)
         panel.set(title=name, xlabel="ms from R")
     axes[0].set_ylabel("mV")
-    return Picture(
-        figure,
-        f"Single beats (grey) and the synchronized beat made of {beat.n_beats} of them (orange), "
-        f"leads {', '.join(leads)}.",
-    )
+    said = f"Single beats (grey) and the synchronized beat made of {beat.n_beats} of them (orange)"
+    return Picture(figure, f"{said}, leads {', '.join(leads)}.")
 
 
 def measured_beat(beat: Beat, measured: EcgParameters) -> Picture:
@@ -93,11 +90,8 @@ def measured_beat(beat: Beat, measured: EcgParameters) -> Picture:
     axes.plot(beat.time_ms, beat.waveform_mv.T, color="#333333", lw=0.8)
     axes.axvspan(measured.qrs_onset_ms, measured.qrs_offset_ms, color="#56B4E9", alpha=0.3, lw=0)
     axes.set(xlabel="ms from R", ylabel="mV", title=f"QRS duration {measured.qrs_duration_ms:.0f} ms, all twelve leads")
-    return Picture(
-        figure,
-        f"Twelve leads of the synchronized beat over each other; the QRS complex, {measured.qrs_duration_ms:.0f} ms "
-        "long, is shaded.",
-    )
+    said = "Twelve leads of the synchronized beat over each other; the QRS complex"
+    return Picture(figure, f"{said}, {measured.qrs_duration_ms:.0f} ms long, is shaded.")
 
 
 def _on_paper(axes: Any) -> Iterator[tuple[Any, str, int]]:
@@ -117,9 +111,8 @@ def mean_beats(waveform_mv: NDArray[np.float32], sex: NDArray[Any], time_ms: NDA
     for panel, _, lead in _on_paper(axes):
         for group in np.unique(sex):
             beats = waveform_mv[sex == group, lead]
-            panel.fill_between(
-                time_ms, *np.percentile(beats, [25, 75], axis=0), color=SEX_COLOURS[group], alpha=0.2, lw=0
-            )
+            half = np.percentile(beats, [25, 75], axis=0)
+            panel.fill_between(time_ms, *half, color=SEX_COLOURS[group], alpha=0.2, lw=0)
             panel.plot(time_ms, beats.mean(axis=0), color=SEX_COLOURS[group], lw=1.3, label=printed(group))
     axes[0, 0].legend(fontsize=8)
     return Picture(figure, "Mean synchronized beat of each sex in the twelve leads, middle half of people shaded.")
@@ -181,9 +174,8 @@ def receptive_field(
         for block in encoder.blocks
         if isinstance(block, TcnBlock)
     ]
-    figure, (levels, wave) = new_figure(
-        2, 1, width=8.0, height=4.6, sharex=True, gridspec_kw={"height_ratios": [3, 1.2]}
-    )
+    heights = {"height_ratios": [3, 1.2]}
+    figure, (levels, wave) = new_figure(2, 1, width=8.0, height=4.6, sharex=True, gridspec_kw=heights)
     seen = np.zeros(1, int)  # steps from the output
     for level in range(len(convolutions), 0, -1):
         reach = seen

@@ -12,7 +12,7 @@ from IPython.display import Markdown
 from matplotlib.ticker import MaxNLocator
 
 from lvmass.cohort.schema import SEXES
-from lvmass.report.page import laid_out, missing, p_value, table
+from lvmass.report.page import laid_out, missing, p_value, say, select, table, wide
 from lvmass.report.style import COLOURS, OTHERS, OURS, SEX_COLOURS, Picture, new_figure
 from lvmass.report.words import PUBLISHED, printed, reasons
 
@@ -168,9 +168,8 @@ def forest(
     """
     if rows.empty:
         return missing(title)
-    rows = pd.DataFrame({"section": "", "hue": "this study file", "note": "", "aside": ""}, index=rows.index).assign(
-        **rows
-    )
+    rows = rows.assign(**{name: "" for name in ("section", "note", "aside") if name not in rows})
+    rows = rows if "hue" in rows else rows.assign(hue="this study file")
     hues, sections = list(dict.fromkeys(rows["hue"])), rows["section"].unique()
     shifts = dict(zip(hues, np.linspace(0.24, -0.24, len(hues)) if len(hues) > 1 else [0.0], strict=True))
     n_labels = len(rows[["section", "label"]].drop_duplicates())
@@ -209,25 +208,41 @@ def forest(
     return Picture(figure, f"{title}: {axis_label} with 95 % intervals for {words}.{said}")
 
 
+def _verdicts(rows: pd.DataFrame, reference: str) -> Markdown:
+    """Who is worse than, not significantly different from, or better than the reference, after Holm's correction."""
+    if rows.empty:
+        return missing("a verdict", "there is no other model of the same training")
+    rows = rows[rows["p_holm"].notna()]  # too few people: no test, no verdict
+    told = rows["p_holm"] < 0.05
+    kinds = {
+        "Better than": told & (rows["difference_g"] < 0),
+        "Not significantly different from": ~told,
+        "Worse than": told & (rows["difference_g"] > 0),
+    }
+    listed = [f"{kind}: {'; '.join(rows.loc[own, 'model_b'].map(printed)) or 'none'}." for kind, own in kinds.items()]
+    return say(f"{reference} ({rows['mae_a_g'].iloc[0]:.2f} g), after Holm's correction. " + " ".join(listed))
+
+
 def differences(rows: pd.DataFrame, reference: str, title: str) -> list[Any]:
-    """Table and forest plot of rows of ``error_differences``, smallest error first."""
+    """Table, forest plot and verdicts of rows of ``error_differences``, smallest error first."""
+    words = _verdicts(rows, reference)
     rows = rows.sort_values("mae_b_g") if len(rows) else rows
     axis_label = f"MAE of {reference} minus MAE of the other (g)"
-    near = (
-        rows[rows["difference_g"].abs() < 5].assign(label=lambda own: own["model_b"].map(printed))
-        if len(rows)
-        else rows
-    )
+    near = rows
+    if len(rows):
+        near = rows[rows["difference_g"].abs() < 5].assign(label=lambda own: own["model_b"].map(printed))
     far = "" if len(near) == len(rows) else "; farther than 5 g: in the table only"
     shown = table(laid_out(rows, "error_differences"), f"{title}: paired difference of absolute errors.")
-    return [shown, forest(near, title + far, axis_label, value="difference_g", reference=0.0)]
+    drawn = forest(near, title + far, axis_label, value="difference_g", reference=0.0)
+    return [shown, drawn, words]
 
 
-def gap_steps(rows: pd.DataFrame, steps: Sequence[str], title: str) -> Shown:
-    """Forest plot of steps of the c-statistic for each ``label``; rows of ``gap``."""
-    rows = rows[rows["quantity"].isin(steps)]
-    axis_label = "change of the c-statistic, mean of women and men"
-    return forest(rows.assign(hue=rows["quantity"]), title, axis_label, reference=0.0)
+def gap_steps(rows: pd.DataFrame, steps: Sequence[str], title: str, caption: str) -> list[Any]:
+    """Forest plot of steps of the c-statistic for each ``label``, and a table of all; rows of ``gap``."""
+    drawn, axis_label = select(rows, quantity=steps), "change of the c-statistic, mean of women and men"
+    every = select(rows, quantity=["gap", "mechanical", "training", "fewer people", "one sex only"])
+    shown = wide(every, ["label"], "quantity", digits=3).rename(columns={"label": ""})
+    return [forest(drawn.assign(hue=drawn["quantity"]), title, axis_label, reference=0.0), table(shown, caption)]
 
 
 def beside_published(ours: pd.DataFrame, title: str, axis_label: str) -> Shown:
@@ -358,9 +373,8 @@ def decision_curves(rows: pd.DataFrame, reference: str, title: str) -> Shown:
     axes.set(xlabel="probability of LVH at which one acts", ylabel="net benefit", title=title)
     axes.set_ylim(-0.15 * everyone.max(), 1.1 * everyone.max())
     axes.legend(fontsize=8)
-    return Picture(
-        figure, f"{title}: net benefit of {', '.join(map(printed, models))}, of treating everyone and no one."
-    )
+    names = ", ".join(map(printed, models))
+    return Picture(figure, f"{title}: net benefit of {names}, of treating everyone and no one.")
 
 
 def saliency_by_segment(shares: pd.DataFrame) -> Picture:

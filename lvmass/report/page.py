@@ -6,19 +6,24 @@ any valid study file.
 
 import html
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import torch
 from IPython.display import HTML, Markdown
 from tableone import TableOne
+from torch.utils.flop_counter import FlopCounterMode
 
 from lvmass import __version__
 from lvmass.cohort.schema import bsa_mosteller_m2
 from lvmass.evaluation import LVH_CUTOFFS_G_M2
-from lvmass.report.words import PUBLISHED, link_facts, printed, reasons
+from lvmass.report.words import LAYOUTS, PUBLISHED, printed, reasons
 from lvmass.study.study import Study
+from lvmass.training.model import FittedModel
 
 SIMULATED = (
     "<strong>Simulated cohort.</strong> The people of this study and their ECGs come out of a simulator; "
@@ -28,64 +33,8 @@ OWN = "<strong>Cohort from files.</strong> Its people are real."
 GAP_NEEDS = "it needs women and men, and a model trained both pooled and sex-specific"
 TOO_FEW = "There are too few people with LVH, or without, in one of the sexes."
 
-NO_GAP = pd.DataFrame(
-    columns=["cutoffs", "cohort", "model", "sex", "quantity", "estimate", "ci_low", "ci_high", "note"]
-)
+NO_GAP = pd.DataFrame(columns=["cutoffs", "cohort", "model", "sex", "quantity", "estimate", "note"])
 """The table ``gap`` of a study that trains no model both ways."""
-
-Columns = Mapping[str, str | tuple[str, int]]
-LAYOUTS: dict[str, Columns] = {
-    "error_differences": {
-        "against": "model_b", "reference (g)": "mae_a_g", "other (g)": "mae_b_g",
-        "difference (95 %), g": ("difference_g", 2), "p (Holm)": "p_holm", "n": "n_subjects",
-    },
-    "training_comparison": {
-        "comparison": "comparison", "sex": "sex", "sex-specific": "auc_a", "pooled": "auc_b",
-        "difference (95 %)": ("difference", 3), "z": "z", "p": "p_value", "p, shared people": "p_overlap",
-        "p, Holm": "p_holm",
-    },
-    "pair_kinds": {
-        "with LVH": "sex_with_lvh", "without LVH": "sex_without", "score": "score", "share of pairs (%)": "share %",
-        "ranked right (%)": "c_statistic %",
-    },
-    "criteria_at_equal_specificity": {
-        "criterion": "criterion", "specificity (%)": "specificity %", "sensitivity (%)": "criterion_sensitivity %",
-        "of the estimate (%)": "model_sensitivity %", "p (Holm)": "p_holm",
-    },
-    "agreement": {
-        "people": "sex", "bias (g)": ("bias_g", 1), "lower limit (g)": ("lower_g", 1),
-        "upper limit (g)": ("upper_g", 1), "slope": "proportional_slope", "p (slope)": "proportional_p", "ICC": "icc",
-    },
-    "mass_calibration": {"cohort": "cohort", "intercept (g)": ("intercept_g", 1), "slope": ("slope", 2)},
-    "calibration_after_recalibration": {
-        "cohort": "cohort", "intercept (g)": ("intercept_g", 1), "slope": ("slope", 2),
-    },
-    "probability_calibration": {
-        "cohort": "cohort", "slope": ("slope", 2), "observed / expected": "observed_over_expected",
-        "Brier score": "brier",
-    },
-    "interval_coverage": {
-        "cohort": "cohort", "people": "group", "coverage (95 %)": ("coverage", 3), "mean width (g)": "mean_width_g",
-    },
-    "costs": {
-        "model": "model", "training": "training", "parameters": "parameters", "MFLOP a person": "mflop",
-        "fits in all": "fits", "time of a fit (s)": "fit_s",
-    },
-    "pairs": {
-        "two estimates of one person": "pair", "SD of their difference (g)": "sd_of_difference_g",
-        "MAE of one (g)": "mae_alone_g", "MAE of their mean (g)": "mae_of_mean_g",
-    },
-    "oracle": {
-        "people": "n", "MAE (g)": "mae_g", "demographics, MAE (g)": "demographics_mae_g", "c-statistic for LVH": "auc",
-        "explained of what demographics leave (%)": "partial_r2 %",
-    },
-    "growth": {
-        "people": "n", "demographics, MAE (g)": "demographics_mae_g", "eLVMass-Net, MAE (g)": "mae_g",
-        "oracle, MAE (g)": "oracle_mae_g", "MAE over the oracle's": "ratio", "cutting beats (s)": "beats_s",
-        "all fits (s)": "fits_s", "peak memory (GB)": "peak_gb",
-    },
-}  # fmt: skip
-"""Header and column of each table that pages show: see `laid_out`."""
 
 
 # --- what a page is made of ---
@@ -152,8 +101,24 @@ def table(rows: pd.DataFrame, caption: str, *, digits: int | Mapping[str, int] =
         if column in shown:
             styler.format(precision=places, na_rep="–", subset=[column])
     body = styler.format_index(escape="html", axis=1).to_html(exclude_styles=True, table_attributes='class="table"')
-    body = link_facts(f"<figcaption>{html.escape(caption)}</figcaption>{body}")
+    body = _link_facts(f"<figcaption>{html.escape(caption)}</figcaption>{body}")
     return HTML(f'<figure class="lvmass-table">{body}</figure>')
+
+
+def _link_facts(text: str) -> str:
+    """Let every "study facts 6.3" in HTML lead to that section of the book's appendix.
+
+    Examples
+    --------
+    >>> _link_facts("study facts 5 and 6.8")
+    'study facts <a href="facts.html#facts-5">5</a> and <a href="facts.html#facts-6-8">6.8</a>'
+    """
+
+    def link(number: re.Match[str]) -> str:
+        return f'<a href="facts.html#facts-{number[0].replace(".", "-")}">{number[0]}</a>'
+
+    return re.sub(r"study[- ]facts (\d[\d.]*\d|\d)((,| and) (\d[\d.]*\d|\d))*",
+                  lambda cited: "study facts " + re.sub(r"\d(\.\d+)?", link, cited[0][12:]), text)  # fmt: skip
 
 
 def laid_out(rows: pd.DataFrame, layout: str) -> pd.DataFrame:
@@ -163,7 +128,7 @@ def laid_out(rows: pd.DataFrame, layout: str) -> pd.DataFrame:
     """
     found: dict[str, Any] = {}
     for header, column in LAYOUTS[layout].items() if len(rows) else ():
-        if isinstance(column, tuple):
+        if not isinstance(column, str):
             found[header] = [with_interval(row, *column) for _, row in rows.iterrows()]
         elif column.endswith(" %"):
             found[header] = 100 * rows[column[:-2]]
@@ -175,12 +140,12 @@ def laid_out(rows: pd.DataFrame, layout: str) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def _wide(
+def wide(
     rows: pd.DataFrame, index: Sequence[str], columns: str, value: str = "estimate", digits: int = 1
 ) -> pd.DataFrame:
-    """Estimates with their intervals, a row for each ``index``, a column for each value of ``columns``."""
+    """Estimates, with any intervals: a row for each ``index``, a column for each value of ``columns``."""
     if rows.empty:
-        return pd.DataFrame()
+        return rows
     cells = rows.assign(cell=[with_interval(row, value, digits) for _, row in rows.iterrows()])
     cells = cells.pivot_table(index=list(index), columns=columns, values="cell", aggfunc="first", sort=False)
     return cells.reset_index().rename_axis(columns=None)
@@ -190,24 +155,19 @@ def beside(ours: Mapping[str, str] | pd.Series, caption: str, whose: str = "this
     """Show published numbers beside ours, each labelled; ``ours`` maps keys of ``PUBLISHED`` to our numbers as text."""
     ours = dict(ours)
     facts = [PUBLISHED[key] for key in ours]
-    columns = {
-        "what": [fact.what for fact in facts],
-        "published (patients)": [str(fact) for fact in facts],
-        whose: list(ours.values()),
-        "source": [fact.source for fact in facts],
-    }
-    return table(pd.DataFrame(columns), caption)
+    rows = [(fact.what, str(fact), text, fact.source) for fact, text in zip(facts, ours.values(), strict=True)]
+    return table(pd.DataFrame(rows, columns=["what", "published (patients)", whose, "source"]), caption)
 
 
 # --- numbers in sentences ---
 
 
-def mean_sd(mean: Any, sd: Any, digits: int = 2) -> str:
+def _mean_sd(mean: Any, sd: Any, digits: int = 2) -> str:
     """Write mean ± SD over folds, as the paper does.
 
     Examples
     --------
-    >>> mean_sd(14.331, 0.712)
+    >>> _mean_sd(14.331, 0.712)
     '14.33 ± 0.71'
     """
     return "too few for folds" if pd.isna(mean) else f"{mean:.{digits}f} ± {sd:.{digits}f}"
@@ -224,12 +184,12 @@ def p_value(p: Any) -> str:
     return "–" if pd.isna(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def verdict(row: Any, above: str, below: str, around: str, reference: float = 0.0) -> str:
+def _verdict(row: Any, above: str, below: str, around: str, reference: float = 0.0) -> str:
     """Choose words by where the 95 % interval lies: above the reference, below it or around it.
 
     Examples
     --------
-    >>> verdict({"ci_low": -0.01, "ci_high": 0.03}, "better", "worse", "not significantly different")
+    >>> _verdict({"ci_low": -0.01, "ci_high": 0.03}, "better", "worse", "not significantly different")
     'not significantly different'
     """
     if pd.isna(row["ci_low"]):
@@ -240,7 +200,8 @@ def verdict(row: Any, above: str, below: str, around: str, reference: float = 0.
 def with_interval(row: Any, value: str = "estimate", digits: int = 1, unit: str = "") -> str:
     """Write an estimate with its 95 % interval, or the reason why there is none.
 
-    The limits of ``bias_g`` are ``bias_ci_low_g`` and ``bias_ci_high_g``; without such columns, ``ci_low, ci_high``.
+    The limits of ``bias_g`` are ``bias_ci_low_g`` and ``bias_ci_high_g``; without such columns, ``ci_low, ci_high``;
+    without these too, only the estimate is written.
 
     Examples
     --------
@@ -253,6 +214,8 @@ def with_interval(row: Any, value: str = "estimate", digits: int = 1, unit: str 
     own = f"{stem}_ci_low{gram}" in row
     low, high = (f"{stem}_ci_{end}{gram}" if own else f"ci_{end}" for end in ("low", "high"))
     text = f"{row[value]:z.{digits}f}{unit}"
+    if low not in row:
+        return text
     if pd.isna(row[low]):
         return f"{text} ({row['note']})"
     return f"{text} ({row[low]:z.{digits}f} to {row[high]:z.{digits}f})"
@@ -291,16 +254,10 @@ def table_one(people: pd.DataFrame, *, by: str) -> pd.DataFrame:
     shown = people.reset_index(drop=True).rename(columns=printed)
     shown = shown.assign(**{name: people[name].astype(float).map({0.0: "no", 1.0: "yes"}).to_numpy() for name in flags})
     summary = TableOne(
-        shown,
-        columns=[*map(printed, numbers), *flags],
-        categorical=flags,
-        limit=dict.fromkeys(flags, 1),
-        order={name: ["yes", "no"] for name in flags},
-        groupby=printed(by),
-        overall=False,
-        missing=False,
-        smd=len(groups) == 2,
-    ).tableone.droplevel(0, axis=1)
+        shown, columns=[*map(printed, numbers), *flags], groupby=printed(by), smd=len(groups) == 2,
+        categorical=flags, limit=dict.fromkeys(flags, 1), order={name: ["yes", "no"] for name in flags},
+        overall=False, missing=False,
+    ).tableone.droplevel(0, axis=1)  # fmt: skip
     rows = {"": [f"{row}: {level}" if level else row for row, level in summary.index]}
     rows |= {printed(group): summary[group].to_numpy() for group in groups}
     if len(groups) == 2:
@@ -312,17 +269,12 @@ def prevalence(people: pd.DataFrame, cutoffs_g_m2: Mapping[str, float]) -> pd.Da
     """Share of each cohort and sex with LVH under published cut-offs and, if they are others, those of a study file."""
     published = LVH_CUTOFFS_G_M2
     sets = published if cutoffs_g_m2 in published.values() else {"study file": cutoffs_g_m2} | published
-    return pd.DataFrame(
-        {
-            "cohort": cohort,
-            "cut-off": printed(name),
-            "people": printed(sex),
-            "above (g/m²)": cutoffs[str(sex)],
-            "LVH (%)": 100 * (group["lvmi_g_m2"] > cutoffs[str(sex)]).mean(),
-        }
-        for (cohort, sex), group in people.sort_values("sex").groupby(["cohort", "sex"], sort=False)
+    rows = [
+        (cohort, printed(name), printed(sex), cutoffs[str(sex)], 100 * (mass_index > cutoffs[str(sex)]).mean())
+        for (cohort, sex), mass_index in people.sort_values("sex").groupby(["cohort", "sex"], sort=False)["lvmi_g_m2"]
         for name, cutoffs in sets.items()
-    )
+    ]
+    return pd.DataFrame(rows, columns=["cohort", "cut-off", "people", "above (g/m²)", "LVH (%)"])
 
 
 def main_fit(study: Study) -> dict[str, str]:
@@ -334,10 +286,10 @@ def main_fit(study: Study) -> dict[str, str]:
 def error_table(results: Mapping[str, pd.DataFrame], metrics: Sequence[str], cohort: str) -> pd.DataFrame:
     """Errors of everyone, a row a model and training: with intervals, and mean ± SD over folds where there are any."""
     index, where = ["model", "training"], {"sex": "all", "metric": metrics, "cohort": cohort}
-    shown = _wide(select(results.get("errors"), **where), index, "metric", digits=2)
+    shown = wide(select(results.get("errors"), **where), index, "metric", digits=2)
     folds = select(results.get("errors_by_fold"), **where).dropna(subset="sd")  # an external cohort has no folds
     for metric, group in folds.groupby("metric", sort=False):
-        over = [mean_sd(*pair) for pair in zip(group["mean"], group["sd"], strict=True)]
+        over = [_mean_sd(*pair) for pair in zip(group["mean"], group["sd"], strict=True)]
         shown = shown.merge(group[index].assign(**{f"{printed(metric)}, mean ± SD": over}), on=index)
     return shown.rename(columns={metric: f"{printed(metric)}, 95 %" for metric in metrics})
 
@@ -360,7 +312,7 @@ def over_folds(results: Mapping[str, pd.DataFrame], model: str) -> pd.DataFrame:
 
     def add(key: str, mean: float, sd: float, whole: str) -> None:
         unit = PUBLISHED[key].unit
-        text = f"{mean_sd(mean, sd)} {unit}".strip() + f"; all folds {whole}"
+        text = f"{_mean_sd(mean, sd)} {unit}".strip() + f"; all folds {whole}"
         found.append({"key": key, "unit": unit, "mean": mean, "sd": sd, "text": text})
 
     for metric in ("mae_g", "mape_percent"):
@@ -376,19 +328,55 @@ def over_folds(results: Mapping[str, pd.DataFrame], model: str) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["key", "unit", "mean", "sd", "text"])
 
 
-def verdicts(rows: pd.DataFrame, reference: str) -> Markdown:
-    """Who is worse than, not significantly different from, or better than the reference, after Holm's correction."""
-    if rows.empty:
-        return missing("a verdict", "there is no other model of the same training")
-    rows = rows[rows["p_holm"].notna()]  # too few people: no test, no verdict
-    told = rows["p_holm"] < 0.05
-    kinds = {
-        "Better than": told & (rows["difference_g"] < 0),
-        "Not significantly different from": ~told,
-        "Worse than": told & (rows["difference_g"] > 0),
-    }
-    listed = [f"{kind}: {'; '.join(rows.loc[own, 'model_b'].map(printed)) or 'none'}." for kind, own in kinds.items()]
-    return say(f"{reference} ({rows['mae_a_g'].iloc[0]:.2f} g), after Holm's correction. " + " ".join(listed))
+def costs(study: Study) -> pd.DataFrame:
+    """Cost of every network of a study, one row a model and training.
+
+    Parameters
+    ----------
+    study : Study
+        Fits that are missing are computed.
+
+    Returns
+    -------
+    DataFrame
+        ``model, training, parameters, mflop, fits, fit_s``: trainable parameters of one network, its arithmetic for one
+        person (see `_mflop_per_person`), number of fits, and their mean time in seconds on the machine that made them.
+
+    Examples
+    --------
+    >>> costs(Study.from_toml("book/studies/quick.toml"))  # doctest: +SKIP
+    """
+    rows = []
+    for name, model in study.config.models.items():
+        for training in model.training if model.is_network else ():
+            fits = study.fits(name, training)
+            network = fits[0].predictor
+            assert isinstance(network, FittedModel)
+            row = {"model": name, "training": training, "parameters": network.n_parameters}
+            row |= {"mflop": _mflop_per_person(network), "fits": len(fits)}
+            rows.append(row | {"fit_s": float(np.mean([fit.seconds for fit in fits]))})
+    return pd.DataFrame(rows)
+
+
+def _mflop_per_person(model: FittedModel) -> float:
+    """Floating-point operations of one estimate, in millions; a multiplication and an addition count as two.
+
+    Counted by torch while the network runs on shapes alone, where no kernel is fused.
+
+    Examples
+    --------
+    >>> from lvmass.training.model import load_model
+    >>> from lvmass.prediction import PRETRAINED
+    >>> _mflop_per_person(load_model(PRETRAINED)[0]) > 1
+    True
+    """
+    counter, network = FlopCounterMode(display=False), model.build().to("meta")
+    with counter, torch.no_grad():  # weight normalization fails when counted in inference mode
+        network(
+            torch.zeros(1, 12, model.n_samples, device="meta"),
+            torch.zeros(1, 2 * len(model.covariates), device="meta"),
+        )
+    return float(counter.get_total_flops()) / 1e6
 
 
 def kept(folder: str) -> tuple[dict[str, pd.DataFrame], str]:
@@ -411,15 +399,14 @@ def gap_answer(gap: pd.DataFrame) -> Markdown:
     if mean.loc["gap", "note"]:
         return say(f"**Answer.** None. {TOO_FEW}")
     size, mechanical, training = (with_interval(mean.loc[name], digits=3) for name in ("gap", "mechanical", "training"))
-    everyone, within, specific = (
-        with_interval(mean.loc[name], digits=2) for name in ("pooled in everyone", "pooled", "sex-specific")
-    )
+    curves = ("pooled in everyone", "pooled", "sex-specific")
+    everyone, within, specific = (with_interval(mean.loc[name], digits=2) for name in curves)
     share = mean.loc["mechanical share"]
     share_text = "which is not given as a share, because " + str(share["note"])
     if pd.notna(share["estimate"]):
         share_text = "as a share of the gap " + with_interval(share, digits=0, unit=" %")
     more = " (more than all, because training points the other way)" if (share["estimate"] or 0) > 100 else ""
-    trained = verdict(mean.loc["training"], "it helped", "it did harm", "not significantly different from zero")
+    trained = _verdict(mean.loc["training"], "it helped", "it did harm", "not significantly different from zero")
     return say(
         f"**Answer.** One model for all has a c-statistic of {everyone} in everyone; models of one sex have {specific} "
         f"in their sex (mean of women and men, 95 % intervals). The gap is {size}. **Its mechanical part is "
@@ -433,11 +420,9 @@ def measured_mass(gap: pd.DataFrame) -> Markdown:
     mean = select(gap, sex="mean").set_index("quantity")
     if mean.empty or mean.loc["mechanical, measured mass", "note"]:
         return missing("what the measured mass would have", GAP_NEEDS if mean.empty else "there are too few people")
-    everyone, within, indexed = (
-        with_interval(mean.loc[name], digits=2)
-        for name in ("measured mass in everyone", "measured mass", "pooled in everyone, indexed")
-    )
-    start = verdict(
+    curves = ("measured mass in everyone", "measured mass", "pooled in everyone, indexed")
+    everyone, within, indexed = (with_interval(mean.loc[name], digits=2) for name in curves)
+    start = _verdict(
         mean.loc["mechanical, measured mass"],
         "No score in grams escapes, for not even the *measured* mass does",
         "The *measured* mass goes the other way here",
@@ -447,12 +432,6 @@ def measured_mass(gap: pd.DataFrame) -> Markdown:
         f"{start}: in grams it has a c-statistic of {everyone} in everyone and {within} within the sexes. "
         f"The estimate as index over cut-off has {indexed} in everyone."
     )
-
-
-def steps_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Steps of the c-statistic, a row for each ``label``, from rows of ``gap``."""
-    steps = ["gap", "mechanical", "training", "fewer people", "one sex only"]
-    return _wide(select(rows, quantity=steps), ["label"], "quantity", digits=3).rename(columns={"label": ""})
 
 
 def cutoffs(results: Mapping[str, pd.DataFrame]) -> dict[str, str]:
@@ -472,7 +451,7 @@ def switch(rows: pd.DataFrame) -> Markdown:
         return missing("a counterfactual cohort", "this study file has none, or too few people")
     said = []
     for _, row in rows.iterrows():
-        what = verdict(
+        what = _verdict(
             row,
             "it pays where the ECG follows mass otherwise in women and men",
             "it pays less with the switch on, which was not to be expected",
@@ -482,43 +461,27 @@ def switch(rows: pd.DataFrame) -> Markdown:
     return say(f"The switch changes what learning from one sex only adds {'; '.join(said)}.")
 
 
-def auc_table(aucs: pd.DataFrame) -> pd.DataFrame:
-    """C-statistics, a row a model and training, a column for each group of people and score."""
-    if aucs.empty:
-        return pd.DataFrame()
-    cells = [row["note"] if pd.isna(row["auc"]) else f"{row['auc']:.2f}" for _, row in aucs.iterrows()]
-    aucs = aucs.assign(cell=cells, who=aucs["sex"].map(printed) + ", " + aucs["score"])
-    found = aucs.pivot_table(index=["model", "training"], columns="who", values="cell", aggfunc="first", sort=False)
-    return found.reset_index().rename_axis(columns=None)
-
-
 # --- chapters 2, 6 and 7 ---
 
 
 def flow_table(beats: Mapping[str, Any]) -> pd.DataFrame:
     """From recordings to beats, a row a cohort; reasons by code, commonest first."""
-    return pd.DataFrame(
-        {
-            "cohort": name,
-            "recordings": len(each.report),
-            "usable": len(each.people),
-            "beats combined, median": int(each.report.query("usable")["n_beats"].median()),
-            "not usable": "; ".join(f"{n} × {why}" for why, n in reasons(each.report).items()) or "none",
-        }
-        for name, each in beats.items()
-    )
+    rows = []
+    for name, each in beats.items():
+        n_beats = int(each.report.query("usable")["n_beats"].median())
+        why_not = "; ".join(f"{n} × {why}" for why, n in reasons(each.report).items()) or "none"
+        rows.append((name, len(each.report), len(each.people), n_beats, why_not))
+    columns = ["cohort", "recordings", "usable", "beats combined, median", "not usable"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def measured_by_sex(people: pd.DataFrame) -> pd.DataFrame:
     """Mean (SD) of what is measured on the beats, a column a sex."""
     names = ["heart_rate_bpm", "pr_interval_ms", "qrs_duration_ms", "qtc_ms", "qrs_axis_deg"]
-    columns = {
-        printed(sex): [
-            f"{group[name].mean():.0f} ({group[name].std():.0f})" if group[name].notna().any() else "–"
-            for name in names
-        ]
-        for sex, group in people.groupby("sex")
-    }
+    columns = {}
+    for sex, group in people.groupby("sex"):
+        both = zip(group[names].mean(), group[names].std(), strict=True)
+        columns[printed(sex)] = ["–" if pd.isna(mean) else f"{mean:.0f} ({sd:.0f})" for mean, sd in both]
     return pd.DataFrame({"": names} | columns)
 
 
@@ -540,13 +503,10 @@ def validation(found: Mapping[str, Any]) -> list[HTML | Markdown]:
     ]  # fmt: skip
     areas = [
         {"criterion": printed(name), "AUC (95 %)": f"{row['auc']:.2f} ({row['low']:.2f} to {row['high']:.2f})"}
-        for name, row in criteria.items()
-        if isinstance(row, dict)
-    ]
-    edges = by_method(
-        boundaries, ("lvmass", "NeuroKit2 dwt"), lambda row: f"{row['bias_ms']:.1f} ± {row['sd_ms']:.1f} ms"
-    )
-    beats_found = by_method(peaks, ("lvmass", "NeuroKit2", "XQRS"), lambda row: f"{row['f1']:.4f}")
+        for name, row in criteria.items() if isinstance(row, dict)
+    ]  # fmt: skip
+    edges = by_method(boundaries, ("lvmass", "NeuroKit2 dwt"), "{bias_ms:.1f} ± {sd_ms:.1f} ms".format_map)
+    beats_found = by_method(peaks, ("lvmass", "NeuroKit2", "XQRS"), "{f1:.4f}".format_map)
     people = f"{criteria['n_lvh']} LVH statements against {criteria['n_normal']} normal ECGs in PTB-XL."
     return [
         table(edges, "Wave boundaries: bias ± SD against LUDB's readers, 100 real recordings."),
@@ -582,7 +542,7 @@ def external_answer(results: Mapping[str, pd.DataFrame], there: str, label: str,
         return select(results.get(name), sex="all", metric=metric, cohort=cohort, **fit).iloc[0]
 
     bias, after = error("bias_g"), "errors_after_recalibration"
-    words = verdict(bias, "it overestimates", "it underestimates", "no significant bias")
+    words = _verdict(bias, "it overestimates", "it underestimates", "no significant bias")
     home = f", against {with_interval(error('mae_g', cohort='development'), unit=' g')} out of fold in development"
     return say(
         f"**Answer.** {label}: the MAE of {printed(fit['model'])} is {with_interval(error('mae_g'), unit=' g')}"

@@ -3,44 +3,19 @@
 import base64
 import html
 import io
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-OURS, PUBLISHED = "#D55E00", "#444444"
-SEX_COLOURS = {"female": "#CC79A7", "male": "#0072B2", "all": "#444444"}
-"""Okabe and Ito's palette, safe for colour-blind readers; the same meaning in every chapter."""
-
-COLOURS = {
-    "this study file": OURS,
-    "published, patients": PUBLISHED,
-    "women": SEX_COLOURS["female"],
-    "men": SEX_COLOURS["male"],
-    "everyone": SEX_COLOURS["all"],
-    "mechanical": "#D55E00",
-    "fewer people": "#E69F00",
-    "one sex only": "#009E73",
-    "training": "#009E73",
-}
-"""Colours of what has a meaning; other models take those of ``OTHERS`` in turn, none of which is a sex's."""
-
+_DATA = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+STYLE, COLOURS, SEX_COLOURS = (_DATA[name] for name in ("matplotlib", "colours", "sexes"))
+OURS = COLOURS["this study file"]
 OTHERS = ("#009E73", "#E69F00", "#56B4E9", "#777777", "#000000", "#8C564B", "#B8A800")
-
-STYLE: dict[Any, Any] = {
-    "figure.dpi": 100,
-    "font.size": 10,
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
-    "legend.frameon": False,
-    "svg.fonttype": "path",
-    "svg.hashsalt": "lvmass",
-}
+"""Colours of models that have none of their own: none is a sex's."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -258,6 +258,6 @@ def _library_versions() -> tuple[str, ...]:
 def package_fingerprint(*files: str | Path) -> str:
     """SHA-256 over the whole package and the given files; a book built under another one is stale."""
     digest = hashlib.sha256(source_fingerprint(".").encode())
-    for path in [*sorted(PACKAGE.rglob("*.json")), *map(Path, files)]:
+    for path in [*sorted(PACKAGE.rglob("*.json")), *sorted(PACKAGE.rglob("*.toml")), *map(Path, files)]:
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -9,8 +9,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 
 from lvmass.errors import DataError
-from lvmass.evaluation.calibration import _calibrated, lvh_probability, recalibrate
-from lvmass.evaluation.registry import At
+from lvmass.evaluation.calibration import _calibrated, _lvh_probability, recalibrate
+from lvmass.evaluation.results import At
 from lvmass.evaluation.tables import NotEstimable, example_predictions
 
 from .rows import find, table_of
@@ -34,8 +34,8 @@ def test_recalibration_learns_from_development_only_and_never_from_oneself() -> 
         other_truth = TABLE.assign(lvm_g=TABLE["lvm_g"].where(~hidden, 500 - TABLE["lvm_g"]))
         after = recalibrate(other_truth, "dev")["predicted_lvm_g"]
         assert_allclose(after[hidden], before[hidden])
-        chance = lvh_probability(TABLE.assign(lvh=TABLE["lvh"] ^ hidden), "dev")["lvh_probability"]
-        usual = lvh_probability(TABLE, "dev")["lvh_probability"]
+        chance = _lvh_probability(TABLE.assign(lvh=TABLE["lvh"] ^ hidden), "dev")["lvh_probability"]
+        usual = _lvh_probability(TABLE, "dev")["lvh_probability"]
         assert_allclose(chance[hidden].to_numpy(float), usual[hidden].to_numpy(float))
     row = find(table_of("calibration_after_recalibration", FIT), cohort="dev", sex="all")
     assert abs(row["slope"] - 1) < 0.05
@@ -87,7 +87,7 @@ def calibration(y: ArrayLike, p: ArrayLike) -> dict[str, float]:
     """Calibration of these probabilities of LVH."""
     people = pd.DataFrame({"lvh": np.asarray(y, bool), "lvh_probability": p})
     people["patient_id"] = people.index
-    return _calibrated(people, At("all", people, {}, 0.95, 0, 0))
+    return _calibrated(people, At("all", people, {}, 0, 0))
 
 
 def test_probability_calibration_hand_worked() -> None:
@@ -135,7 +135,7 @@ def test_probabilities_of_exactly_one_have_a_finite_slope() -> None:
 def test_a_probability_is_learnt_from_patients_not_from_ecgs() -> None:
     one_person = (FIT["subject_id"] < "dev-0010") & (FIT["cohort"] == "dev")
     table = FIT.assign(lvh=one_person, patient_id=FIT["patient_id"].where(~one_person, "the same"))
-    assert lvh_probability(table, "dev")["lvh_probability"].isna().all()
+    assert _lvh_probability(table, "dev")["lvh_probability"].isna().all()
 
 
 def test_learnt_probabilities_are_calibrated_and_tables_hold() -> None:

@@ -9,10 +9,9 @@ from numpy.testing import assert_allclose
 from sklearn.metrics import roc_auc_score, roc_curve
 from statsmodels.stats.contingency_tables import mcnemar
 
-from lvmass.cohort import simulate_cohort
-from lvmass.ecg import lvh_criteria, measure_beat, synchronized_beat
 from lvmass.errors import DataError
-from lvmass.evaluation.decision import CRITERIA_NAMES, GRID, THRESHOLDS, _net_benefit, _operating_point
+from lvmass.evaluation.calibration import THRESHOLDS, _net_benefit
+from lvmass.evaluation.decision import GRID, _operating_point
 from lvmass.evaluation.lvh import PRIMARY, lvh_score
 from lvmass.evaluation.tables import example_predictions
 
@@ -35,11 +34,11 @@ def test_operating_point_hand_worked() -> None:
     # 81 of 263: Wilson's interval is 0.2553 to 0.3662 (Newcombe, Stat Med 1998;17:857, table I)
     y = np.repeat([1, 0], [263, 100])
     called = np.r_[np.repeat([1, 0], [81, 182]), np.repeat([1, 0], [10, 90])]
-    point = _operating_point(y == 1, called == 1, 0.95)
+    point = _operating_point(y == 1, called == 1)
     assert_allclose([point["sensitivity"], point["specificity"]], [81 / 263, 0.9])  # type: ignore[arg-type]
     assert_allclose([point["ppv"], point["npv"]], [81 / 91, 90 / 272])  # type: ignore[arg-type]
     assert_allclose([point["sensitivity_ci_low"], point["sensitivity_ci_high"]], [0.2553, 0.3662], atol=5e-5)  # type: ignore[arg-type]
-    nobody = _operating_point(np.array([True, False]), np.array([False, False]), 0.95)
+    nobody = _operating_point(np.array([True, False]), np.array([False, False]))
     assert (nobody["ppv"], nobody["ppv_ci_low"], nobody["npv"]) == (None, None, 0.5)
 
 
@@ -94,11 +93,6 @@ def test_at_specificity_zero_the_model_may_call_everyone() -> None:
     criterion = people[["cohort", "subject_id"]].assign(criterion="c", value=1.0, positive=True)
     row = find(table_of("criteria_at_equal_specificity", people, criteria=criterion), sex="all")
     assert (row["specificity"], row["model_sensitivity"], row["p_value"]) == (0, 1, 1)
-
-
-def test_every_criterion_has_a_printed_name() -> None:
-    beat = synchronized_beat(simulate_cohort(1, like="tw-cvai", seed=0).recording(0))
-    assert set(CRITERIA_NAMES) == set(lvh_criteria(beat, measure_beat(beat), "male"))
 
 
 def test_curves_equal_scikit_learn() -> None:

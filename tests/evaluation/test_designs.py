@@ -12,12 +12,12 @@ from scipy import stats
 
 from lvmass.errors import DataError
 from lvmass.evaluation.delong import (
+    _paired_power,
     auc_influence,
     auc_interval,
     delong_paired,
     delong_unpaired,
     delong_variance,
-    paired_power,
     paired_sample_size,
 )
 from lvmass.evaluation.tables import NotEstimable
@@ -173,24 +173,24 @@ def test_power_is_what_simulation_gives() -> None:
         areas.append((result.auc_a, result.auc_b))
         correlations.append(result.covariance / np.sqrt(result.variance_a * result.variance_b))
     (auc_a, auc_b), correlation = np.mean(areas, axis=0), float(np.mean(correlations))
-    assert abs(paired_power(auc_a, auc_b, n, 1 / 3, correlation=correlation) - found / 600) < 0.07
+    assert abs(_paired_power(auc_a, auc_b, n, 1 / 3, correlation=correlation) - found / 600) < 0.07
 
 
 def test_sample_size_is_the_smallest_that_suffices() -> None:
     n = paired_sample_size(0.80, 0.74, 0.25, power=0.9, correlation=0.6)
-    assert paired_power(0.80, 0.74, n, 0.25, correlation=0.6) >= 0.9
-    assert paired_power(0.80, 0.74, n - 1, 0.25, correlation=0.6) < 0.9
+    assert _paired_power(0.80, 0.74, n, 0.25, correlation=0.6) >= 0.9
+    assert _paired_power(0.80, 0.74, n - 1, 0.25, correlation=0.6) < 0.9
     assert paired_sample_size(0.99, 0.51, 0.5, power=0.2) == 5  # the fewest that have two in each class suffice
-    assert_allclose(paired_power(0.75, 0.75, 500, 0.2), 0.05)
+    assert_allclose(_paired_power(0.75, 0.75, 500, 0.2), 0.05)
     with pytest.raises(DataError, match="difference of zero"):
         paired_sample_size(0.7, 0.7, 0.2)
     with pytest.raises(DataError, match="between 0 and 1"):
-        paired_power(1.0, 0.7, 100, 0.2)
+        _paired_power(1.0, 0.7, 100, 0.2)
     for odd in ({"prevalence": 0.0}, {"prevalence": 0.2, "power": 1.0}):
         with pytest.raises(DataError, match="prevalence must lie between 0 and 1, the power between"):
             paired_sample_size(0.8, 0.7, **odd)
     with pytest.raises(DataError, match="fewer than two"):
-        paired_power(0.8, 0.7, 10, 0.1)
+        _paired_power(0.8, 0.7, 10, 0.1)
 
 
 def test_variance_shrinks_as_one_over_n() -> None:

@@ -13,8 +13,9 @@ from sklearn import metrics
 from statsmodels.stats.multitest import multipletests
 
 from lvmass.errors import DataError
-from lvmass.evaluation.errors import bootstrap_limits
-from lvmass.evaluation.tables import add_holm, check_predictions, example_predictions
+from lvmass.evaluation.errors import _bootstrap_limits
+from lvmass.evaluation.results import _add_holm
+from lvmass.evaluation.tables import check_predictions, example_predictions
 
 from .rows import find, table_of
 
@@ -96,13 +97,13 @@ def moments(sums: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("n", [10, 57, 400])
 def test_bootstrap_limits_are_those_of_scipy(n: int) -> None:
     x = np.random.default_rng(n).gamma(2, 7, n)
-    low, high = bootstrap_limits(np.stack([np.ones(n), x, x**2]), moments, 0.9, 1999, 5)
+    low, high = _bootstrap_limits(np.stack([np.ones(n), x, x**2]), moments, 0.9, 1999, 5)
     for k, function in enumerate((np.mean, np.var)):
         expected = stats.bootstrap(
             (x,), function, confidence_level=0.9, n_resamples=1999, rng=np.random.default_rng(5), batch=200
         ).confidence_interval
         assert_allclose([low[k], high[k]], expected, rtol=1e-9)
-    none = bootstrap_limits(np.ones((3, n)), moments, 0.9, 99, 0)
+    none = _bootstrap_limits(np.ones((3, n)), moments, 0.9, 99, 0)
     assert np.isnan(none).all()
 
 
@@ -111,7 +112,7 @@ def test_time_of_the_bootstrap_does_not_grow_with_the_square_of_the_people() -> 
     seconds = []
     for n in (3_000, 24_000):
         start = time.process_time()
-        bootstrap_limits(terms[:, :n], moments, 0.95, 200, 0)
+        _bootstrap_limits(terms[:, :n], moments, 0.95, 200, 0)
         seconds.append(time.process_time() - start)
     assert seconds[1] < 24 * seconds[0]  # eight times the people; the square would be 64 times
 
@@ -157,7 +158,7 @@ def test_permutation_agrees_with_the_t_test_for_many() -> None:
 @pytest.mark.parametrize("p", [[0.2], [0.01, 0.04, 0.03], [0.5, 0.5, 0.001, 0.9, 0.02, 0.02]])
 def test_holm_equals_statsmodels(p: list[float]) -> None:
     table = pd.DataFrame({"p_value": [*p, None], "family": "a"}).astype({"p_value": "Float64"})
-    adjusted = add_holm(table, ["family"])["p_holm"]
+    adjusted = _add_holm(table, ["family"])["p_holm"]
     assert adjusted.isna().tolist() == [False] * len(p) + [True]
     assert_allclose(adjusted.dropna().to_numpy(dtype=float), multipletests(p, method="holm")[1], atol=1e-15)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.testing import assert_allclose
 
-from lvmass.evaluation.calibration import conformal_intervals, interval_half_widths, interval_limits
+from lvmass.evaluation.calibration import _conformal_intervals, interval_half_widths
 from lvmass.evaluation.tables import example_predictions
 
 from .rows import find, table_of
@@ -38,10 +38,13 @@ def test_no_limit_is_below_zero() -> None:
     # a mass far below all others: whatever is predicted, an interval of a mass starts at 0
     table = example_predictions(300).query("model == 'net' and training == 'pooled'")
     predicted = table["predicted_lvm_g"].where(table["subject_id"] != "ext-0001", -80.0)
-    intervals = conformal_intervals(table.assign(predicted_lvm_g=predicted), "dev")
+    intervals = _conformal_intervals(table.assign(predicted_lvm_g=predicted), "dev")
     assert (intervals[["lower_g", "upper_g"]] >= 0).all(axis=None)
-    low, high = interval_limits(12.0, 30.0)
-    assert (float(low), float(high)) == (0.0, 42.0)
+    half = interval_half_widths(table[table["cohort"] == "dev"])
+    predicted = table["predicted_lvm_g"].where(table["cohort"] == "dev", 12.0)
+    intervals = _conformal_intervals(table.assign(predicted_lvm_g=predicted), "dev").query("cohort == 'ext'")
+    assert (intervals["lower_g"] == 0).all()
+    assert_allclose(intervals["upper_g"].to_numpy(float), 12 + intervals["sex"].map(half).to_numpy(float))
 
 
 def test_shift_is_seen() -> None:
@@ -53,7 +56,7 @@ def test_shift_is_seen() -> None:
 
 def test_too_few_people_get_no_interval_but_a_reason() -> None:
     tiny = example_predictions(20)
-    intervals = conformal_intervals(tiny, "dev")
+    intervals = _conformal_intervals(tiny, "dev")
     assert intervals.loc[intervals["sex"] == "female", "lower_g"].isna().all()
     table = table_of("interval_coverage", tiny)
     assert set(table["note"]) == {"too small a group"}

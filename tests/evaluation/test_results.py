@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from statsmodels.stats.oneway import anova_oneway
 
 from lvmass.errors import DataError
-from lvmass.evaluation.errors import subgroup_levels
+from lvmass.evaluation.errors import _subgroup_levels
 from lvmass.evaluation.results import evaluate, write_results
 from lvmass.evaluation.tables import example_predictions
 
@@ -40,7 +40,7 @@ def criteria(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_subgroups() -> None:
-    levels = subgroup_levels(subjects(TABLE))
+    levels = _subgroup_levels(subjects(TABLE))
     assert sorted(levels["variable"].unique()) == ["age_years", "atrial_fibrillation", "bmi_kg_m2", "qrs_duration_ms"]
     assert set(levels.loc[levels["variable"] == "age_years", "group"]) == {"< 50", "50 to < 65", "≥ 65"}
     assert (levels["variable"] == "age_years").sum() == 599
@@ -52,11 +52,11 @@ def test_subgroups() -> None:
     men = men[men["subject_id"].isin(member)]
     assert_allclose(old["estimate"], (men["predicted_lvm_g"] - men["lvm_g"]).mean())
     with pytest.raises(DataError, match="every subject once"):
-        subgroup_levels(pd.concat([subjects(TABLE)] * 2))
+        _subgroup_levels(pd.concat([subjects(TABLE)] * 2))
 
 
 def test_interaction_equals_welch_anova_by_statsmodels() -> None:
-    levels = subgroup_levels(subjects(TABLE))
+    levels = _subgroup_levels(subjects(TABLE))
     table = table_of("subgroup_interactions", TABLE, subjects=subjects(TABLE))
     row = find(table, variable="age_years", sex="all", metric="mae_g", cohort="dev")
     fit = TABLE.query("cohort == 'dev' and model == 'net' and training == 'pooled'")

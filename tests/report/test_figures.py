@@ -136,7 +136,7 @@ def test_gap_ladder_and_steps(cutoffs: str) -> None:
     published = [PUBLISHED[key].value for key in ("auc_pooled", "auc_female", "auc_pooled", "auc_male")]
     assert places(ladder, "D") == published
     mean = gap[gap["sex"] == "mean"].assign(label=lambda rows: rows["cutoffs"])
-    steps = figures.gap_steps(mean, ["mechanical", "training"], "Steps")
+    steps = figures.gap_steps(mean, ["mechanical", "training"], "Steps", "Caption")[0]
     assert words(steps).count("too few people") == 2  # no one reaches Budoff's cut-offs
     assert len(places(steps, "o")) == 4
 

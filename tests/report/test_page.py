@@ -5,11 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lvmass.cohort import simulate_cohort
+from lvmass.ecg import lvh_criteria, measure_beat, synchronized_beat
 from lvmass.evaluation import evaluate
 from lvmass.evaluation.lvh import LVH_CUTOFFS_G_M2
 from lvmass.evaluation.tables import example_predictions
-from lvmass.report.figures import differences
+from lvmass.report.figures import _verdicts, differences
 from lvmass.report.page import (
+    _verdict,
     banner,
     beside,
     error_table,
@@ -24,11 +27,9 @@ from lvmass.report.page import (
     table,
     table_one,
     validation,
-    verdict,
-    verdicts,
     with_interval,
 )
-from lvmass.report.words import PUBLISHED, printed
+from lvmass.report.words import CRITERIA, NAMES, PUBLISHED, printed
 from lvmass.study.study import Study
 
 
@@ -78,7 +79,7 @@ def test_interval_or_the_reason_why_there_is_none() -> None:
     ],
 )
 def test_words_follow_the_interval(low: float | None, high: float | None, words: str) -> None:
-    assert verdict({"ci_low": low, "ci_high": high}, "above", "below", "around") == words
+    assert _verdict({"ci_low": low, "ci_high": high}, "above", "below", "around") == words
 
 
 def test_p_values() -> None:
@@ -104,7 +105,7 @@ def test_over_folds_are_the_numbers_of_the_tables(tiny_study: Study) -> None:
 def test_differences_have_a_row_a_model_and_a_line_in_the_figure() -> None:
     name = "error_differences"
     rows = select(evaluate(example_predictions(40), "net", n_resamples=199, only=[name])[name], sex="all")
-    shown, picture = differences(rows, "net", "Title")
+    shown, picture, _ = differences(rows, "net", "Title")
     for name in rows["model_b"]:
         assert name in shown.data
         assert name in picture.alt
@@ -140,6 +141,13 @@ def test_names_a_reader_sees() -> None:
     shown = table(pd.DataFrame({"model": ["elvmass-net"], "age_years": [3.0], "met": [True]}), "Caption").data
     for word in ("eLVMass-Net", "age (years)", ">yes<"):
         assert word in shown
+
+
+def test_every_criterion_has_a_printed_name() -> None:
+    beat = synchronized_beat(simulate_cohort(1, like="tw-cvai", seed=0).recording(0))
+    names = set(lvh_criteria(beat, measure_beat(beat), "male"))
+    assert names <= set(NAMES)
+    assert set(CRITERIA) <= names
 
 
 def test_banner_of_a_half_simulated_study_says_whose_people_are_simulated(tiny_study: Study) -> None:
@@ -180,7 +188,7 @@ def test_prevalence_is_also_that_of_the_study_file() -> None:
 
 def test_without_a_test_there_is_no_verdict() -> None:
     rows = pd.DataFrame({"model_b": ["a", "b"], "mae_a_g": 9.0, "difference_g": [-3.0, None], "p_holm": [0.01, None]})
-    text = str(verdicts(rows, "net").data)
+    text = str(_verdicts(rows, "net").data)
     assert "Better than: a." in text
     assert "Not significantly different from: none." in text
 
