@@ -39,10 +39,10 @@ class FitConfig(BaseModel):
     shift_ms: float = Field(8.0, ge=0, description="augmentation: largest shift in time, ms")
     noise_mv: float = Field(0.01, ge=0, description="augmentation: SD of added noise, mV")
     electrode_shift: float = Field(
-        0.1, ge=0, le=0.5, description="augmentation: SD of chest electrodes' shifts, 1: to the next"
+        0.1, ge=0, le=0.5, description="augmentation: SD of a chest electrode's shift, in distances to the next"
     )
     chest_voltage_cv: float = Field(
-        0.1, ge=0, le=0.2, description="augmentation: CV of chest voltages (day to day: 0.2)"
+        0.1, ge=0, le=0.2, description="augmentation: CV of chest voltages; from day to day it is 0.2, no more"
     )
     covariate_dropout: float = Field(0.02, ge=0, lt=1, description="augmentation: chance to mask a covariate")
 
