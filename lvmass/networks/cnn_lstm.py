@@ -27,19 +27,13 @@ class CnnLstm(nn.Module):
 
     Examples
     --------
-    >>> CnnLstm(n_covariates=3)(torch.zeros(2, 12, 400), torch.zeros(2, 3)).shape
+    >>> from lvmass.networks import build_network
+    >>> build_network("cnn-lstm", n_covariates=3)(torch.zeros(2, 12, 400), torch.zeros(2, 3)).shape
     torch.Size([2])
     """
 
     def __init__(
-        self,
-        n_covariates: int,
-        n_samples: int = 400,
-        *,
-        filters: tuple[int, ...] = (32, 64, 64),
-        kernel: int = 7,
-        hidden: int = 64,
-        dropout: float = 0.3,
+        self, n_covariates: int, n_samples: int, *, filters: tuple[int, ...], kernel: int, hidden: int, dropout: float
     ) -> None:
         super().__init__()
         blocks: list[nn.Module] = []

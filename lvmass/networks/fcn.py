@@ -28,19 +28,20 @@ class Fcn(nn.Module):
 
     Examples
     --------
-    >>> Fcn(n_covariates=3)(torch.zeros(2, 12, 400), torch.zeros(2, 3)).shape
+    >>> from lvmass.networks import build_network
+    >>> build_network("fcn", n_covariates=3)(torch.zeros(2, 12, 400), torch.zeros(2, 3)).shape
     torch.Size([2])
     """
 
     def __init__(
         self,
         n_covariates: int,
-        n_samples: int = 400,
+        n_samples: int,
         *,
-        filters: tuple[int, int, int] = (128, 256, 128),
-        kernels: tuple[int, int, int] = (8, 5, 3),
-        conv_dropout: float = 0.4,
-        head_dropout: float = 0.6,
+        filters: tuple[int, ...],
+        kernels: tuple[int, ...],
+        conv_dropout: float,
+        head_dropout: float,
     ) -> None:
         super().__init__()
         blocks: list[nn.Module] = []

@@ -42,7 +42,8 @@ class LvmAi(nn.Module):
 
     Examples
     --------
-    >>> network = LvmAi(n_covariates=3, n_samples=5000)
+    >>> from lvmass.networks import build_network
+    >>> network = build_network("lvm-ai", n_covariates=3, n_samples=5000)
     >>> round(sum(p.numel() for p in network.parameters()) / 1e6, 2)
     1.05
     >>> network(torch.zeros(1, 12, 5000), torch.zeros(1, 3)).shape
@@ -52,14 +53,14 @@ class LvmAi(nn.Module):
     def __init__(
         self,
         n_covariates: int,
-        n_samples: int = 5000,
+        n_samples: int,
         *,
-        kernel: int = 71,
-        stem_filters: int = 32,
-        block_filters: tuple[int, ...] = (32, 24, 16),
-        block_size: int = 3,
-        covariate_units: int = 32,
-        dense_units: tuple[int, ...] = (16, 64),
+        kernel: int,
+        stem_filters: int,
+        block_filters: tuple[int, ...],
+        block_size: int,
+        covariate_units: int,
+        dense_units: tuple[int, ...],
     ) -> None:
         super().__init__()
         self.stem = TimeConv(12, stem_filters, kernel)

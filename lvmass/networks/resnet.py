@@ -49,19 +49,20 @@ class ResNet(nn.Module):
 
     Examples
     --------
-    >>> ResNet(n_covariates=3)(torch.zeros(2, 12, 400), torch.zeros(2, 3)).shape
+    >>> from lvmass.networks import build_network
+    >>> build_network("resnet", n_covariates=3)(torch.zeros(2, 12, 400), torch.zeros(2, 3)).shape
     torch.Size([2])
     """
 
     def __init__(
         self,
         n_covariates: int,
-        n_samples: int = 400,
+        n_samples: int,
         *,
-        stem_filters: int = 32,
-        filters: tuple[int, ...] = (48, 64, 96, 128),
-        kernel: int = 9,
-        dropout: float = 0.3,
+        stem_filters: int,
+        filters: tuple[int, ...],
+        kernel: int,
+        dropout: float,
     ) -> None:
         super().__init__()
         self.body = nn.Sequential(

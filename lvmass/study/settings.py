@@ -12,7 +12,7 @@ from lvmass.cohort.covariates import COVARIATE_GROUPS, STUDY_GROUPS
 from lvmass.ecg.beats import BeatConfig
 from lvmass.errors import DataError
 from lvmass.evaluation.lvh import LVH_CUTOFF_SOURCES, PRIMARY
-from lvmass.networks.registry import NETWORKS, default_arguments
+from lvmass.networks.registry import NETWORKS
 from lvmass.training.baselines import BASELINES
 from lvmass.training.settings import FitConfig, MachineConfig
 
@@ -91,7 +91,7 @@ class ModelConfig(Section):
             raise ValueError("'size_matched' needs training = ['pooled']")
         if self.estimator in NETWORKS:
             for argument in self.arguments:
-                _require_known(f"argument of {self.estimator}", argument, tuple(default_arguments(self.estimator)))
+                _require_known(f"argument of {self.estimator}", argument, tuple(NETWORKS[self.estimator].arguments))
         return self
 
     @property
