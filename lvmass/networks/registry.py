@@ -43,11 +43,11 @@ _LVM_AI = {
 _RESNET = {"stem_filters": 32, "filters": (48, 64, 96, 128), "kernel": 9, "dropout": 0.3}
 
 NETWORKS: dict[str, _Network] = {
-    "cnn-lstm": _Network("cnn_lstm", "CnnLstm", "CNN-LSTM", _CNN_LSTM),
+    "cnn-lstm": _Network("comparators", "CnnLstm", "CNN-LSTM", _CNN_LSTM),
     "elvmass-net": _Network("elvmass_net", "ElvmassNet", "eLVMass-Net", _ELVMASS_NET),
-    "fcn": _Network("fcn", "Fcn", "FCN", _FCN),
-    "lvm-ai": _Network("lvm_ai", "LvmAi", "LVM-AI", _LVM_AI, reads="signal"),
-    "resnet": _Network("resnet", "ResNet", "ResNet", _RESNET),
+    "fcn": _Network("comparators", "Fcn", "FCN", _FCN),
+    "lvm-ai": _Network("comparators", "LvmAi", "LVM-AI", _LVM_AI, reads="signal"),
+    "resnet": _Network("comparators", "ResNet", "ResNet", _RESNET),
 }
 """Every network, under the name a study file gives it."""
 

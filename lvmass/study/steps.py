@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lvmass.cohort.covariates import covariate_matrix, covariate_names
 from lvmass.cohort.folds import assign_folds, inner_split
 from lvmass.cohort.manifest import Cohort, load_cohort
-from lvmass.cohort.preprocessing import Beats, BeatsBlock, assemble, beats_of_block, signals_of_block
+from lvmass.cohort.preprocessing import Beats, Block, assemble, beats_of_block, signals_of_block
 from lvmass.cohort.schema import bsa_mosteller_m2
 from lvmass.cohort.simulation import Couplings, simulate_cohort
 from lvmass.ecg.beats import BeatConfig
@@ -86,12 +86,12 @@ def open_cohort(config: CohortConfig) -> Cohort:
 # --- recordings ---
 
 
-def cut_beats(*, cohort: CohortConfig, start: int, stop: int, beat: BeatConfig) -> BeatsBlock:
+def cut_beats(*, cohort: CohortConfig, start: int, stop: int, beat: BeatConfig) -> Block:
     """Cut and measure the recordings of rows ``start`` to ``stop``."""
     return beats_of_block(open_cohort(cohort), start, stop, beat)
 
 
-def join_beats(*, cohort: CohortConfig, beat: BeatConfig, blocks: Sequence[BeatsBlock], scratch: Path) -> Beats:
+def join_beats(*, cohort: CohortConfig, beat: BeatConfig, blocks: Sequence[Block], scratch: Path) -> Beats:
     """Beats of everybody."""
     return assemble(open_cohort(cohort), blocks, beat, folder=scratch)
 

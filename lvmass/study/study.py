@@ -29,7 +29,7 @@ from lvmass.study import steps
 from lvmass.study.settings import CohortConfig, StudyConfig, read_study_file
 from lvmass.study.steps import Fit, Saliency
 from lvmass.study.store import Job, Store
-from lvmass.study.tasks import FitTask, comparison, fit_tasks, gap_tasks
+from lvmass.study.tasks import FitTask, comparison, fit_tasks
 from lvmass.training.model import FittedModel, save_model
 
 RECORDINGS = ("ecg", "cohort", "study/steps.py", "errors.py")
@@ -287,8 +287,12 @@ class Study:
         settings |= {"cutoffs_g_m2": config.lvh.cutoffs_g_m2}
         takes: dict[str, Any] = {"predictions": [self._predictions(name, comparison(self.tasks)) for name in names]}
         takes |= {"beats": [self._beats(name) for name in names]}
+        gap = [task for task in self.tasks if task.model in config.trained_both_ways]
         for argument, matched in (("trained", False), ("size_matched", True)):
-            cohorts = gap_tasks(self.tasks, config.trained_both_ways, size_matched=matched)
+            cohorts: dict[str, list[FitTask]] = {}
+            for task in gap:
+                if task.size_matched == matched:
+                    cohorts.setdefault(task.cohort, []).append(task)
             takes[argument] = [self._predictions(*cohort) for cohort in cohorts.items()]
         return Job(steps.compute_statistics, settings, STATISTICS, takes)
 
