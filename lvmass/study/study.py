@@ -287,13 +287,10 @@ class Study:
         settings |= {"cutoffs_g_m2": config.lvh.cutoffs_g_m2}
         takes: dict[str, Any] = {"predictions": [self._predictions(name, comparison(self.tasks)) for name in names]}
         takes |= {"beats": [self._beats(name) for name in names]}
-        gap = [task for task in self.tasks if task.model in config.trained_both_ways]
         for argument, matched in (("trained", False), ("size_matched", True)):
-            cohorts: dict[str, list[FitTask]] = {}
-            for task in gap:
-                if task.size_matched == matched:
-                    cohorts.setdefault(task.cohort, []).append(task)
-            takes[argument] = [self._predictions(*cohort) for cohort in cohorts.items()]
+            gap = [t for t in self.tasks if t.model in config.trained_both_ways and t.size_matched == matched]
+            cohorts = dict.fromkeys(task.cohort for task in gap)
+            takes[argument] = [self._predictions(name, [t for t in gap if t.cohort == name]) for name in cohorts]
         return Job(steps.compute_statistics, settings, STATISTICS, takes)
 
 
