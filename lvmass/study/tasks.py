@@ -84,7 +84,7 @@ def fit_tasks(config: StudyConfig, sexes: Sequence[Sex]) -> tuple[FitTask, ...]:
     -------
     tuple of FitTask
         Of the models in their trainings; then size-matched ones of those that are trained both ways; then both again
-        in the counterfactual cohort. See `comparison`, `both_ways` and `size_matched` for who is who.
+        in the counterfactual cohort. See `comparison`.
     """
     both = config.trained_both_ways
     plan: list[tuple[str, str, Training, bool]] = []
