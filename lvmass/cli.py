@@ -42,8 +42,8 @@ def main() -> None:
         sys.exit(1)
 
 
-@app.command()
-def run(
+@app.command("run")
+def _run(
     study_file: StudyFile,
     save_model: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Also train on the whole cohort and save the model here.")
@@ -63,8 +63,8 @@ def run(
     print(_summary(study))
 
 
-@app.command()
-def predict(
+@app.command("predict")
+def _predict(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A 12-lead ECG: DICOM, WFDB, XML, SCP, EDF, CSV, ...")],
     sex: Annotated[Literal["female", "male"], typer.Option(help="decides the cut-off")],
     age: Annotated[float, typer.Option(help="years")],
@@ -91,8 +91,8 @@ def predict(
     print(json.dumps(dataclasses.asdict(estimate), indent=2) if as_json else _estimate_text(estimate))
 
 
-@app.command()
-def check(study_file: StudyFile) -> None:
+@app.command("check")
+def _check(study_file: StudyFile) -> None:
     """Check a study file and the cohorts it names, without computing anything."""
     from lvmass.study.study import Study
 
@@ -104,8 +104,8 @@ def check(study_file: StudyFile) -> None:
     print(f"{study_file}: no problems found")
 
 
-@app.command()
-def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder for a study of your own.")]) -> None:
+@app.command("init")
+def _init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder for a study of your own.")]) -> None:
     """Start a study on a cohort of your own: a study file and an empty subjects table with its data dictionary."""
     from lvmass.cohort.schema import data_dictionary
 
@@ -118,8 +118,8 @@ def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folde
     print(f"{folder}: fill subjects.csv (see data_dictionary.csv), then run 'lvmass check {folder / 'study.toml'}'")
 
 
-@app.command()
-def doctor() -> None:
+@app.command("doctor")
+def _doctor() -> None:
     """Print versions and say whether this installation works."""
     import torch
 
@@ -137,8 +137,8 @@ def doctor() -> None:
     print(f"model in the package: {model.network}, {model.n_parameters} parameters, study '{card['study']}'")
 
 
-@app.command()
-def book(study_file: StudyFile) -> None:
+@app.command("book")
+def _book(study_file: StudyFile) -> None:
     """Compute what a study lacks, build the book of this folder (``_toc.yml``) from it, and check its pages."""
     from lvmass.report.book import build_book
     from lvmass.study.study import Study

@@ -65,12 +65,8 @@ class Beats:
     report: pd.DataFrame
 
 
-@dataclass(frozen=True, eq=False)
-class BeatsBlock:
-    """Beats of some consecutive people: one row of ``table`` for everybody, waveforms of the usable ones."""
-
-    table: pd.DataFrame
-    waveform_mv: NDArray[np.float32]
+Block = tuple[pd.DataFrame, NDArray[np.float32]]
+"""Beats of some consecutive people: a table with one row for everybody, and waveforms in mV of the usable ones."""
 
 
 def preprocess(cohort: Cohort, config: BeatConfig, *, workers: int = 1) -> Beats:
@@ -110,16 +106,14 @@ def blocks(n: int) -> list[tuple[int, int]]:
     return [(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK)]
 
 
-def assemble(
-    cohort: Cohort, parts: Sequence[BeatsBlock], config: BeatConfig, *, folder: str | Path | None = None
-) -> Beats:
+def assemble(cohort: Cohort, parts: Sequence[Block], config: BeatConfig, *, folder: str | Path | None = None) -> Beats:
     """Put the blocks of a cohort together.
 
     Parameters
     ----------
     cohort : Cohort
         Whose blocks they are.
-    parts : sequence of BeatsBlock
+    parts : sequence of Block
         In order; their waveforms may be memory-mapped.
     config : BeatConfig
         That the beats were cut with.
@@ -135,7 +129,7 @@ def assemble(
     DataError
         If nobody's ECG is usable.
     """
-    table = pd.concat([part.table for part in parts], ignore_index=True)
+    table = pd.concat([part for part, _ in parts], ignore_index=True)
     usable = table["usable"].to_numpy()
     if not usable.any():
         raise DataError(f"{cohort.name}: no ECG is usable; the commonest reason: {table['reason'].mode()[0]}")
@@ -149,7 +143,7 @@ def assemble(
     known = people.pop("atrial_fibrillation") if "atrial_fibrillation" in people else pd.Series(np.nan, people.index)
     measured["atrial_fibrillation"] = known.fillna(kept["atrial_fibrillation"].astype(float)).astype(bool)
     return Beats(
-        waveform_mv=stack([part.waveform_mv for part in parts], folder),
+        waveform_mv=stack([waveform_mv for _, waveform_mv in parts], folder),
         time_ms=(np.arange(config.n_samples) - config.r_sample) * 1000 / config.sampling_rate_hz,
         people=pd.concat([people, measured, criteria[list(COVARIATE_GROUPS["criteria"])]], axis=1),
         criteria=criteria,
@@ -171,7 +165,7 @@ def stack(arrays: Sequence[NDArray[np.float32]], folder: str | Path | None = Non
     return joined
 
 
-def beats_of_block(cohort: Cohort, start: int, stop: int, config: BeatConfig) -> BeatsBlock:
+def beats_of_block(cohort: Cohort, start: int, stop: int, config: BeatConfig) -> Block:
     """Cut and measure the recordings of rows ``start`` to ``stop``."""
     rows: list[dict[str, Any]] = []
     waveforms = [np.empty((0, 12, config.n_samples), np.float32)]
@@ -198,7 +192,7 @@ def beats_of_block(cohort: Cohort, start: int, stop: int, config: BeatConfig) ->
         row |= {name: getattr(measured, name) for name in PARAMETERS}
         row |= {"atrial_fibrillation": fibrillation_sign(beat, measured), "usable": True, "n_beats": beat.n_beats}
         waveforms.append(beat.waveform_mv[None])
-    return BeatsBlock(pd.DataFrame(rows), np.concatenate(waveforms))
+    return pd.DataFrame(rows), np.concatenate(waveforms)
 
 
 def _readable(cohort: Cohort, start: int, stop: int) -> Iterator[Recording | DataError]:

@@ -105,7 +105,7 @@ DEFAULT = BeatConfig()
 
 
 @dataclass(frozen=True, eq=False)
-class AlignedBeats:
+class _AlignedBeats:
     """The beats of a recording's dominant class, laid on each other, before they are combined.
 
     Parameters
@@ -187,7 +187,7 @@ def synchronized_beat(recording: Recording, config: BeatConfig = DEFAULT) -> Bea
     return aligned_beats(recording, config).combined(config.average, config.alignment)
 
 
-def aligned_beats(recording: Recording, config: BeatConfig) -> AlignedBeats:
+def aligned_beats(recording: Recording, config: BeatConfig) -> _AlignedBeats:
     """Filter, find R, cut, align, and leave out other beat classes: `synchronized_beat` before its last step.
 
     Parameters
@@ -199,7 +199,7 @@ def aligned_beats(recording: Recording, config: BeatConfig) -> AlignedBeats:
 
     Returns
     -------
-    AlignedBeats
+    _AlignedBeats
 
     Raises
     ------
@@ -244,7 +244,7 @@ def aligned_beats(recording: Recording, config: BeatConfig) -> AlignedBeats:
     r_peaks = r_peaks.copy()
     moved = (at[whole][same] + delay[same] + centre) * (recording.sampling_rate_hz / rate_hz)
     r_peaks[np.flatnonzero(whole)[same]] = np.round(moved).astype(np.int64)
-    return AlignedBeats(chosen, centre, r_peaks, recording, config)
+    return _AlignedBeats(chosen, centre, r_peaks, recording, config)
 
 
 def _margins(rate_hz: float) -> tuple[int, int]:

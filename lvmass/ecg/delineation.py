@@ -9,7 +9,7 @@ so it hardly depends on the sampling rate. For P and T, the QRS complex is held 
 into their slower bands.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,8 @@ ST_MS = 60.0
 """The T wave is looked for this long after the QRS offset."""
 
 
-class Fiducials(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Fiducials:
     """Times relative to R in milliseconds; NaN where a wave is absent or lies outside the beat."""
 
     p_onset_ms: float

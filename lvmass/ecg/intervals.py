@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.signal import find_peaks
 
-from lvmass.ecg.delineation import ST_MS, delineate, isoelectric_level
+from lvmass.ecg.delineation import ST_MS, Fiducials, delineate, isoelectric_level
 from lvmass.ecg.recording import LEADS, Beat, Floats
 
 _I, _AVF = LEADS.index("I"), LEADS.index("aVF")
@@ -22,7 +22,7 @@ fibrillation from sinus rhythm, but not from extrasystoles, which keep their P w
 
 
 @dataclass(frozen=True, eq=False)
-class EcgParameters:
+class EcgParameters(Fiducials):
     """What a cart prints above the ECG; NaN where a wave is absent or does not fit into the beat.
 
     Parameters
@@ -51,11 +51,6 @@ class EcgParameters:
     p_axis_deg: float
     qrs_axis_deg: float
     t_axis_deg: float
-    p_onset_ms: float
-    p_offset_ms: float
-    qrs_onset_ms: float
-    qrs_offset_ms: float
-    t_offset_ms: float
     p_mv: Floats
     q_mv: Floats
     r_mv: Floats
@@ -105,7 +100,7 @@ def measure_beat(beat: Beat) -> EcgParameters:
         p_axis_deg=_axis(p, rate_hz),
         qrs_axis_deg=_axis(qrs, rate_hz),
         t_axis_deg=_axis(t, rate_hz),
-        **points._asdict(),
+        **vars(points),
         p_mv=_largest(p),
         q_mv=q_mv,
         r_mv=r_mv,

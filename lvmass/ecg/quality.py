@@ -73,7 +73,7 @@ _OPPOSITE = -0.5
 _ORDER_GAIN, _SURE_ORDER_GAIN = 0.2, 0.5
 
 
-class Finding(NamedTuple):
+class _Finding(NamedTuple):
     """One observation about the signal.
 
     Parameters
@@ -91,22 +91,7 @@ class Finding(NamedTuple):
     message: str
 
 
-class Quality(NamedTuple):
-    """The verdict on a recording.
-
-    Parameters
-    ----------
-    usable : bool
-        False if a finding has one of the codes in ``DISQUALIFYING``.
-    findings : tuple of Finding
-        Everything observed.
-    """
-
-    usable: bool
-    findings: tuple[Finding, ...]
-
-
-class Examination(NamedTuple):
+class _Examination(NamedTuple):
     """All that is made of a recording.
 
     Parameters
@@ -121,10 +106,15 @@ class Examination(NamedTuple):
 
     beat: Beat | None
     parameters: EcgParameters | None
-    findings: tuple[Finding, ...]
+    findings: tuple[_Finding, ...]
+
+    @property
+    def usable(self) -> bool:
+        """Whether no finding has one of the codes in ``DISQUALIFYING``."""
+        return self.beat is not None
 
 
-def examine(recording: Recording, config: BeatConfig = DEFAULT) -> Examination:
+def examine(recording: Recording, config: BeatConfig = DEFAULT) -> _Examination:
     """Cut, measure and judge a recording in one pass; a bad signal gives findings, never an exception.
 
     Signal: ``nan``, ``flat``, ``gap`` (constant for a second), ``clipped``, ``duplicate`` (two equal precordial
@@ -156,7 +146,7 @@ def examine(recording: Recording, config: BeatConfig = DEFAULT) -> Examination:
     >>> beat.n_beats, round(parameters.heart_rate_bpm), findings
     (10, 61, ())
     """
-    findings = [Finding("all", "file", note) for note in recording.notes]
+    findings = [_Finding("all", "file", note) for note in recording.notes]
     findings += _signal_findings(recording)
     beat = parameters = None
     if not {finding.code for finding in findings} & {"nan", "flat", "no_qrs"}:
@@ -165,7 +155,7 @@ def examine(recording: Recording, config: BeatConfig = DEFAULT) -> Examination:
             judged = beat = aligned.combined("trimmed", "synchronized")
             paced = _is_paced(recording, config, judged)
         except DataError as error:
-            findings.append(Finding("all", "no_qrs", str(error)))
+            findings.append(_Finding("all", "no_qrs", str(error)))
         else:
             parameters = measure_beat(judged)
             findings += _beat_findings(judged, parameters, paced)
@@ -174,10 +164,10 @@ def examine(recording: Recording, config: BeatConfig = DEFAULT) -> Examination:
                 parameters = measure_beat(beat)
     if any(finding.code in DISQUALIFYING for finding in findings):
         beat = parameters = None
-    return Examination(beat, parameters, tuple(findings))
+    return _Examination(beat, parameters, tuple(findings))
 
 
-def check_quality(recording: Recording, config: BeatConfig = DEFAULT) -> Quality:
+def check_quality(recording: Recording, config: BeatConfig = DEFAULT) -> _Examination:
     """Judge a recording by the rules of `examine`.
 
     Parameters
@@ -189,7 +179,7 @@ def check_quality(recording: Recording, config: BeatConfig = DEFAULT) -> Quality
 
     Returns
     -------
-    Quality
+    Examination
         ``usable`` and ``findings``.
 
     Examples
@@ -198,22 +188,21 @@ def check_quality(recording: Recording, config: BeatConfig = DEFAULT) -> Quality
     >>> quality.usable, quality.findings[0].code
     (False, 'flat')
     """
-    beat, _, findings = examine(recording, config)
-    return Quality(beat is not None, findings)
+    return examine(recording, config)
 
 
-def _signal_findings(recording: Recording) -> Iterator[Finding]:
+def _signal_findings(recording: Recording) -> Iterator[_Finding]:
     """Rules on the samples of each lead."""
     signal, rate_hz = recording.signal_mv, recording.sampling_rate_hz
     if signal.shape[1] < rate_hz:
-        yield Finding("all", "no_qrs", f"The recording lasts {recording.duration_s:.2f} s, too short for a heartbeat.")
+        yield _Finding("all", "no_qrs", f"The recording lasts {recording.duration_s:.2f} s, too short for a heartbeat.")
         return
     missing = (~np.isfinite(signal)).sum(axis=1)
     for lead in np.flatnonzero(missing):
         message = f"Lead {LEADS[lead]} misses {missing[lead]} of its {signal.shape[1]} samples."
-        yield Finding(LEADS[lead], "nan", message)
+        yield _Finding(LEADS[lead], "nan", message)
     if recording.duration_s < _SHORT_S:
-        yield Finding("all", "short", f"The recording lasts only {recording.duration_s:.1f} s.")
+        yield _Finding("all", "short", f"The recording lasts only {recording.duration_s:.1f} s.")
     rows = np.flatnonzero(missing == 0)
     slow, fast = zero_phase_bands(signal[rows], rate_hz, (0.0, 0.5), (35.0, np.inf))
     # The QRS complexes fill under a fifth of the time, so the median sees what is between them.
@@ -223,30 +212,30 @@ def _signal_findings(recording: Recording) -> Iterator[Finding]:
     for first, second in combinations(range(_V1, _V6 + 1), 2):
         if np.array_equal(signal[first], signal[second]) and np.ptp(signal[first]) > 0:
             names = f"{LEADS[first]} and {LEADS[second]}"
-            yield Finding(LEADS[second], "duplicate", f"Leads {names} hold the same samples.")
+            yield _Finding(LEADS[second], "duplicate", f"Leads {names} hold the same samples.")
 
 
-def _lead_findings(name: str, values: Floats, rate_hz: float, drift_mv: float, muscle_mv: float) -> Iterator[Finding]:
+def _lead_findings(name: str, values: Floats, rate_hz: float, drift_mv: float, muscle_mv: float) -> Iterator[_Finding]:
     """Rules on the samples of one lead without missing samples."""
     starts = np.concatenate([[0], np.flatnonzero(np.diff(values)) + 1])  # of the runs of equal samples
     lengths = np.diff(np.append(starts, values.size))
     if lengths.size == 1:
-        yield Finding(name, "flat", f"Lead {name} is flat; the electrode is off.")
+        yield _Finding(name, "flat", f"Lead {name} is flat; the electrode is off.")
         return
     gaps_s = lengths[lengths >= _GAP_S * rate_hz].sum() / rate_hz
     if gaps_s >= _GAP_SHARE * values.size / rate_hz:
-        yield Finding(name, "gap", f"Lead {name} does not change for {gaps_s:.1f} s; the electrode is off.")
+        yield _Finding(name, "gap", f"Lead {name} does not change for {gaps_s:.1f} s; the electrode is off.")
     level = values[starts]
     at_limit = ((level == values.max()) | (level == values.min())) & (np.abs(level) > _CLIP_MV)
     clipped = at_limit & (lengths >= max(3, _CLIP_S * rate_hz)) & (lengths < _GAP_S * rate_hz)
     if clipped.sum() >= _CLIP_RUNS:
-        yield Finding(name, "clipped", f"Lead {name} is cut off at {np.abs(values).max():.1f} mV.")
+        yield _Finding(name, "clipped", f"Lead {name} is cut off at {np.abs(values).max():.1f} mV.")
     if drift_mv > _DRIFT_MV[0]:
         code = "excessive_drift" if drift_mv > _DRIFT_MV[1] else "drift"
-        yield Finding(name, code, f"Lead {name} drifts by {drift_mv:.1f} mV.")
+        yield _Finding(name, code, f"Lead {name} drifts by {drift_mv:.1f} mV.")
     if muscle_mv > _MUSCLE_MV[0]:
         code = "excessive_muscle_noise" if muscle_mv > _MUSCLE_MV[1] else "muscle_noise"
-        yield Finding(name, code, f"Lead {name} carries {muscle_mv * 1000:.0f} µV of fast noise.")
+        yield _Finding(name, code, f"Lead {name} carries {muscle_mv * 1000:.0f} µV of fast noise.")
 
 
 def _is_paced(recording: Recording, config: BeatConfig, beat: Beat) -> bool:
@@ -259,50 +248,50 @@ def _is_paced(recording: Recording, config: BeatConfig, beat: Beat) -> bool:
     return pacing_edges(beat.waveform_mv[INDEPENDENT_LEADS], beat.r_sample, beat.sampling_rate_hz).size > 0
 
 
-def _beat_findings(beat: Beat, parameters: EcgParameters, paced: bool) -> Iterator[Finding]:
+def _beat_findings(beat: Beat, parameters: EcgParameters, paced: bool) -> Iterator[_Finding]:
     """Rules on the synchronized beat."""
     ends_ms = (parameters.qrs_onset_ms, parameters.qrs_offset_ms)
     onset, offset = (beat.r_sample + round(ms * beat.sampling_rate_hz / 1000) for ms in ends_ms)
     qrs = slice(onset, offset + 1)
     size_mv = float(np.median(np.ptp(beat.waveform_mv[:, qrs], axis=1)))
     if size_mv > _MAX_QRS_MV:
-        yield Finding("all", "unit_too_large", f"QRS complexes of {size_mv:.0f} mV: looks like µV read as mV.")
+        yield _Finding("all", "unit_too_large", f"QRS complexes of {size_mv:.0f} mV: looks like µV read as mV.")
     if size_mv < _MIN_QRS_MV:
         message = f"QRS complexes of {size_mv * 1000:.1f} µV: looks like mV read as µV or V."
-        yield Finding("all", "unit_too_small", message)
+        yield _Finding("all", "unit_too_small", message)
     noise_mv = 0.0 if beat.noise_mv is None else float(np.median(beat.noise_mv)) * np.sqrt(beat.n_beats)
     if size_mv < _MIN_BEAT_TO_NOISE * noise_mv:
-        yield Finding("all", "too_noisy", "The heartbeats hardly stand out of the noise.")
+        yield _Finding("all", "too_noisy", "The heartbeats hardly stand out of the noise.")
     elif beat.n_beats / max(1, beat.r_peaks.size) < _MIN_ALIKE_SHARE:
-        yield Finding("all", "arrhythmia", f"Only {beat.n_beats} of {beat.r_peaks.size} heartbeats look alike.")
+        yield _Finding("all", "arrhythmia", f"Only {beat.n_beats} of {beat.r_peaks.size} heartbeats look alike.")
     if paced:
         # The rules on placement know the waves of a conducted beat only.
-        yield Finding("all", "paced", "Pacing pulses precede the QRS complexes.")
+        yield _Finding("all", "paced", "Pacing pulses precede the QRS complexes.")
     else:
         yield from _placement_findings(beat.waveform_mv, qrs, parameters.p_mv)
 
 
-def _placement_findings(beat_mv: Floats, qrs: slice, p_mv: Floats) -> Iterator[Finding]:
+def _placement_findings(beat_mv: Floats, qrs: slice, p_mv: Floats) -> Iterator[_Finding]:
     """Rules on how the leads fit together."""
     for lead, share in _limb_residuals(beat_mv).items():
         law = "Einthoven" if lead == "III" else "Goldberger"
         if share > _LAW_SHARE:
-            yield Finding(lead, law.lower(), f"Lead {lead} deviates from {law}'s law by {share:.0%}.")
+            yield _Finding(lead, law.lower(), f"Lead {lead} deviates from {law}'s law by {share:.0%}.")
     mislabelled = _mislabelled_limb_leads(beat_mv)
     if mislabelled:
         fault = "look exchanged" if len(mislabelled) == 2 else "looks inverted"
         message = f"Lead {' and '.join(mislabelled)} {fault}: the limb leads then obey Einthoven and Goldberger."
-        yield Finding(mislabelled[0], "mislabelled", message)
+        yield _Finding(mislabelled[0], "mislabelled", message)
     electrodes = _reversed_limb_electrodes(beat_mv, qrs, p_mv)
     if electrodes is not None:
         message = f"The limb electrodes {electrodes} look exchanged; record again."
-        yield Finding({"RA/RL": "II", "LA/RL": "III"}.get(electrodes, "I"), "limb_reversal", message)
+        yield _Finding({"RA/RL": "II", "LA/RL": "III"}.get(electrodes, "I"), "limb_reversal", message)
     first, second, gain = _exchanged_precordial_leads(beat_mv)
     if gain > _ORDER_GAIN:
-        yield Finding(first, "precordial_order", f"Leads {first} and {second} look exchanged.")
+        yield _Finding(first, "precordial_order", f"Leads {first} and {second} look exchanged.")
     if gain > _SURE_ORDER_GAIN:
         message = f"V1 to V6 cannot be in order with {first} and {second} where they are; record again."
-        yield Finding(first, "precordial_exchange", message)
+        yield _Finding(first, "precordial_exchange", message)
 
 
 def _limb_residuals(beat_mv: Floats) -> dict[str, float]:

@@ -203,10 +203,8 @@ def _read_vendor(path: Path) -> _Stored:
         try:
             stored = FileParser.parse(path).leads
         except UnsupportedFormatError as error:
-            raise DataError(
-                f"{path.name}: the file type is not known; give WFDB, DICOM, GE MUSE or Philips XML, HL7 aECG, "
-                "SCP-ECG, EDF, MFER, ISHNE, CSV, NPY or Parquet."
-            ) from error
+            formats = "WFDB, DICOM, GE MUSE or Philips XML, HL7 aECG, SCP-ECG, EDF, MFER, ISHNE, CSV, NPY or Parquet"
+            raise DataError(f"{path.name}: the file type is not known; give {formats}.") from error
     for lead in stored:
         # The parser names a second channel of lead V1 "V1_2".
         stem, _, number = lead.label.rpartition("_")

@@ -5,8 +5,7 @@ ECG concatenated with demographics and ECG parameters (study facts 1.1). Everyth
 choice of ours, named as an argument below.
 """
 
-from functools import partial
-from typing import Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +51,8 @@ class ElvmassNet(nn.Module):
 
     Examples
     --------
-    >>> network = ElvmassNet(n_covariates=3, n_samples=400, channels=8)
+    >>> from lvmass.networks import build_network
+    >>> network = build_network("elvmass-net", n_covariates=3, n_samples=400, channels=8)
     >>> network(torch.zeros(2, 12, 400), torch.zeros(2, 3)).shape
     torch.Size([2])
     """
@@ -60,29 +60,24 @@ class ElvmassNet(nn.Module):
     def __init__(
         self,
         n_covariates: int,
-        n_samples: int = 400,
+        n_samples: int,
         *,
-        lead_groups: str = "limb-precordial",
-        channels: int = 16,
-        levels: int = 5,
-        kernel: int = 5,
-        stem_stride: int = 4,
-        dropout: float = 0.1,
-        time_bins: int = 8,
-        code_size: int = 16,
-        hidden: int = 32,
-        dilated: bool = True,
-        norm: Literal["batch", "weight"] = "batch",
-        sex_head: bool = False,
+        lead_groups: str,
+        time_bins: int,
+        code_size: int,
+        hidden: int,
+        sex_head: bool,
+        channels: int,
+        dropout: float,
+        **tcn: Any,
     ) -> None:
         super().__init__()
         groups = LEAD_GROUPS[lead_groups]
         self.group_rows = tuple(tuple(LEADS.index(lead) for lead in group) for group in groups)
-        encoder = partial(Tcn, channels=channels, levels=levels, kernel=kernel, stem_stride=stem_stride)
-        encoders = [encoder(len(group), dropout=dropout, dilated=dilated, norm=norm) for group in groups]
+        encoders = [Tcn(len(group), channels=channels, dropout=dropout, **tcn) for group in groups]
         self.encoders = nn.ModuleList(encoders)
         self.receptive_field_samples = encoders[0].receptive_field_samples
-        if dilated and self.receptive_field_samples < n_samples:
+        if tcn["dilated"] and self.receptive_field_samples < n_samples:
             raise ValueError(
                 f"The TCN sees {self.receptive_field_samples} samples but the beat has {n_samples}: "
                 "raise levels, kernel or stem_stride."

@@ -1,16 +1,10 @@
-"""The networks by name: adding one is one row here."""
+"""The networks by name: adding one is one row here. A study file is read without torch, so that one needs none."""
 
-import inspect
-from typing import Any, Literal, NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import torch
-from torch import nn
-
-from lvmass.networks.cnn_lstm import CnnLstm
-from lvmass.networks.elvmass_net import ElvmassNet
-from lvmass.networks.fcn import Fcn
-from lvmass.networks.lvm_ai import LvmAi
-from lvmass.networks.resnet import ResNet
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class _Network(NamedTuple):
@@ -18,31 +12,47 @@ class _Network(NamedTuple):
 
     Parameters
     ----------
-    built : type of Module
-        Called with ``(n_covariates, n_samples, **arguments)``; a module that maps
+    module, built : str
+        A module of this folder and its class, called with ``(n_covariates, n_samples, **arguments)``: it maps
         ``(beat_or_signal (batch, 12, time), covariates (batch, covariate))`` to ``(batch,)``, z-scored LVM.
     printed : str
         Its name in tables, figures and prose.
+    arguments : dict
+        What else it takes, with defaults.
     reads : {"beat", "signal"}
         The synchronized beat or the whole recording, in mV; what it was designed for.
     """
 
-    built: type[nn.Module]
+    module: str
+    built: str
     printed: str
+    arguments: dict[str, Any]
     reads: Literal["beat", "signal"] = "beat"
 
 
+_CNN_LSTM = {"filters": (32, 64, 64), "kernel": 7, "hidden": 64, "dropout": 0.3}
+_ELVMASS_NET = {
+    **{"lead_groups": "limb-precordial", "channels": 16, "levels": 5, "kernel": 5, "stem_stride": 4, "dropout": 0.1},
+    **{"time_bins": 8, "code_size": 16, "hidden": 32, "dilated": True, "norm": "batch", "sex_head": False},
+}
+_FCN = {"filters": (128, 256, 128), "kernels": (8, 5, 3), "conv_dropout": 0.4, "head_dropout": 0.6}
+_LVM_AI = {
+    **{"kernel": 71, "stem_filters": 32, "block_filters": (32, 24, 16), "block_size": 3},
+    **{"covariate_units": 32, "dense_units": (16, 64)},
+}
+_RESNET = {"stem_filters": 32, "filters": (48, 64, 96, 128), "kernel": 9, "dropout": 0.3}
+
 NETWORKS: dict[str, _Network] = {
-    "cnn-lstm": _Network(CnnLstm, "CNN-LSTM"),
-    "elvmass-net": _Network(ElvmassNet, "eLVMass-Net"),
-    "fcn": _Network(Fcn, "FCN"),
-    "lvm-ai": _Network(LvmAi, "LVM-AI", reads="signal"),
-    "resnet": _Network(ResNet, "ResNet"),
+    "cnn-lstm": _Network("comparators", "CnnLstm", "CNN-LSTM", _CNN_LSTM),
+    "elvmass-net": _Network("elvmass_net", "ElvmassNet", "eLVMass-Net", _ELVMASS_NET),
+    "fcn": _Network("comparators", "Fcn", "FCN", _FCN),
+    "lvm-ai": _Network("comparators", "LvmAi", "LVM-AI", _LVM_AI, reads="signal"),
+    "resnet": _Network("comparators", "ResNet", "ResNet", _RESNET),
 }
 """Every network, under the name a study file gives it."""
 
 
-def build_network(name: str, n_covariates: int, n_samples: int = 400, **arguments: Any) -> nn.Module:
+def build_network(name: str, n_covariates: int, n_samples: int = 400, **arguments: Any) -> "nn.Module":
     """Build a network.
 
     Parameters
@@ -54,7 +64,7 @@ def build_network(name: str, n_covariates: int, n_samples: int = 400, **argument
     n_samples : int
         Samples of its input; LVM-AI is built for one length, eLVMass-Net up to its receptive field, the others for any.
     **arguments
-        Arguments of the network's own, see `default_arguments`.
+        Arguments of the network's own, see ``NETWORKS[name].arguments``.
 
     Returns
     -------
@@ -69,26 +79,18 @@ def build_network(name: str, n_covariates: int, n_samples: int = 400, **argument
 
     Examples
     --------
+    >>> import torch
     >>> build_network("fcn", n_covariates=2)(torch.zeros(1, 12, 400), torch.zeros(1, 2)).shape
     torch.Size([1])
     """
     if name not in NETWORKS:
         raise ValueError(f"There is no network '{name}'; there are {', '.join(sorted(NETWORKS))}.")
-    known = default_arguments(name)
+    known = NETWORKS[name].arguments
     for argument in arguments:
         if argument not in known:
             raise ValueError(f"Network '{name}' has no argument '{argument}'; it has {', '.join(known)}.")
-    network = NETWORKS[name].built(n_covariates, n_samples, **arguments)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
+    import torch
 
-
-def default_arguments(name: str) -> dict[str, Any]:
-    """Arguments a network takes beside the sizes of its inputs, with their defaults.
-
-    Examples
-    --------
-    >>> default_arguments("lvm-ai")["kernel"]
-    71
-    """
-    parameters = inspect.signature(NETWORKS[name].built).parameters.values()
-    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    module = import_module(f"lvmass.networks.{NETWORKS[name].module}")
+    network = getattr(module, NETWORKS[name].built)(n_covariates, n_samples, **known | arguments)
+    return network.to(memory_format=torch.channels_last)

@@ -4,7 +4,7 @@ import difflib
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -12,7 +12,7 @@ from lvmass.cohort.covariates import COVARIATE_GROUPS, STUDY_GROUPS
 from lvmass.ecg.beats import BeatConfig
 from lvmass.errors import DataError
 from lvmass.evaluation.lvh import LVH_CUTOFF_SOURCES, PRIMARY
-from lvmass.networks.registry import NETWORKS, default_arguments
+from lvmass.networks.registry import NETWORKS
 from lvmass.training.baselines import BASELINES
 from lvmass.training.settings import FitConfig, MachineConfig
 
@@ -37,21 +37,17 @@ class Section(BaseModel):
 class CohortConfig(Section):
     """Where people come from: simulated, or a table and ECG files of one's own."""
 
-    label: Annotated[str, Field(min_length=1, exclude=True, description="name shown in tables and figures")]
-    simulate: Annotated[Literal["tw-cvai", "ntuh"] | None, Field(description="site to simulate")] = None
-    n: Annotated[int | None, Field(ge=20, description="people to simulate")] = None
-    seed: Annotated[int, Field(ge=0, description="of the simulation")] = 0
-    sex_interaction: Annotated[bool, Field(description="simulate an ECG that follows mass otherwise in men")] = True
+    label: str = Field(min_length=1, exclude=True, description="name shown in tables and figures")
+    simulate: Literal["tw-cvai", "ntuh"] | None = Field(None, description="site to simulate")
+    n: int | None = Field(None, ge=20, description="people to simulate")
+    seed: int = Field(0, ge=0, description="of the simulation")
+    sex_interaction: bool = Field(True, description="simulate an ECG that follows mass otherwise in men")
     # excluded from the key of stages, like the label: 'content' stands for it, wherever the files lie
-    subjects: Annotated[
-        str | None, Field(exclude=True, description="subjects table (CSV), relative to the study file")
-    ] = None
-    unit: Annotated[Literal["mV", "uV", "V"] | None, Field(description="voltage unit of ECG files that state none")] = (
-        None
-    )
-    sampling_rate_hz: Annotated[float | None, Field(gt=0, description="of ECGs in CSV, NPY and Parquet files")] = None
-    leads: Annotated[tuple[str, ...] | None, Field(description="of ECGs in CSV, NPY and Parquet files")] = None
-    content: Annotated[str, Field(description="filled by the study: hash of the table and of every ECG file")] = ""
+    subjects: str | None = Field(None, exclude=True, description="subjects table (CSV), relative to the study file")
+    unit: Literal["mV", "uV", "V"] | None = Field(None, description="voltage unit of ECG files that state none")
+    sampling_rate_hz: float | None = Field(None, gt=0, description="of ECGs in CSV, NPY and Parquet files")
+    leads: tuple[str, ...] | None = Field(None, description="of ECGs in CSV, NPY and Parquet files")
+    content: str = Field("", description="filled by the study: hash of the table and of every ECG file")
 
     @model_validator(mode="after")
     def _one_source(self) -> "CohortConfig":
@@ -65,22 +61,18 @@ class CohortConfig(Section):
 class ModelConfig(Section):
     """One model of the comparison."""
 
-    estimator: Annotated[str, Field(description="a network or a baseline")]
-    covariates: Annotated[tuple[str, ...], Field(description="covariate groups")] = STUDY_GROUPS
-    training: Annotated[
-        tuple[Training, ...], Field(min_length=1, description="one model for all, or one for each sex")
-    ] = ("pooled",)
-    arguments: Annotated[dict[str, Any], Field(description="of the network")] = {}
+    estimator: str = Field(description="a network or a baseline")
+    covariates: tuple[str, ...] = Field(STUDY_GROUPS, description="covariate groups")
+    training: tuple[Training, ...] = Field(("pooled",), min_length=1, description="one model for all, or for each sex")
+    arguments: dict[str, Any] = Field({}, description="of the network")
     fit: FitConfig = FitConfig()
-    seeds: Annotated[int, Field(ge=1, description="networks a fold, of whose estimates the mean counts")] = 1
-    reads: Annotated[
-        Literal["beat", "signal"] | None, Field(description="the beat or the 10-s recording; by default as designed")
-    ] = None
-    beat: Annotated[BeatConfig | None, Field(description="a beat of its own, instead of the study's")] = None
-    fine_tune: Annotated[bool, Field(description="sex-specific models go on from the fold's pooled model")] = False
-    size_matched: Annotated[
-        bool, Field(description="pooled models trained on as many people, of both sexes, as a sex-specific one")
-    ] = False
+    seeds: int = Field(1, ge=1, description="networks a fold, of whose estimates the mean counts")
+    reads: Literal["beat", "signal"] | None = Field(None, description="beat or 10-s recording; by default as designed")
+    beat: BeatConfig | None = Field(None, description="a beat of its own, instead of the study's")
+    fine_tune: bool = Field(False, description="sex-specific models go on from the fold's pooled model")
+    size_matched: bool = Field(
+        False, description="pooled models trained on as many people, of both sexes, as a sex-specific one"
+    )
 
     @model_validator(mode="after")
     def _known_names(self) -> "ModelConfig":
@@ -99,7 +91,7 @@ class ModelConfig(Section):
             raise ValueError("'size_matched' needs training = ['pooled']")
         if self.estimator in NETWORKS:
             for argument in self.arguments:
-                _require_known(f"argument of {self.estimator}", argument, tuple(default_arguments(self.estimator)))
+                _require_known(f"argument of {self.estimator}", argument, tuple(NETWORKS[self.estimator].arguments))
         return self
 
     @property
@@ -116,15 +108,15 @@ class ModelConfig(Section):
 class FoldsConfig(Section):
     """Cross-validation: folds by patient, stratified by sex and thirds of LVM."""
 
-    n: Annotated[int, Field(ge=2, le=20, description="folds")] = 5
-    seed: Annotated[int, Field(ge=0, description="of the assignment")] = 0
+    n: int = Field(5, ge=2, le=20, description="folds")
+    seed: int = Field(0, ge=0, description="of the assignment")
 
 
 class _LvhConfig(Section):
     """LVH: LVM / BSA (Mosteller) above a cut-off for each sex; default Fuchs 2016 (CT, 97.5th percentile)."""
 
-    male_g_m2: Annotated[float, Field(gt=0)] = PRIMARY["male"]
-    female_g_m2: Annotated[float, Field(gt=0)] = PRIMARY["female"]
+    male_g_m2: float = Field(PRIMARY["male"], gt=0)
+    female_g_m2: float = Field(PRIMARY["female"], gt=0)
     source: str = LVH_CUTOFF_SOURCES["fuchs-2016"]
 
     @property
@@ -136,40 +128,37 @@ class _LvhConfig(Section):
 class SaliencyConfig(Section):
     """Integrated Gradients over out-of-fold people."""
 
-    model: Annotated[str | None, Field(description="a network; by default the reference model")] = None
-    n_per_sex: Annotated[int, Field(ge=1, description="people of each sex and fold")] = 20
-    steps: Annotated[int, Field(ge=8, description="steps of the path integral")] = 32
+    model: str | None = Field(None, description="a network; by default the reference model")
+    n_per_sex: int = Field(20, ge=1, description="people of each sex and fold")
+    steps: int = Field(32, ge=8, description="steps of the path integral")
 
 
 class _GapConfig(Section):
     """Why sex-specific models look better (chapter 5), for every model that is trained both ways."""
 
-    counterfactual: Annotated[
-        tuple[str, ...],
-        Field(description="also trained on the same simulated people, whose ECG follows mass alike in both sexes"),
-    ] = ()
+    counterfactual: tuple[str, ...] = Field(
+        (), description="also trained on the same simulated people, whose ECG follows mass alike in both sexes"
+    )
 
 
 class StudyConfig(Section):
     """A whole study."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
-    seed: Annotated[int, Field(ge=0, description="of every fit")] = 2026
-    workers: Annotated[int, Field(ge=0, description="processes; 0 takes one for each core")] = 0
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    seed: int = Field(2026, ge=0, description="of every fit")
+    workers: int = Field(0, ge=0, description="processes; 0 takes one for each core")
     machine: MachineConfig = MachineConfig()
-    cache_dir: Annotated[str, Field(description="finished stages, relative to the study file")] = ".lvmass"
+    cache_dir: str = Field(".lvmass", description="finished stages, relative to the study file")
     development: CohortConfig
     external: CohortConfig | None = None
     beat: BeatConfig = BeatConfig()
-    signal_rate_hz: Annotated[
-        float, Field(ge=50, le=1000, description="rate at which networks read whole recordings")
-    ] = 100.0
+    signal_rate_hz: float = Field(100.0, ge=50, le=1000, description="rate at which networks read whole recordings")
     folds: FoldsConfig = FoldsConfig()
     lvh: _LvhConfig = _LvhConfig()
-    models: Annotated[dict[str, ModelConfig], Field(min_length=1)]
+    models: dict[str, ModelConfig] = Field(min_length=1)
     saliency: SaliencyConfig = SaliencyConfig()
     gap: _GapConfig = _GapConfig()
-    bootstrap: Annotated[int, Field(ge=100, description="resamples of every bootstrap interval")] = 2000
+    bootstrap: int = Field(2000, ge=100, description="resamples of every bootstrap interval")
 
     @model_validator(mode="after")
     def _named_models(self) -> "StudyConfig":

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,35 +18,31 @@ from numpy.typing import NDArray
 from lvmass.cohort.covariates import covariate_matrix, covariate_names
 from lvmass.cohort.folds import assign_folds, inner_split
 from lvmass.cohort.manifest import Cohort, load_cohort
-from lvmass.cohort.preprocessing import Beats, BeatsBlock, assemble, beats_of_block, signals_of_block, stack
+from lvmass.cohort.preprocessing import Beats, Block, assemble, beats_of_block, signals_of_block
 from lvmass.cohort.schema import bsa_mosteller_m2
 from lvmass.cohort.simulation import Couplings, simulate_cohort
 from lvmass.ecg.beats import BeatConfig
 from lvmass.errors import DataError
 from lvmass.evaluation.decision import criteria_rows
 from lvmass.evaluation.results import evaluate
-from lvmass.evaluation.tables import EXTERNAL_FOLD
 from lvmass.study.settings import CohortConfig, FoldsConfig
 from lvmass.study.tasks import FitTask
 from lvmass.training.baselines import Predictor, fit_baseline
 from lvmass.training.model import FittedModel
 
-Array = NDArray[np.float32]
-
-
-class _Estimates(NamedTuple):
-    """Estimates of LVM for some people."""
-
-    subject_id: tuple[str, ...]
-    predicted_lvm_g: NDArray[np.float64]
+Array = NDArray[np.floating]
+Tables = Sequence[pd.DataFrame]
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A fitted model, its estimates for the people of its fold (nobody, if trained on everybody), and its time."""
+    """A fitted model, its estimates for the people of its fold (nobody, if trained on everybody), and its time.
+
+    Estimates are a table of ``subject_id`` and ``predicted_lvm_g``.
+    """
 
     predictor: Predictor
-    estimates: _Estimates
+    estimates: pd.DataFrame
     seconds: float
 
 
@@ -90,12 +86,12 @@ def open_cohort(config: CohortConfig) -> Cohort:
 # --- recordings ---
 
 
-def cut_beats(*, cohort: CohortConfig, start: int, stop: int, beat: BeatConfig) -> BeatsBlock:
+def cut_beats(*, cohort: CohortConfig, start: int, stop: int, beat: BeatConfig) -> Block:
     """Cut and measure the recordings of rows ``start`` to ``stop``."""
     return beats_of_block(open_cohort(cohort), start, stop, beat)
 
 
-def join_beats(*, cohort: CohortConfig, beat: BeatConfig, blocks: Sequence[BeatsBlock], scratch: Path) -> Beats:
+def join_beats(*, cohort: CohortConfig, beat: BeatConfig, blocks: Sequence[Block], scratch: Path) -> Beats:
     """Beats of everybody."""
     return assemble(open_cohort(cohort), blocks, beat, folder=scratch)
 
@@ -103,11 +99,6 @@ def join_beats(*, cohort: CohortConfig, beat: BeatConfig, blocks: Sequence[Beats
 def cut_signals(*, cohort: CohortConfig, start: int, stop: int, rate_hz: float, beats: Beats) -> Array:
     """Whole recordings of rows ``start`` to ``stop``, as far as they are usable, at a common rate."""
     return signals_of_block(open_cohort(cohort), start, stop, frozenset(beats.people["subject_id"]), rate_hz)
-
-
-def join_signals(*, blocks: Sequence[Array], scratch: Path) -> Array:
-    """Whole recordings of the usable people."""
-    return stack(blocks, scratch)
 
 
 def draw_folds(*, cohort: CohortConfig, folds: FoldsConfig, beats: Beats) -> pd.DataFrame:
@@ -121,36 +112,25 @@ def draw_folds(*, cohort: CohortConfig, folds: FoldsConfig, beats: Beats) -> pd.
 
 
 def fit_model(
-    task: FitTask,
-    *,
-    beats: Beats,
-    folds: pd.DataFrame,
-    cut: Beats | None = None,
-    signals: Array | None = None,
-    start: Fit | None = None,
-    unfinished: Path | None = None,
+    task: FitTask, *, folds: pd.DataFrame, start: Fit | None = None, unfinished: Path | None = None, **read: Any
 ) -> Fit:
     """Train one model on the other folds and estimate its own.
 
     Parameters
     ----------
     task : FitTask
-    beats : Beats
-        Of the cohort, cut as the study says; covariates are measured on these.
     folds : DataFrame
         From `draw_folds`.
-    cut : Beats, optional
-        Cut as the model says, where it has a beat of its own.
-    signals : ndarray, shape (n, 12, time), optional
-        Whole recordings of ``beats.people``, where the model reads these.
     start : Fit, optional
         The pooled fit that training goes on from.
     unfinished : path, optional
         Where its state is kept after each epoch.
+    **read
+        Of the cohort, as `readings` takes it.
     """
     from lvmass.training.fit import NOBODY, fit_network  # Lightning takes seconds to import: only a fit pays for it
 
-    people, inputs = readings(beats, cut, signals)
+    people, inputs = readings(**read)
     fold = folds.set_index("subject_id")["fold"].loc[people["subject_id"]].to_numpy()
     test = fold == task.fold if task.fold is not None else np.zeros(len(people), bool)
     eligible = np.ones(len(test), bool) if task.sex is None else (people["sex"] == task.sex).to_numpy()
@@ -169,58 +149,35 @@ def fit_model(
     if task.config.is_network:
         fitted, validation = training, NOBODY
         if task.config.fit.keep == "best":
-            hashes = beats.report.set_index("subject_id")["ecg_hash"].loc[people["subject_id"]].tolist()
+            hashes = read["beats"].report.set_index("subject_id")["ecg_hash"].loc[people["subject_id"]].tolist()
             fitted, validation = inner_split(people, hashes, training, task.config.fit.validation_fraction, seed)
         pooled = None if start is None else start.predictor
         assert pooled is None or isinstance(pooled, FittedModel)
-        predictor = fit_network(
-            task.config.estimator,
-            task.config.arguments,
-            task.config.fit,
-            names,
-            (inputs, covariates, lvm_g),
-            fitted,
-            validation,
-            sampling_rate_hz=task.signal_rate_hz or task.beat.sampling_rate_hz,
-            seed=seed,
-            machine=task.machine,
-            start=pooled,
-            checkpoints=unfinished,
-            slot=task.slot,
-        )
+        model, data = task.config, (inputs, covariates, lvm_g)
+        run: dict[str, Any] = {"seed": seed, "machine": task.machine, "slot": task.slot, "checkpoints": unfinished}
+        run |= {"sampling_rate_hz": task.signal_rate_hz or task.beat.sampling_rate_hz, "start": pooled}
+        predictor = fit_network(model.estimator, model.arguments, model.fit, names, data, fitted, validation, **run)
     else:
         predictor = fit_baseline(task.config.estimator, covariates[training], lvm_g[training])
     seconds = time.perf_counter() - begun
-    device = task.machine.device(task.slot)
-    return Fit(predictor, _estimated(predictor, people, inputs, covariates, test_rows, device), seconds)
+    return Fit(predictor, _estimated(task, predictor, people, inputs, covariates, test_rows), seconds)
 
 
-def estimate_external(
-    task: FitTask, *, fit: Fit, beats: Beats, cut: Beats | None = None, signals: Array | None = None
-) -> _Estimates:
-    """Estimate external people with a fold's model, without refit; arguments as `fit_model`."""
-    people, inputs = readings(beats, cut, signals)
+def estimate_external(task: FitTask, *, fit: Fit, **read: Any) -> pd.DataFrame:
+    """Estimate external people with a fold's model, without refit: ``subject_id, predicted_lvm_g``."""
+    people, inputs = readings(**read)
     rows = np.arange(len(people))
     if task.sex is not None:
         rows = np.flatnonzero(people["sex"] == task.sex)
     covariates = covariate_matrix(people, covariate_names(task.config.covariates))
-    return _estimated(fit.predictor, people, inputs, covariates, rows, task.machine.device(task.slot))
+    return _estimated(task, fit.predictor, people, inputs, covariates, rows)
 
 
-def attribute(
-    *,
-    n_per_sex: int,
-    steps: int,
-    fold: int,
-    fit: Fit,
-    beats: Beats,
-    cut: Beats | None = None,
-    signals: Array | None = None,
-) -> Saliency:
-    """Attribute a fold model's estimates of its own test people; the last three arguments as `fit_model`."""
+def attribute(*, n_per_sex: int, steps: int, fold: int, fit: Fit, **read: Any) -> Saliency:
+    """Attribute a fold model's estimates of its own test people, from what `readings` takes."""
     from lvmass.saliency import integrated_gradients  # so does captum
 
-    people, inputs = readings(beats, cut, signals)
+    people, inputs = readings(**read)
     tested = people[people["subject_id"].isin(fit.estimates.subject_id)]
     chosen = tested.groupby("sex", sort=True).head(n_per_sex)
     rows, model = chosen.index.to_numpy(), fit.predictor
@@ -231,10 +188,19 @@ def attribute(
     return Saliency(table.reset_index(drop=True), grams, np.array(inputs[rows]))
 
 
-def readings(beats: Beats, cut: Beats | None, signals: Array | None) -> tuple[pd.DataFrame, Array]:
+def readings(beats: Beats, cut: Beats | None = None, signals: Array | None = None) -> tuple[pd.DataFrame, Array]:
     """People and what a model reads of them: beats, beats cut otherwise, or whole recordings.
 
     Covariates are the study's, whatever the model reads. Whose beat cannot be cut otherwise is left out.
+
+    Parameters
+    ----------
+    beats : Beats
+        Of the cohort, cut as the study says; covariates are measured on these.
+    cut : Beats, optional
+        Cut as the model says, where it has a beat of its own.
+    signals : ndarray, shape (n, 12, time), optional
+        Whole recordings of ``beats.people``, where the model reads these.
     """
     if signals is not None:
         return beats.people, signals
@@ -245,41 +211,30 @@ def readings(beats: Beats, cut: Beats | None, signals: Array | None) -> tuple[pd
 
 
 def _estimated(
-    predictor: Predictor,
-    people: pd.DataFrame,
-    inputs: Array,
-    covariates: NDArray[np.float64],
-    rows: NDArray[np.int64],
-    device: str,
-) -> _Estimates:
+    task: FitTask, predictor: Predictor, people: pd.DataFrame, inputs: Array, covariates: Array, rows: NDArray[np.int64]
+) -> pd.DataFrame:
     """Estimate some rows, a few thousand at a time, because the inputs may be larger than memory."""
-    parts = [rows[start : start + 4096] for start in range(0, len(rows), 4096)]
+    parts, device = [rows[start : start + 4096] for start in range(0, len(rows), 4096)], task.machine.device(task.slot)
     lvm_g = np.concatenate([np.empty(0), *(predictor.predict_g(inputs[p], covariates[p], device) for p in parts)])
-    return _Estimates(tuple(people["subject_id"].iloc[rows]), lvm_g)
+    return pd.DataFrame({"subject_id": people["subject_id"].to_numpy()[rows], "predicted_lvm_g": lvm_g})
 
 
 # --- tables ---
 
 
 def tabulate_predictions(
-    *,
-    cohort: str,
-    rows: Sequence[tuple[str, str, int | None]],
-    external: bool,
-    cutoffs_g_m2: Mapping[str, float],
-    beats: Beats,
-    estimates: Sequence[Fit | _Estimates],
+    *, cohort: str, rows: Sequence[Any], cutoffs_g_m2: Mapping[str, float], beats: Beats, estimates: Sequence[Any]
 ) -> pd.DataFrame:
-    """Predictions table of the contract: one row a person, model and training; ``rows`` says which, and the fold.
+    """Predictions table of the contract: one row a person, model and training.
 
+    ``rows`` says model, training and fold of each of ``estimates``, which are tables or fits.
     Estimates of several seeds, and in an external cohort those of the fold models, are averaged; ``model_sd_g`` is
     their SD, 0 for a single one.
     """
     parts = []
     for (model, training, fold), part in zip(rows, estimates, strict=True):
-        subject_id, predicted_lvm_g = part.estimates if isinstance(part, Fit) else part
-        named = {"model": model, "training": training, "fold": EXTERNAL_FOLD if external else fold}
-        parts.append(pd.DataFrame({"subject_id": subject_id, "predicted_lvm_g": predicted_lvm_g}).assign(**named))
+        table = part.estimates if isinstance(part, Fit) else part
+        parts.append(table.assign(model=model, training=training, fold=fold))
     keys = ["model", "training", "fold", "subject_id"]
     groups = pd.concat(parts).groupby(keys, sort=False)["predicted_lvm_g"]
     table = groups.mean().reset_index().assign(model_sd_g=groups.std(ddof=0).to_numpy())
@@ -293,32 +248,20 @@ def tabulate_predictions(
 
 
 def compute_statistics(
-    *,
-    reference: str,
-    bootstrap: int,
-    seed: int,
-    cutoffs_g_m2: Mapping[str, float],
-    predictions: Sequence[pd.DataFrame],
-    beats: Sequence[Beats],
-    trained: Sequence[pd.DataFrame],
-    size_matched: Sequence[pd.DataFrame],
+    *, predictions: Tables, beats: Sequence[Beats], trained: Tables, size_matched: Tables, **options: Any
 ) -> dict[str, pd.DataFrame]:
     """Every table of results, by the name of its file; the first cohort has folds.
 
-    ``trained`` and ``size_matched``, a table a cohort, are what the gap is taken apart with.
+    ``trained`` and ``size_matched``, a table a cohort, are what the gap is taken apart with; ``options`` are those of
+    `lvmass.evaluation.results.evaluate`.
     """
     names = [str(part["cohort"].iloc[0]) for part in predictions]
-    people = [each.people.assign(cohort=name) for name, each in zip(names, beats, strict=True)]
-    criteria = [
-        criteria_rows(each.criteria, each.people["subject_id"], name) for name, each in zip(names, beats, strict=True)
-    ]
-    return evaluate(
-        pd.concat(predictions, ignore_index=True),
-        reference,
-        subjects=pd.concat(people, ignore_index=True),
-        criteria=pd.concat(criteria, ignore_index=True),
-        gap=(pd.concat(trained, ignore_index=True), pd.concat(size_matched, ignore_index=True)) if trained else None,
-        cutoffs_g_m2=cutoffs_g_m2,
-        n_resamples=bootstrap,
-        seed=seed,
-    )
+    named = list(zip(names, beats, strict=True))
+    subjects = _joined([each.people.assign(cohort=name) for name, each in named])
+    criteria = _joined([criteria_rows(each.criteria, each.people["subject_id"], name) for name, each in named])
+    gap = (_joined(trained), _joined(size_matched)) if trained else None
+    return evaluate(_joined(predictions), subjects=subjects, criteria=criteria, gap=gap, **options)
+
+
+def _joined(tables: Tables) -> pd.DataFrame:
+    return pd.concat(tables, ignore_index=True)

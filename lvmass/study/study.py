@@ -17,18 +17,19 @@ import pandas as pd
 
 from lvmass import __version__
 from lvmass.cohort.manifest import Cohort, content_key, shared_people
-from lvmass.cohort.preprocessing import Beats, blocks
+from lvmass.cohort.preprocessing import Beats, blocks, stack
 from lvmass.cohort.schema import SEXES
 from lvmass.ecg.beats import BeatConfig
 from lvmass.ecg.recording import LEADS
 from lvmass.errors import DataError
 from lvmass.evaluation.calibration import interval_half_widths
 from lvmass.evaluation.results import write_results
+from lvmass.evaluation.tables import EXTERNAL_FOLD
 from lvmass.study import steps
 from lvmass.study.settings import CohortConfig, StudyConfig, read_study_file
 from lvmass.study.steps import Fit, Saliency
 from lvmass.study.store import Job, Store
-from lvmass.study.tasks import FitTask, comparison, fit_tasks, gap_tasks
+from lvmass.study.tasks import FitTask, comparison, fit_tasks
 from lvmass.training.model import FittedModel, save_model
 
 RECORDINGS = ("ecg", "cohort", "study/steps.py", "errors.py")
@@ -172,17 +173,12 @@ class Study:
         options = self.config.saliency
         name = options.model or self.reference
         training = training or self.config.models[name].training[-1]
-        parts: list[Saliency] = self.store.all(
-            [
-                Job(
-                    steps.attribute,
-                    {"n_per_sex": options.n_per_sex, "steps": options.steps, "fold": task.fold},
-                    (*FITS, "saliency.py"),
-                    {"fit": self._fit(task), **self._readings(task, task.cohort)},
-                )
-                for task in self._tasks_of(name, training)
-            ]
-        )
+        jobs = []
+        for task in self._tasks_of(name, training):
+            settings = {"n_per_sex": options.n_per_sex, "steps": options.steps, "fold": task.fold}
+            takes = {"fit": self._fit(task), **self._readings(task, task.cohort)}
+            jobs.append(Job(steps.attribute, settings, (*FITS, "saliency.py"), takes))
+        parts: list[Saliency] = self.store.all(jobs)
         return Saliency(
             people=pd.concat([part.people for part in parts], ignore_index=True),
             grams=np.concatenate([part.grams for part in parts]),
@@ -274,9 +270,8 @@ class Study:
     def _predictions(self, name: str, tasks: Sequence[FitTask]) -> Job:
         """Out of fold in the cohort that was learnt from, else by the fold models."""
         external = any(task.cohort != name for task in tasks)
-        rows = [(task.model, task.training, task.fold) for task in tasks]
-        settings = {"cohort": name, "rows": rows, "external": external}
-        settings |= {"cutoffs_g_m2": self.config.lvh.cutoffs_g_m2}
+        rows = [(task.model, task.training, EXTERNAL_FOLD if external else task.fold) for task in tasks]
+        settings = {"cohort": name, "rows": rows, "cutoffs_g_m2": self.config.lvh.cutoffs_g_m2}
         estimates = [self._fit(task) for task in tasks]
         if external:
             estimates = [
@@ -288,13 +283,14 @@ class Study:
 
     def _statistics(self) -> Job:
         config, names = self.config, self.cohort_names()
-        settings = {"reference": self.reference, "bootstrap": config.bootstrap, "seed": config.seed}
+        settings = {"reference": self.reference, "n_resamples": config.bootstrap, "seed": config.seed}
         settings |= {"cutoffs_g_m2": config.lvh.cutoffs_g_m2}
         takes: dict[str, Any] = {"predictions": [self._predictions(name, comparison(self.tasks)) for name in names]}
         takes |= {"beats": [self._beats(name) for name in names]}
         for argument, matched in (("trained", False), ("size_matched", True)):
-            cohorts = gap_tasks(self.tasks, config.trained_both_ways, size_matched=matched)
-            takes[argument] = [self._predictions(*cohort) for cohort in cohorts.items()]
+            gap = [t for t in self.tasks if t.model in config.trained_both_ways and t.size_matched == matched]
+            cohorts = dict.fromkeys(task.cohort for task in gap)
+            takes[argument] = [self._predictions(name, [t for t in gap if t.cohort == name]) for name in cohorts]
         return Job(steps.compute_statistics, settings, STATISTICS, takes)
 
 
@@ -308,7 +304,7 @@ def _recordings(cohort: CohortConfig, beat: BeatConfig, rate_hz: float | None, s
         return Job(steps.join_beats, settings, RECORDINGS, {"blocks": cut}, places={"scratch": scratch})
     takes = {"beats": _recordings(cohort, beat, None, scratch)}
     cut = [Job(steps.cut_signals, part | {"rate_hz": rate_hz}, RECORDINGS, takes) for part in rows]
-    return Job(steps.join_signals, {}, RECORDINGS, {"blocks": cut}, places={"scratch": scratch})
+    return Job(stack, {}, RECORDINGS, {"arrays": cut}, places={"folder": scratch})
 
 
 def _digest(origin: str, files: Sequence[Path]) -> str:

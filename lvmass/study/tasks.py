@@ -1,6 +1,6 @@
 """What a study file asks for: a flat list of fits. Nothing is computed here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field, field_serializer
@@ -84,7 +84,7 @@ def fit_tasks(config: StudyConfig, sexes: Sequence[Sex]) -> tuple[FitTask, ...]:
     -------
     tuple of FitTask
         Of the models in their trainings; then size-matched ones of those that are trained both ways; then both again
-        in the counterfactual cohort. See `comparison`, `both_ways` and `size_matched` for who is who.
+        in the counterfactual cohort. See `comparison`.
     """
     both = config.trained_both_ways
     plan: list[tuple[str, str, Training, bool]] = []
@@ -122,9 +122,3 @@ def fit_tasks(config: StudyConfig, sexes: Sequence[Sex]) -> tuple[FitTask, ...]:
 def comparison(tasks: Sequence[FitTask]) -> list[FitTask]:
     """Fits that the tables of predictions are made of."""
     return [task for task in tasks if task.cohort == "development" and task.size_matched == task.config.size_matched]
-
-
-def gap_tasks(tasks: Sequence[FitTask], both_ways: Sequence[str], *, size_matched: bool) -> Mapping[str, list[FitTask]]:
-    """Fits that the gap is taken apart with, by cohort."""
-    chosen = [task for task in tasks if task.model in both_ways and task.size_matched == size_matched]
-    return {name: [task for task in chosen if task.cohort == name] for name in dict.fromkeys(t.cohort for t in chosen)}

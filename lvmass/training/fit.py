@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from lvmass.errors import DataError
-from lvmass.networks.registry import build_network, default_arguments
+from lvmass.networks.registry import NETWORKS, build_network
 from lvmass.training.augmentation import augment
 from lvmass.training.model import FittedModel
 from lvmass.training.settings import ONE_CORE, FitConfig, MachineConfig
@@ -120,7 +120,7 @@ def fit_network(
     torch.set_num_threads(machine.threads)
     torch.manual_seed(seed)
     if start is None:
-        arguments = default_arguments(network) | arguments  # a saved model outlives a change of defaults
+        arguments = NETWORKS[network].arguments | arguments  # a saved model outlives a change of defaults
         scaling = *_scaling(covariates[training]), float(lvm_g[training].mean()), float(lvm_g[training].std())
         model = FittedModel(network, arguments, inputs.shape[2], covariate_names, *scaling, weights={})
         built = build_network(network, 2 * len(covariate_names), inputs.shape[2], **arguments)

@@ -6,17 +6,18 @@ A saved model is ``model.safetensors`` (weights) and ``model.json`` (all the res
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
-from torch import nn
 
 from lvmass.errors import DataError
 from lvmass.networks.registry import build_network
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 WEIGHTS_FILE, CARD_FILE = "model.safetensors", "model.json"
 MAX_BATCH = 256
@@ -60,15 +61,19 @@ class FittedModel:
     training_people: int = 0
     history: tuple[dict[str, float], ...] = ()
 
-    def build(self) -> nn.Module:
+    def build(self) -> "nn.Module":
         """Build the network with its weights, ready for inference."""
+        import torch  # here and below: reading finished results needs none
+
         network = build_network(self.network, 2 * len(self.covariates), self.n_samples, **self.arguments)
         # a copy, because the cache hands out read-only arrays
         network.load_state_dict({name: torch.tensor(value) for name, value in self.weights.items()})
         return network.eval()
 
-    def scale_covariates(self, covariates: ArrayLike) -> torch.Tensor:
+    def scale_covariates(self, covariates: ArrayLike) -> "Tensor":
         """Turn raw covariates ``(n, covariate)`` into z-scores and missing flags ``(n, 2 * covariate)``."""
+        import torch
+
         missing = np.isnan(np.asarray(covariates))
         z_scores = np.where(missing, 0.0, (np.asarray(covariates) - self.covariate_mean) / self.covariate_sd)
         return torch.tensor(np.concatenate([z_scores, missing], axis=1), dtype=torch.float32)
@@ -90,6 +95,8 @@ class FittedModel:
         ndarray, shape (n,)
             LVM in grams.
         """
+        import torch
+
         network = self.build().to(device)
         inputs, scaled = np.asarray(inputs, np.float32), self.scale_covariates(covariates)
         estimates = []

@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
@@ -19,35 +18,33 @@ class FitConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: int = Field(default=15, ge=1, description="most epochs")
-    patience: int = Field(default=15, ge=1, description="epochs without a better validation MAE before 'best' stops")
+    epochs: int = Field(15, ge=1, description="most epochs")
+    patience: int = Field(15, ge=1, description="epochs without a better validation MAE before 'best' stops")
     keep: Literal["last", "best"] = Field(
-        default="last", description="weights of the last epoch, or of the best on the inner split, with early stopping"
+        "last", description="weights of the last epoch, or of the best on the inner split, with early stopping"
     )
-    batch_size: int = Field(default=32, ge=2, description="people a step")
-    learning_rate: float = Field(default=1.4e-3, gt=0, description="AdamW; the peak of a one-cycle schedule")
+    batch_size: int = Field(32, ge=2, description="people a step")
+    learning_rate: float = Field(1.4e-3, gt=0, description="AdamW; the peak of a one-cycle schedule")
     schedule: Literal["one-cycle", "plateau"] = Field(
-        default="one-cycle", description="of the learning rate: up and down once, or lowered when validation MAE stays"
+        "one-cycle", description="of the learning rate: up and down once, or lowered when validation MAE stays"
     )
-    plateau_epochs: int = Field(default=8, ge=1, description="epochs without a better one before 'plateau' lowers")
-    plateau_factor: float = Field(default=0.5, gt=0, lt=1, description="by which 'plateau' lowers")
-    fine_tune_learning_rate: float = Field(default=3e-4, gt=0, description="the same, going on from a pooled model")
-    weight_decay: float = Field(default=0.1, ge=0, description="AdamW")
+    plateau_epochs: int = Field(8, ge=1, description="epochs without a better one before 'plateau' lowers")
+    plateau_factor: float = Field(0.5, gt=0, lt=1, description="by which 'plateau' lowers")
+    fine_tune_learning_rate: float = Field(3e-4, gt=0, description="the same, going on from a pooled model")
+    weight_decay: float = Field(0.1, ge=0, description="AdamW")
     loss: Literal["huber", "log-cosh", "asymmetric"] = Field(
-        default="log-cosh", description="of z-scored LVM; LVM-AI's 'asymmetric' punishes underestimating large hearts"
+        "log-cosh", description="of z-scored LVM; LVM-AI's 'asymmetric' punishes underestimating large hearts"
     )
-    validation_fraction: float = Field(
-        default=0.15, gt=0, lt=0.5, description="share of the training people who choose the epoch for keep = 'best'"
-    )
-    shift_ms: float = Field(default=8.0, ge=0, description="augmentation: largest shift in time, ms")
-    noise_mv: float = Field(default=0.01, ge=0, description="augmentation: SD of added noise, mV")
+    validation_fraction: float = Field(0.15, gt=0, lt=0.5, description="share of the training people who choose 'best'")
+    shift_ms: float = Field(8.0, ge=0, description="augmentation: largest shift in time, ms")
+    noise_mv: float = Field(0.01, ge=0, description="augmentation: SD of added noise, mV")
     electrode_shift: float = Field(
-        default=0.1, ge=0, le=0.5, description="augmentation: SD of a chest electrode's shift, in distances to the next"
+        0.1, ge=0, le=0.5, description="augmentation: SD of a chest electrode's shift, in distances to the next"
     )
     chest_voltage_cv: float = Field(
-        default=0.1, ge=0, le=0.2, description="augmentation: CV of chest voltages; from day to day it is 0.2, no more"
+        0.1, ge=0, le=0.2, description="augmentation: CV of chest voltages; from day to day it is 0.2, no more"
     )
-    covariate_dropout: float = Field(default=0.02, ge=0, lt=1, description="augmentation: chance to mask a covariate")
+    covariate_dropout: float = Field(0.02, ge=0, lt=1, description="augmentation: chance to mask a covariate")
 
     @model_validator(mode="after")
     def _plateau_has_people_to_watch(self) -> "FitConfig":
@@ -61,12 +58,12 @@ class MachineConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    accelerator: Literal["cpu", "gpu"] = Field(default="cpu", description="processor of a fit")
-    devices: int = Field(default=1, ge=1, description="GPUs, or processes on a CPU, that train one network")
-    num_nodes: int = Field(default=1, ge=1, description="machines that train one network")
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(default="32-true", description="of the arithmetic")
-    threads: int = Field(default=1, ge=1, description="threads of one fit on a CPU")
-    deterministic: bool = Field(default=False, description="refuse GPU operations that differ from run to run")
+    accelerator: Literal["cpu", "gpu"] = Field("cpu", description="processor of a fit")
+    devices: int = Field(1, ge=1, description="GPUs, or processes on a CPU, that train one network")
+    num_nodes: int = Field(1, ge=1, description="machines that train one network")
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field("32-true", description="of the arithmetic")
+    threads: int = Field(1, ge=1, description="threads of one fit on a CPU")
+    deterministic: bool = Field(False, description="refuse GPU operations that differ from run to run")
 
     @property
     def processes(self) -> int:
@@ -81,7 +78,11 @@ class MachineConfig(BaseModel):
         >>> MachineConfig().device(slot=3)
         'cpu'
         """
-        return f"cuda:{slot % max(1, torch.cuda.device_count())}" if self.accelerator == "gpu" else "cpu"
+        if self.accelerator == "cpu":
+            return "cpu"
+        import torch  # a study file is read without it
+
+        return f"cuda:{slot % max(1, torch.cuda.device_count())}"
 
 
 ONE_CORE = MachineConfig()

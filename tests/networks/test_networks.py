@@ -5,7 +5,6 @@ import torch
 
 from lvmass.networks import NETWORKS, build_network
 from lvmass.networks.elvmass_net import LEAD_GROUPS, ElvmassNet
-from lvmass.networks.registry import default_arguments
 from lvmass.networks.tcn import Tcn, TimeConv
 
 
@@ -53,7 +52,7 @@ def test_unknown_network_and_argument() -> None:
         build_network("tcn", n_covariates=1)
     with pytest.raises(ValueError, match="Network 'fcn' has no argument 'depth'"):
         build_network("fcn", n_covariates=1, depth=3)
-    assert "channels" in default_arguments("elvmass-net")
+    assert "channels" in NETWORKS["elvmass-net"].arguments
 
 
 def test_lvm_ai_has_the_size_of_the_published_file() -> None:
@@ -77,7 +76,7 @@ def test_receptive_field_is_what_the_gradient_sees(levels: int, kernel: int, str
 
 def test_beat_longer_than_the_receptive_field_is_refused() -> None:
     with pytest.raises(ValueError, match=r"The TCN sees 58 samples but the beat has 400"):
-        ElvmassNet(n_covariates=1, n_samples=400, levels=3, stem_stride=1, kernel=5)
+        build_network("elvmass-net", n_covariates=1, n_samples=400, levels=3, stem_stride=1, kernel=5)
 
 
 def test_plain_cnn_has_the_size_of_the_tcn_but_sees_less() -> None:
@@ -94,7 +93,8 @@ def test_weight_normalization_takes_the_place_of_batch_normalization() -> None:
 
 
 def test_a_head_for_each_sex() -> None:
-    network = ElvmassNet(n_covariates=2, sex_head=True).eval()
+    network = build_network("elvmass-net", n_covariates=2, sex_head=True).eval()
+    assert isinstance(network, ElvmassNet)
     last, straight = network.head[-1], network.straight
     assert isinstance(last, torch.nn.Linear)
     assert straight is not None

@@ -16,6 +16,7 @@ from lvmass.ecg import measure_beat, synchronized_beat
 from lvmass.evaluation import evaluate, recalibrate
 from lvmass.evaluation.lvh import LVH_CUTOFFS_G_M2
 from lvmass.evaluation.tables import example_predictions
+from lvmass.networks import build_network
 from lvmass.networks.elvmass_net import ElvmassNet
 from lvmass.report import ecg_figures, figures
 from lvmass.report.page import select
@@ -79,7 +80,8 @@ def test_flow_diagram_counts_everybody(tiny_study: Study) -> None:
 
 
 def test_figures_of_the_networks(tiny_study: Study) -> None:
-    beats, network = tiny_study.beats(), ElvmassNet(n_covariates=1)
+    beats, network = tiny_study.beats(), build_network("elvmass-net", n_covariates=1)
+    assert isinstance(network, ElvmassNet)
     field = ecg_figures.receptive_field(network, beats.waveform_mv[0, 10], beats.time_ms)
     words(field, "The 5 levels", f"{2 * network.receptive_field_samples} ms")
     words(ecg_figures.mean_beats(beats.waveform_mv, beats.people["sex"].to_numpy(), beats.time_ms))

@@ -36,12 +36,11 @@ def test_columns_of_a_hospital_do_not_stand_in_the_way() -> None:
         "bsa_m2": 0.0,
         "lvh": "?",
     }
-    estimates = [steps._Estimates(("a", "b"), np.array([125.0, 160.0]))]
+    estimates = [pd.DataFrame({"subject_id": ["a", "b"], "predicted_lvm_g": [125.0, 160.0]})]
     found, expected = (
         steps.tabulate_predictions(
             cohort="development",
             rows=[("ridge", "pooled", 1)],
-            external=False,
             cutoffs_g_m2=PRIMARY,
             beats=Beats(np.empty((2, 12, 400), np.float32), np.empty(400), table, table, table),
             estimates=estimates,
