@@ -19,8 +19,9 @@ BIN := .venv/bin
 book: .venv/installed
 	$(BIN)/lvmass book $(STUDY)
 
+# Two processes, each of which takes what the other has not begun.
 test: .venv/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -88,10 +88,10 @@ def main() -> None:
         )
         for seed in range(config.seed, config.seed + arguments.seeds):
             study = Study(config.model_copy(update={"seed": seed}), Path(folder) / "tuning.toml")
-            errors = study.predictions().eval("abs(lvm_g - predicted_lvm_g)").groupby(study.predictions()["model"])
-            for name, value in errors.mean().items():
-                mae_g[str(name)].append(float(value))
+            table = study.predictions()
+            errors_g = (table["lvm_g"] - table["predicted_lvm_g"]).abs()
             for name in models:
+                mae_g[name].append(float(errors_g[table["model"] == name].mean()))
                 seconds[name] += [fit.seconds for fit in study.fits(name, "pooled")]
     for name in sorted(models, key=lambda name: np.mean(mae_g[name])):
         model = models[name]

@@ -30,7 +30,7 @@ class _RecordingSource(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class FileSource:
+class _FileSource:
     """ECGs in files.
 
     Parameters
@@ -92,7 +92,7 @@ class Cohort:
     simulated : bool
         Whether these people exist only in a simulator; every page and model says so.
     source
-        Where the ECGs come from: `FileSource` or the simulator's.
+        Where the ECGs come from: `_FileSource` or the simulator's.
 
     Examples
     --------
@@ -232,7 +232,7 @@ def load_cohort(
         raise DataError("\n".join([f"{path}: {len(absent)} ECG files are missing:", *absent]))
     found = tuple(file for file in files if file is not None)
     subjects["ecg_path"] = [str(file) for file in found]
-    source = FileSource(found, unit, sampling_rate_hz, None if leads is None else tuple(leads))
+    source = _FileSource(found, unit, sampling_rate_hz, None if leads is None else tuple(leads))
     return Cohort(name or path.stem, subjects, simulated=False, source=source)
 
 
@@ -284,7 +284,7 @@ def shared_people(development: Cohort, external: Cohort) -> list[str]:
     """
     ours, theirs = (cohort.subjects["patient_id"].tolist() for cohort in (development, external))
     compared = [("patient", ours, ours, theirs)]
-    if isinstance(development.source, FileSource) and isinstance(external.source, FileSource):
+    if isinstance(development.source, _FileSource) and isinstance(external.source, _FileSource):
         names = [path.name for path in development.source.paths]
         compared.append(("ECG", names, development.source.hashes(), external.source.hashes()))
     sentences = []

@@ -20,7 +20,7 @@ _LEFT_AXIS_DEG = (-90.0, -30.0)  # further round it is extreme; Surawicz et al. 
 
 
 @dataclass(frozen=True)
-class Criterion:
+class _Criterion:
     """One criterion in one person.
 
     Parameters
@@ -44,7 +44,7 @@ class Criterion:
     source: str
 
 
-def lvh_criteria(beat: Beat, parameters: EcgParameters, sex: str) -> dict[str, Criterion]:
+def lvh_criteria(beat: Beat, parameters: EcgParameters, sex: str) -> dict[str, _Criterion]:
     """Compute the criteria of one person.
 
     ``sokolow_lyon_voltage_mv``: SV1 + max(RV5, RV6) ≥ 3.5 mV; ``sokolow_lyon_product_mv_ms``: times QRS duration,
@@ -69,7 +69,7 @@ def lvh_criteria(beat: Beat, parameters: EcgParameters, sex: str) -> dict[str, C
 
     Returns
     -------
-    dict of str to Criterion
+    dict of str to _Criterion
         By the names above.
 
     Raises
@@ -122,10 +122,10 @@ def lvh_criteria(beat: Beat, parameters: EcgParameters, sex: str) -> dict[str, C
     return {name: _judge(*rule) for name, rule in rules.items()}
 
 
-def _judge(value: float, sign: str, threshold: float, unit: str, source: str) -> Criterion:
+def _judge(value: float, sign: str, threshold: float, unit: str, source: str) -> _Criterion:
     """Compare a value with its cut-off; voltages are stored as 32-bit numbers, hence the tolerance."""
     positive = value >= threshold - 1e-6 if sign == ">=" else value > threshold + 1e-6
-    return Criterion(float(value), threshold, unit, bool(positive), source)
+    return _Criterion(float(value), threshold, unit, bool(positive), source)
 
 
 def _strain_leads(beat: Beat, parameters: EcgParameters) -> int:

@@ -129,7 +129,7 @@ def laid_out(rows: pd.DataFrame, layout: str) -> pd.DataFrame:
     found: dict[str, Any] = {}
     for header, column in LAYOUTS[layout].items() if len(rows) else ():
         if not isinstance(column, str):
-            found[header] = [with_interval(row, *column) for _, row in rows.iterrows()]
+            found[header] = [_with_interval(row, *column) for _, row in rows.iterrows()]
         elif column.endswith(" %"):
             found[header] = 100 * rows[column[:-2]]
         elif column.startswith("p_") or column.endswith("_p"):
@@ -146,7 +146,7 @@ def wide(
     """Estimates, with any intervals: a row for each ``index``, a column for each value of ``columns``."""
     if rows.empty:
         return rows
-    cells = rows.assign(cell=[with_interval(row, value, digits) for _, row in rows.iterrows()])
+    cells = rows.assign(cell=[_with_interval(row, value, digits) for _, row in rows.iterrows()])
     cells = cells.pivot_table(index=list(index), columns=columns, values="cell", aggfunc="first", sort=False)
     return cells.reset_index().rename_axis(columns=None)
 
@@ -197,7 +197,7 @@ def _verdict(row: Any, above: str, below: str, around: str, reference: float = 0
     return above if row["ci_low"] > reference else below if row["ci_high"] < reference else around
 
 
-def with_interval(row: Any, value: str = "estimate", digits: int = 1, unit: str = "") -> str:
+def _with_interval(row: Any, value: str = "estimate", digits: int = 1, unit: str = "") -> str:
     """Write an estimate with its 95 % interval, or the reason why there is none.
 
     The limits of ``bias_g`` are ``bias_ci_low_g`` and ``bias_ci_high_g``; without such columns, ``ci_low, ci_high``;
@@ -205,7 +205,7 @@ def with_interval(row: Any, value: str = "estimate", digits: int = 1, unit: str 
 
     Examples
     --------
-    >>> with_interval(pd.Series({"estimate": 14.31, "ci_low": 13.7, "ci_high": 15.02, "note": ""}), unit=" g")
+    >>> _with_interval(pd.Series({"estimate": 14.31, "ci_low": 13.7, "ci_high": 15.02, "note": ""}), unit=" g")
     '14.3 g (13.7 to 15.0)'
     """
     if pd.isna(row[value]):
@@ -319,12 +319,12 @@ def over_folds(results: Mapping[str, pd.DataFrame], model: str) -> pd.DataFrame:
         own = {"training": "pooled", "sex": "all", "metric": metric} | where
         folds, whole = (select(results.get(name), **own) for name in ("errors_by_fold", "errors"))
         for (_, fold), (_, row) in zip(folds.iterrows(), whole.iterrows(), strict=True):
-            add(metric, fold["mean"], fold["sd"], with_interval(row, digits=2))
+            add(metric, fold["mean"], fold["sd"], _with_interval(row, digits=2))
     for key, (training, sex) in PUBLISHED_FITS.items():
         own = {"training": training, "sex": sex, "score": "grams"} | where
         for _, row in select(results.get("c_statistics"), **own).iterrows():
             people = f"{row['n_lvh']} of {row['n_subjects']} with LVH"
-            add(key, row["fold_mean"], row["fold_sd"], f"{with_interval(row, 'auc', 2)}; {people}")
+            add(key, row["fold_mean"], row["fold_sd"], f"{_with_interval(row, 'auc', 2)}; {people}")
     return pd.DataFrame(found, columns=["key", "unit", "mean", "sd", "text"])
 
 
@@ -398,13 +398,15 @@ def gap_answer(gap: pd.DataFrame) -> Markdown:
         return missing("the gap, taken apart", GAP_NEEDS)
     if mean.loc["gap", "note"]:
         return say(f"**Answer.** None. {TOO_FEW}")
-    size, mechanical, training = (with_interval(mean.loc[name], digits=3) for name in ("gap", "mechanical", "training"))
+    size, mechanical, training = (
+        _with_interval(mean.loc[name], digits=3) for name in ("gap", "mechanical", "training")
+    )
     curves = ("pooled in everyone", "pooled", "sex-specific")
-    everyone, within, specific = (with_interval(mean.loc[name], digits=2) for name in curves)
+    everyone, within, specific = (_with_interval(mean.loc[name], digits=2) for name in curves)
     share = mean.loc["mechanical share"]
     share_text = "which is not given as a share, because " + str(share["note"])
     if pd.notna(share["estimate"]):
-        share_text = "as a share of the gap " + with_interval(share, digits=0, unit=" %")
+        share_text = "as a share of the gap " + _with_interval(share, digits=0, unit=" %")
     more = " (more than all, because training points the other way)" if (share["estimate"] or 0) > 100 else ""
     trained = _verdict(mean.loc["training"], "it helped", "it did harm", "not significantly different from zero")
     return say(
@@ -421,7 +423,7 @@ def measured_mass(gap: pd.DataFrame) -> Markdown:
     if mean.empty or mean.loc["mechanical, measured mass", "note"]:
         return missing("what the measured mass would have", GAP_NEEDS if mean.empty else "there are too few people")
     curves = ("measured mass in everyone", "measured mass", "pooled in everyone, indexed")
-    everyone, within, indexed = (with_interval(mean.loc[name], digits=2) for name in curves)
+    everyone, within, indexed = (_with_interval(mean.loc[name], digits=2) for name in curves)
     start = _verdict(
         mean.loc["mechanical, measured mass"],
         "No score in grams escapes, for not even the *measured* mass does",
@@ -457,7 +459,7 @@ def switch(rows: pd.DataFrame) -> Markdown:
             "it pays less with the switch on, which was not to be expected",
             "not significantly different from zero at this number of people",
         )
-        said.append(f"by {with_interval(row, digits=3)} in the model {printed(row['model'])}: {what}")
+        said.append(f"by {_with_interval(row, digits=3)} in the model {printed(row['model'])}: {what}")
     return say(f"The switch changes what learning from one sex only adds {'; '.join(said)}.")
 
 
@@ -543,11 +545,12 @@ def external_answer(results: Mapping[str, pd.DataFrame], there: str, label: str,
 
     bias, after = error("bias_g"), "errors_after_recalibration"
     words = _verdict(bias, "it overestimates", "it underestimates", "no significant bias")
-    home = f", against {with_interval(error('mae_g', cohort='development'), unit=' g')} out of fold in development"
+    home = f", against {_with_interval(error('mae_g', cohort='development'), unit=' g')} out of fold in development"
     return say(
-        f"**Answer.** {label}: the MAE of {printed(fit['model'])} is {with_interval(error('mae_g'), unit=' g')}"
-        f"{home if there != 'development' else ''}. The mean error is {with_interval(bias, unit=' g')}: {words}. "
-        f"Recalibrated in the development cohort, MAE {with_interval(error('mae_g', after), unit=' g')} and mean error "
-        f"{with_interval(error('bias_g', after), unit=' g')}. The paper validated in {PUBLISHED['n_external'].value:,} "
-        "patients (NTUH), but **its abstracts give no error there**: no published number can stand beside these."
+        f"**Answer.** {label}: the MAE of {printed(fit['model'])} is {_with_interval(error('mae_g'), unit=' g')}"
+        f"{home if there != 'development' else ''}. The mean error is {_with_interval(bias, unit=' g')}: {words}. "
+        f"Recalibrated in the development cohort, MAE {_with_interval(error('mae_g', after), unit=' g')} and "
+        f"mean error {_with_interval(error('bias_g', after), unit=' g')}. "
+        f"The paper validated in {PUBLISHED['n_external'].value:,} patients (NTUH), but **its abstracts give no "
+        "error there**: no published number can stand beside these."
     )

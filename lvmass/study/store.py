@@ -59,7 +59,7 @@ class Job:
     @cached_property
     def key(self) -> str:
         """SHA-256 over settings, inputs, the source of its rooms and the versions of all libraries."""
-        parts = [self.function.__qualname__, to_json(self.settings).decode(), source_fingerprint(*self.rooms)]
+        parts = [self.function.__qualname__, to_json(self.settings).decode(), _source_fingerprint(*self.rooms)]
         parts += [f"{name}={[job.key for job in _jobs(taken)]}" for name, taken in self.takes.items()]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -223,12 +223,12 @@ def _end_with_parent() -> None:
 
 
 @cache
-def source_fingerprint(*rooms: str) -> str:
+def _source_fingerprint(*rooms: str) -> str:
     """SHA-256 over every Python file of some rooms of the package, or single files, and the versions of its libraries.
 
     Examples
     --------
-    >>> len(source_fingerprint("ecg", "errors.py"))
+    >>> len(_source_fingerprint("ecg", "errors.py"))
     64
     """
     files = [path for room in rooms for path in sorted((PACKAGE / room).rglob("*.py")) or [PACKAGE / room]]
@@ -257,7 +257,7 @@ def _library_versions() -> tuple[str, ...]:
 
 def package_fingerprint(*files: str | Path) -> str:
     """SHA-256 over the whole package and the given files; a book built under another one is stale."""
-    digest = hashlib.sha256(source_fingerprint(".").encode())
+    digest = hashlib.sha256(_source_fingerprint(".").encode())
     for path in [*sorted(PACKAGE.rglob("*.json")), *sorted(PACKAGE.rglob("*.toml")), *map(Path, files)]:
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lvmass.cohort.folds import _patient_groups
-from lvmass.cohort.manifest import FileSource, content_key, load_cohort, shared_people
+from lvmass.cohort.manifest import _FileSource, content_key, load_cohort, shared_people
 from lvmass.cohort.simulation.cohort import simulate_cohort
 from lvmass.cohort.simulation.drivers import Couplings
 from lvmass.errors import DataError
@@ -169,7 +169,7 @@ def test_real_duplicates_under_two_patients_share_a_group(tmp_path: Path) -> Non
     table = people().assign(ecg_path=[os.path.relpath(file, tmp_path) for file in files])
     table.to_csv(tmp_path / "real.csv", index=False)
     cohort = load_cohort(tmp_path / "real.csv")
-    assert isinstance(cohort.source, FileSource)
+    assert isinstance(cohort.source, _FileSource)
     groups = _patient_groups(cohort.subjects, cohort.source.hashes())
     assert groups.tolist() == [0, 0, 1]
     signals = [recording.signal_mv for recording in cohort.recordings()]

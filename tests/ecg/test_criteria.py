@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lvmass.ecg.beats import synchronized_beat
-from lvmass.ecg.criteria import Criterion, lvh_criteria
+from lvmass.ecg.criteria import _Criterion, lvh_criteria
 from lvmass.ecg.intervals import EcgParameters, measure_beat
 from lvmass.ecg.recording import LEADS, Beat, Recording
 from lvmass.errors import DataError
@@ -18,7 +18,7 @@ def beat() -> Beat:
 
 def _judge(
     beat: Beat, sex: str = "male", r: dict | None = None, s: dict | None = None, **changes
-) -> dict[str, Criterion]:
+) -> dict[str, _Criterion]:
     """Criteria of a person with given R and S waves (mV, S as depth) and nothing else."""
     r_mv, s_mv = np.full(12, np.nan), np.full(12, np.nan)
     for lead, value in (r or {}).items():

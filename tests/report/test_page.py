@@ -13,6 +13,7 @@ from lvmass.evaluation.tables import example_predictions
 from lvmass.report.figures import _verdicts, differences
 from lvmass.report.page import (
     _verdict,
+    _with_interval,
     banner,
     beside,
     error_table,
@@ -27,7 +28,6 @@ from lvmass.report.page import (
     table,
     table_one,
     validation,
-    with_interval,
 )
 from lvmass.report.words import CRITERIA, NAMES, PUBLISHED, printed
 from lvmass.study.study import Study
@@ -61,12 +61,12 @@ def test_published_stands_beside_ours_with_its_source() -> None:
 
 
 def test_interval_or_the_reason_why_there_is_none() -> None:
-    assert with_interval({"estimate": None, "note": "too few people"}) == "too few people"
-    assert with_interval({"estimate": 1.0, "ci_low": None, "note": "few"}, digits=0) == "1 (few)"
+    assert _with_interval({"estimate": None, "note": "too few people"}) == "too few people"
+    assert _with_interval({"estimate": 1.0, "ci_low": None, "note": "few"}, digits=0) == "1 (few)"
     row = {"bias_g": -0.04, "bias_ci_low_g": -1.0, "bias_ci_high_g": 1.0, "note": ""}
-    assert with_interval(row, "bias_g") == "0.0 (-1.0 to 1.0)"
+    assert _with_interval(row, "bias_g") == "0.0 (-1.0 to 1.0)"
     row = {"slope": 0.9, "slope_ci_low": 0.8, "slope_ci_high": 1.0, "ci_low": 7.0, "note": ""}
-    assert with_interval(row, "slope") == "0.9 (0.8 to 1.0)"
+    assert _with_interval(row, "slope") == "0.9 (0.8 to 1.0)"
 
 
 @pytest.mark.parametrize(

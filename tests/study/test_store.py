@@ -13,7 +13,7 @@ import pytest
 
 from lvmass.errors import DataError
 from lvmass.study import store as store_module
-from lvmass.study.store import Job, Store, _library_versions, source_fingerprint
+from lvmass.study.store import Job, Store, _library_versions, _source_fingerprint
 
 CALLS: list[int] = []
 
@@ -75,10 +75,10 @@ def test_key_covers_function_settings_inputs_rooms_and_libraries(monkeypatch: py
     assert len(keys) == 6
     assert Job(add, {"x": 1}, ("errors.py",), {"parts": [job(1)]}, rank=(9,)).key == base.key
     monkeypatch.setattr(store_module, "_library_versions", lambda: ("numpy 0",))
-    source_fingerprint.cache_clear()
+    _source_fingerprint.cache_clear()
     assert job(1).key not in keys
     assert Job(add, {"x": 1}, ("errors.py",), {"parts": [job(1)]}).key not in keys
-    source_fingerprint.cache_clear()
+    _source_fingerprint.cache_clear()
 
 
 def test_a_worker_finds_the_key_anew() -> None:
@@ -94,8 +94,8 @@ def test_fingerprint_follows_every_file_of_a_room_and_no_other(tmp_path: Path, m
     monkeypatch.setattr(store_module, "PACKAGE", tmp_path / "lvmass")
 
     def fingerprint() -> str:
-        source_fingerprint.cache_clear()
-        return source_fingerprint("ecg", "saliency.py")
+        _source_fingerprint.cache_clear()
+        return _source_fingerprint("ecg", "saliency.py")
 
     before = fingerprint()
     for name, changes in (("ecg/peaks.py", True), ("saliency.py", True), ("cli.py", False), ("study/study.py", False)):
@@ -105,7 +105,7 @@ def test_fingerprint_follows_every_file_of_a_room_and_no_other(tmp_path: Path, m
         assert (fingerprint() != before) is changes, name
         path.write_text(text)
     assert fingerprint() == before
-    source_fingerprint.cache_clear()
+    _source_fingerprint.cache_clear()
 
 
 def test_versions_of_direct_and_indirect_libraries_count() -> None:
