@@ -55,7 +55,7 @@ def row(n: int, folds: int, gpu: bool, processes: int) -> dict[str, float]:
         rows = study.cohort().subjects["subject_id"]
     best = dict(zip(rows, oracle_estimates(n, like="tw-cvai", seed=SEED), strict=True))
     table["error_g"] = (table["lvm_g"] - table["predicted_lvm_g"]).abs()
-    own, floor = (table[table["model"] == name] for name in ("elvmass-net", "demographics"))
+    own, baseline = (table[table["model"] == name] for name in ("elvmass-net", "demographics"))
     oracle_g = (own["lvm_g"] - own["subject_id"].map(best)).abs()
     excess = own["error_g"].to_numpy() - oracle_g.to_numpy()
     return {
@@ -64,7 +64,7 @@ def row(n: int, folds: int, gpu: bool, processes: int) -> dict[str, float]:
         "oracle_mae_g": oracle_g.mean(),
         "ratio": own["error_g"].mean() / oracle_g.mean(),
         "ratio_se": float(np.std(excess) / np.sqrt(len(own)) / oracle_g.mean()),
-        "demographics_mae_g": floor["error_g"].mean(),
+        "demographics_mae_g": baseline["error_g"].mean(),
         "beats_s": cut - begun,
         "fits_s": done - cut,
     }

@@ -49,7 +49,9 @@ networks = {
     if model.is_network
 }
 network = networks[fit["training"]][0].build() if networks else None
-drawn = isinstance(network, ElvmassNet) and not model.reads_signal
+drawn = isinstance(network, ElvmassNet) and not (
+    model.reads_signal or model.beat
+)
 if drawn:
     display(
         next(p for p in network.modules() if isinstance(p, TcnBlock))

@@ -144,9 +144,9 @@ def _book(study_file: StudyFile) -> None:
     from lvmass.study.study import Study
 
     study = Study.from_toml(study_file)
-    study.run()
+    page = build_book(Path.cwd(), study)
     print(_summary(study))
-    print(build_book(Path.cwd(), study_file))
+    print(page)
 
 
 def _summary(study: Any) -> str:

@@ -135,7 +135,10 @@ def _record_files(path: Path) -> list[Path]:
     header = path.with_suffix(".hea") if path.suffix.lower() == ".dat" else path
     if header.suffix.lower() != ".hea" or not header.is_file():
         return [path]
-    lines = header.read_text("utf-8", "replace").splitlines()
+    try:
+        lines = header.read_text("utf-8", "replace").splitlines()
+    except OSError as error:
+        raise DataError(f"{header}: cannot be read ({error.strerror}); see that it is there and readable.") from error
     named = dict.fromkeys(line.split()[0] for line in lines if line.strip())  # a name that is no file is no signal
     return [header, *(file for file in (header.parent / Path(name).name for name in named) if file.is_file())]
 

@@ -180,7 +180,7 @@ def check_quality(recording: Recording, config: BeatConfig = DEFAULT) -> _Examin
     Returns
     -------
     Examination
-        ``usable`` and ``findings``.
+        As of `examine`; ``usable`` and ``findings`` (each with lead, code and message).
 
     Examples
     --------

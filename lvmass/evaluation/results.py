@@ -203,7 +203,7 @@ def _add_holm(table: pd.DataFrame, family: Sequence[Hashable]) -> pd.DataFrame:
 
 
 # Unit of a column by the end of its name; other numbers have unit 1, or the one in a column ``unit``.
-_UNITS = {"_g_m2": "g/m²", "_g": "g"}
+_UNITS = {"_g_m2": "g/m²", "_g": "g", "_percent": "%", "_ms": "ms", "_mv": "mV", "_years": "years"}
 
 
 def evaluate(
@@ -343,9 +343,10 @@ def write_results(
     """
     folder, written, about = Path(directory), [], dict(about or {})
     folder.mkdir(parents=True, exist_ok=True)
-    for name in STATISTICS.keys() - tables.keys():
-        for ending in (".csv", ".json"):
-            (folder / f"{name}{ending}").unlink(missing_ok=True)
+    for path in folder.glob("*.json"):  # tables of an earlier study file or version; nothing of anybody else
+        if path.stem not in tables and '"about"' in path.read_text(encoding="utf-8")[:20]:
+            path.unlink()
+            path.with_suffix(".csv").unlink(missing_ok=True)
     for name, table in tables.items():
         units = {str(column): _unit(table, column) for column in table.columns}
         rows = table.astype(object).where(table.notna(), None).to_dict(orient="records")

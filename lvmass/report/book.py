@@ -25,15 +25,15 @@ OUTPUTS, PAGES = "outputs", "pages"
 """Files of the build folder: what made the outputs that are kept there, and what made the finished pages."""
 
 
-def build_book(folder: str | Path, study_file: str | Path) -> Path:
-    """Render the book, or leave it if nothing that it is made of has changed.
+def build_book(folder: str | Path, study: Study) -> Path:
+    """Compute what the study lacks and render the book, or leave it if nothing that it is made of has changed.
 
     Parameters
     ----------
     folder : path
         Holds ``_config.yml``, ``_toc.yml`` and ``book/``.
-    study_file : path
-        Study that the chapters read; its stages should be finished, else the chapters compute them.
+    study : Study
+        What the chapters read.
 
     Returns
     -------
@@ -43,16 +43,18 @@ def build_book(folder: str | Path, study_file: str | Path) -> Path:
     Raises
     ------
     DataError
-        If a chapter stops, the build fails or a page does not pass ``page_problems``; the other pages are there.
+        If the folder holds no book, a chapter stops, the build fails or a page does not pass ``page_problems``; the
+        other pages are there.
 
     Notes
     -----
     Jupyter Book keeps a chapter's outputs as long as its code stays the same. It does not know that numbers also depend
     on the package, the study and the files that chapters read, so kept outputs are thrown away when these have changed.
     """
-    folder, study_file = Path(folder).absolute(), Path(study_file).absolute()
-    study, build = Study.from_toml(study_file), folder / BUILD_FOLDER
+    folder, study_file = Path(folder).absolute(), study.path.absolute()
+    build = folder / BUILD_FOLDER
     html = {page: build / "html" / f"{page}.html" for page in _pages(folder)}
+    study.run()
     first = next(iter(html.values()))
     read = _files(folder / "book", ".json", ".csv", skip=study.results_folder.parent)
     results = _files(study.results_folder, ".csv")

@@ -213,6 +213,8 @@ def _verdicts(rows: pd.DataFrame, reference: str) -> Markdown:
     if rows.empty:
         return missing("a verdict", "there is no other model of the same training")
     rows = rows[rows["p_holm"].notna()]  # too few people: no test, no verdict
+    if rows.empty:
+        return missing("a verdict", "there are too few people for a test")
     told = rows["p_holm"] < 0.05
     kinds = {
         "Better than": told & (rows["difference_g"] < 0),

@@ -13,10 +13,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from IPython.display import HTML, Markdown
 from tableone import TableOne
-from torch.utils.flop_counter import FlopCounterMode
 
 from lvmass import __version__
 from lvmass.cohort.schema import bsa_mosteller_m2
@@ -370,6 +368,9 @@ def _mflop_per_person(model: FittedModel) -> float:
     >>> _mflop_per_person(load_model(PRETRAINED)[0]) > 1
     True
     """
+    import torch  # most pages count nothing
+    from torch.utils.flop_counter import FlopCounterMode
+
     counter, network = FlopCounterMode(display=False), model.build().to("meta")
     with counter, torch.no_grad():  # weight normalization fails when counted in inference mode
         network(
@@ -404,10 +405,10 @@ def gap_answer(gap: pd.DataFrame) -> Markdown:
     curves = ("pooled in everyone", "pooled", "sex-specific")
     everyone, within, specific = (_with_interval(mean.loc[name], digits=2) for name in curves)
     share = mean.loc["mechanical share"]
-    share_text = "which is not given as a share, because " + str(share["note"])
+    share_text, more = "which is not given as a share, because " + str(share["note"]), ""
     if pd.notna(share["estimate"]):
         share_text = "as a share of the gap " + _with_interval(share, digits=0, unit=" %")
-    more = " (more than all, because training points the other way)" if (share["estimate"] or 0) > 100 else ""
+        more = " (more than all, because training points the other way)" if share["estimate"] > 100 else ""
     trained = _verdict(mean.loc["training"], "it helped", "it did harm", "not significantly different from zero")
     return say(
         f"**Answer.** One model for all has a c-statistic of {everyone} in everyone; models of one sex have {specific} "

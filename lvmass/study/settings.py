@@ -167,6 +167,8 @@ class StudyConfig(Section):
             _require_known("saliency model", self.saliency.model, networks)
         for name in self.gap.counterfactual:
             _require_known("model trained both ways", name, self.trained_both_ways)
+        if self.external is not None and self.external.label == self.development.label:
+            raise ValueError("'development' and 'external' have the same label; give each its own")
         if self.gap.counterfactual and self.development.simulate is None:
             raise ValueError("'gap.counterfactual' needs a simulated development cohort; leave it out")
         return self

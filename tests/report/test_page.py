@@ -198,6 +198,7 @@ def test_answer_without_a_share_is_a_sentence() -> None:
     rows = pd.DataFrame({"quantity": names, "estimate": 0.5, "ci_low": -1.0, "ci_high": 1.0, "note": ""})
     note = "the gap is not significantly different from zero"
     rows.loc[len(rows)] = ["mechanical share", None, None, None, note]
+    rows = rows.astype(dict.fromkeys(["estimate", "ci_low", "ci_high"], "Float64"))  # as results tables hold them
     assert f"which is not given as a share, because {note}**" in str(gap_answer(rows.assign(sex="mean")).data)
 
 

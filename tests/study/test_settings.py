@@ -29,6 +29,7 @@ def test_shipped_study_files_are_valid(path: Path) -> None:
         ("[models.fcn]", "[models.fcn]\nmatched = true", ["'models.fcn.matched' is now called 'size_matched'"]),
         ("channels = 8", "chanels = 8", ["no argument of elvmass-net 'chanels'", "did you mean 'channels'?"]),
         ('simulate = "ntuh"', "", ["'external'", "give either 'simulate' and 'n', or 'subjects'"]),
+        ("external cohort (NTUH-like)", "development cohort (TW-CVAI-like)", ["have the same label"]),
         ("bootstrap = 200", "bootstrap = ", ["not valid TOML", "line"]),
         ("[folds]", "[beat]\nband_low = 1.0\n[folds]", ["'beat.band_low'", "did you mean 'band_low_hz'?"]),
         ('"ridge"\ncovariates = ["demographics"]', '"ridge"\ncovariates = []', ["'ridge' needs covariates"]),

@@ -110,12 +110,16 @@ def test_results_are_written_with_units_and_origin(tiny_study: Study) -> None:
 def test_tables_of_an_earlier_study_file_do_not_stay(tiny_study_file: Path, tiny_study: Study) -> None:
     table, kept = (tiny_study.results_folder / name for name in ("gap.csv", "mine.csv"))
     kept.write_text("mine")
+    retired = tiny_study.results_folder / "a_table_of_an_earlier_version.csv"
+    retired.write_text("model\n")
+    retired.with_suffix(".json").write_text('{"about": {}}')
     text = tiny_study_file.read_text().replace("[gap]", "").replace("counterfactual = ", "# ")
     edited = tiny_study_file.with_name("pooled.toml")
     edited.write_text(text.replace('training = ["pooled", "sex-specific"]', ""))
     assert table.exists()
     Study.from_toml(edited).write_results()
     assert not table.exists()
+    assert not retired.exists()
     assert kept.exists()
     kept.unlink()
     tiny_study.write_results()
