@@ -28,6 +28,7 @@ def test_shipped_study_files_are_valid(path: Path) -> None:
         ("counterfactual =", "twins =", ["'gap.twins' is now called 'counterfactual'; rename it"]),
         ("[models.fcn]", "[models.fcn]\nmatched = true", ["'models.fcn.matched' is now called 'size_matched'"]),
         ("channels = 8", "chanels = 8", ["no argument of elvmass-net 'chanels'", "did you mean 'channels'?"]),
+        ('simulate = "ntuh"', 'simulate = "ntu"', ["no site to simulate 'ntu'", "did you mean 'ntuh'?", "tw-cvai"]),
         ('simulate = "ntuh"', "", ["'external'", "give either 'simulate' and 'n', or 'subjects'"]),
         ("bootstrap = 200", "bootstrap = ", ["not valid TOML", "line"]),
         ("[folds]", "[beat]\nband_low = 1.0\n[folds]", ["'beat.band_low'", "did you mean 'band_low_hz'?"]),
