@@ -46,8 +46,8 @@ class CohortConfig(Section):
     # excluded from the key of stages, like the label: 'content' stands for it, wherever the files lie
     subjects: str | None = Field(None, exclude=True, description="subjects table (CSV), relative to the study file")
     unit: Literal["mV", "uV", "V"] | None = Field(None, description="voltage unit of ECG files that state none")
-    sampling_rate_hz: float | None = Field(None, gt=0, description="of ECGs in CSV, NPY and Parquet files")
-    leads: tuple[str, ...] | None = Field(None, description="of ECGs in CSV, NPY and Parquet files")
+    sampling_rate_hz: float | None = Field(None, gt=0, description="of ECG files that state none")
+    leads: tuple[str, ...] | None = Field(None, description="of ECG files that name none")
     content: str = Field("", description="filled by the study: hash of the table and of every ECG file")
 
     @model_validator(mode="after")
