@@ -129,7 +129,7 @@ class _LvhConfig(Section):
 
 
 class SaliencyConfig(Section):
-    """Integrated Gradients over out-of-fold people."""
+    """Attributions to the ECGs of out-of-fold people."""
 
     model: str | None = Field(None, description="a network; by default the reference model")
     n_per_sex: int = Field(20, ge=1, description="people of each sex and fold")
