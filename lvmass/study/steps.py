@@ -55,7 +55,7 @@ class Saliency:
     people : DataFrame, n rows
         ``subject_id, sex, fold`` and the completeness error in grams.
     grams : ndarray, shape (n, 12, n_samples)
-        Integrated Gradients.
+        Contribution of each sample to the estimate, in grams; see `lvmass.saliency.attributions_g`.
     inputs_mv : ndarray, shape (n, 12, n_samples)
         What was attributed to.
     """
