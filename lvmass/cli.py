@@ -71,8 +71,8 @@ def _predict(
     height: Annotated[float, typer.Option(help="cm")],
     weight: Annotated[float, typer.Option(help="kg")],
     unit: Annotated[str | None, typer.Option(help="mV, uV or V, for files that state none")] = None,
-    sampling_rate_hz: Annotated[float | None, typer.Option(help="for CSV, NPY and Parquet files")] = None,
-    leads: Annotated[str | None, typer.Option(help="such as I,II,V1, for CSV, NPY and Parquet files")] = None,
+    sampling_rate_hz: Annotated[float | None, typer.Option(help="for files that state none, such as CSV")] = None,
+    leads: Annotated[str | None, typer.Option(help="such as I,II,V1, for files that name none")] = None,
     model: Annotated[Path | None, typer.Option(metavar="DIR", help="A saved model instead of the package's.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

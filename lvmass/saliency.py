@@ -22,7 +22,7 @@ SEGMENTS_MS: dict[str, tuple[float, float]] = {
 """Stretches of the beat around R that hold these waves at ordinary heart rates; the same for everybody."""
 
 
-def integrated_gradients(
+def attributions_g(
     model: FittedModel, inputs: ArrayLike, covariates: ArrayLike, *, steps: int = 32
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Attribute estimates of LVM to the samples of the ECG.

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from lvmass.networks import build_network
-from lvmass.saliency import integrated_gradients, segment_shares
+from lvmass.saliency import attributions_g, segment_shares
 from lvmass.training.model import FittedModel
 
 
@@ -19,7 +19,7 @@ def model() -> FittedModel:
 def test_contributions_add_up_to_the_difference_from_a_flat_ecg(model: FittedModel) -> None:
     generator = np.random.default_rng(0)
     beats, age = generator.normal(0, 0.5, (4, 12, 400)).astype(np.float32), generator.normal(size=(4, 1))
-    grams, error_g = integrated_gradients(model, beats, age, steps=128)
+    grams, error_g = attributions_g(model, beats, age, steps=128)
     difference = model.predict_g(beats, age) - model.predict_g(np.zeros_like(beats), age)
     np.testing.assert_allclose(grams.sum(axis=(1, 2)), difference, atol=0.1)
     np.testing.assert_allclose(grams.sum(axis=(1, 2)) - difference, error_g, atol=1e-3)
@@ -28,7 +28,7 @@ def test_contributions_add_up_to_the_difference_from_a_flat_ecg(model: FittedMod
 def test_silent_sample_contributes_nothing(model: FittedModel) -> None:
     beats = np.ones((1, 12, 400), np.float32)
     beats[:, 3, 100:200] = 0
-    assert np.abs(integrated_gradients(model, beats, np.zeros((1, 1)))[0][:, 3, 100:200]).max() == 0
+    assert np.abs(attributions_g(model, beats, np.zeros((1, 1)))[0][:, 3, 100:200]).max() == 0
 
 
 def test_shares_add_up_to_all() -> None:

@@ -41,7 +41,7 @@ class _FileSource:
         Voltage unit for formats that state none, as ``read_ecg`` takes it.
     sampling_rate_hz : float or None
     leads : tuple of str or None
-        Of CSV, NPY and Parquet files, as ``read_ecg`` takes them.
+        Of files that state none, as ``read_ecg`` takes them.
     """
 
     paths: tuple[Path, ...]
@@ -204,7 +204,7 @@ def load_cohort(
         Voltage unit of ECG formats that state none.
     sampling_rate_hz : float, optional
     leads : sequence of str, optional
-        Of ECGs in CSV, NPY and Parquet files, as :func:`lvmass.ecg.read_ecg` takes them.
+        Of ECG files that state none, as :func:`lvmass.ecg.read_ecg` takes them.
 
     Returns
     -------

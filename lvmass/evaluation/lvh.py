@@ -22,8 +22,8 @@ LVH_CUTOFFS_G_M2: dict[str, dict[str, float]] = {
     "budoff-2009": {"female": 89.0, "male": 103.0},
 }
 
-# Printed label of each, with its source: Eur Heart J Cardiovasc Imaging 17:1009; LVM-AI, Khurshid 2021; Acad Radiol
-# 16:726.
+# Label of each; in tables and figures, the part before the brackets. Sources: Eur Heart J Cardiovasc Imaging 17:1009;
+# LVM-AI, Khurshid 2021; Acad Radiol 16:726.
 LVH_CUTOFF_SOURCES: dict[str, str] = {
     "fuchs-2016": "Fuchs 2016 (CT, 97.5th percentile)",
     "uk-biobank": "UK Biobank (MR), as in LVM-AI",

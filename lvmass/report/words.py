@@ -13,12 +13,14 @@ from pathlib import Path
 import pandas as pd
 
 from lvmass.ecg import FINDING_WORDS
+from lvmass.evaluation.lvh import LVH_CUTOFF_SOURCES
 from lvmass.networks import NETWORKS
 
 # Keys of tables and study files, published numbers, and what tables show: words.toml says what each part is.
 _DATA = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 CRITERIA: dict[str, str] = _DATA["criteria"]
 NAMES: dict[str, str] = CRITERIA | _DATA["names"]
+NAMES |= {name: label.partition(" (")[0] for name, label in LVH_CUTOFF_SOURCES.items()}
 LAYOUTS: dict[str, dict[str, str | tuple[str, int]]] = _DATA["layouts"]
 
 _MODELS = {name: network.printed for name, network in NETWORKS.items()} | {

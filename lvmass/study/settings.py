@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lvmass.cohort.covariates import COVARIATE_GROUPS, STUDY_GROUPS
+from lvmass.cohort.simulation.constants import SITES
 from lvmass.ecg.beats import BeatConfig
 from lvmass.errors import DataError
 from lvmass.evaluation.lvh import LVH_CUTOFF_SOURCES, PRIMARY
@@ -38,23 +39,25 @@ class CohortConfig(Section):
     """Where people come from: simulated, or a table and ECG files of one's own."""
 
     label: str = Field(min_length=1, exclude=True, description="name shown in tables and figures")
-    simulate: Literal["tw-cvai", "ntuh"] | None = Field(None, description="site to simulate")
+    simulate: str | None = Field(None, description="site to simulate")
     n: int | None = Field(None, ge=20, description="people to simulate")
     seed: int = Field(0, ge=0, description="of the simulation")
     sex_interaction: bool = Field(True, description="simulate an ECG that follows mass otherwise in men")
     # excluded from the key of stages, like the label: 'content' stands for it, wherever the files lie
     subjects: str | None = Field(None, exclude=True, description="subjects table (CSV), relative to the study file")
     unit: Literal["mV", "uV", "V"] | None = Field(None, description="voltage unit of ECG files that state none")
-    sampling_rate_hz: float | None = Field(None, gt=0, description="of ECGs in CSV, NPY and Parquet files")
-    leads: tuple[str, ...] | None = Field(None, description="of ECGs in CSV, NPY and Parquet files")
+    sampling_rate_hz: float | None = Field(None, gt=0, description="of ECG files that state none")
+    leads: tuple[str, ...] | None = Field(None, description="of ECG files that name none")
     content: str = Field("", description="filled by the study: hash of the table and of every ECG file")
 
     @model_validator(mode="after")
     def _one_source(self) -> "CohortConfig":
         if (self.simulate is None) == (self.subjects is None):
             raise ValueError("give either 'simulate' and 'n', or 'subjects'")
-        if self.simulate is not None and self.n is None:
-            raise ValueError("'simulate' needs 'n', the number of people")
+        if self.simulate is not None:
+            _require_known("site to simulate", self.simulate, tuple(SITES))
+            if self.n is None:
+                raise ValueError("'simulate' needs 'n', the number of people")
         return self
 
 
@@ -126,7 +129,7 @@ class _LvhConfig(Section):
 
 
 class SaliencyConfig(Section):
-    """Integrated Gradients over out-of-fold people."""
+    """Attributions to the ECGs of out-of-fold people."""
 
     model: str | None = Field(None, description="a network; by default the reference model")
     n_per_sex: int = Field(20, ge=1, description="people of each sex and fold")

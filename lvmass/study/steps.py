@@ -55,7 +55,7 @@ class Saliency:
     people : DataFrame, n rows
         ``subject_id, sex, fold`` and the completeness error in grams.
     grams : ndarray, shape (n, 12, n_samples)
-        Integrated Gradients.
+        Contribution of each sample to the estimate, in grams; see `lvmass.saliency.attributions_g`.
     inputs_mv : ndarray, shape (n, 12, n_samples)
         What was attributed to.
     """
@@ -175,7 +175,7 @@ def estimate_external(task: FitTask, *, fit: Fit, **read: Any) -> pd.DataFrame:
 
 def attribute(*, n_per_sex: int, steps: int, fold: int, fit: Fit, **read: Any) -> Saliency:
     """Attribute a fold model's estimates of its own test people, from what `readings` takes."""
-    from lvmass.saliency import integrated_gradients  # so does captum
+    from lvmass.saliency import attributions_g  # so does captum
 
     people, inputs = readings(**read)
     tested = people[people["subject_id"].isin(fit.estimates.subject_id)]
@@ -183,7 +183,7 @@ def attribute(*, n_per_sex: int, steps: int, fold: int, fit: Fit, **read: Any) -
     rows, model = chosen.index.to_numpy(), fit.predictor
     assert isinstance(model, FittedModel)
     covariates = covariate_matrix(chosen, model.covariates)
-    grams, error_g = integrated_gradients(model, inputs[rows], covariates, steps=steps)
+    grams, error_g = attributions_g(model, inputs[rows], covariates, steps=steps)
     table = chosen[["subject_id", "sex"]].assign(fold=fold, completeness_error_g=error_g)
     return Saliency(table.reset_index(drop=True), grams, np.array(inputs[rows]))
 

@@ -28,6 +28,7 @@ def test_shipped_study_files_are_valid(path: Path) -> None:
         ("counterfactual =", "twins =", ["'gap.twins' is now called 'counterfactual'; rename it"]),
         ("[models.fcn]", "[models.fcn]\nmatched = true", ["'models.fcn.matched' is now called 'size_matched'"]),
         ("channels = 8", "chanels = 8", ["no argument of elvmass-net 'chanels'", "did you mean 'channels'?"]),
+        ('simulate = "ntuh"', 'simulate = "ntu"', ["no site to simulate 'ntu'", "did you mean 'ntuh'?", "tw-cvai"]),
         ('simulate = "ntuh"', "", ["'external'", "give either 'simulate' and 'n', or 'subjects'"]),
         ("external cohort (NTUH-like)", "development cohort (TW-CVAI-like)", ["have the same label"]),
         ("bootstrap = 200", "bootstrap = ", ["not valid TOML", "line"]),
