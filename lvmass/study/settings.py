@@ -41,6 +41,12 @@ class CohortConfig(Section):
     simulate: Annotated[Literal["tw-cvai", "ntuh"] | None, Field(description="site to simulate")] = None
     n: Annotated[int | None, Field(ge=20, description="people to simulate")] = None
     seed: Annotated[int, Field(ge=0, description="of the simulation")] = 0
+    setting: Annotated[
+        Literal["published", "literature"],
+        Field(
+            description="simulate the cohort that the published numbers imply, or that of small studies of ECG and mass"
+        ),
+    ] = "published"
     sex_interaction: Annotated[bool, Field(description="simulate an ECG that follows mass otherwise in men")] = True
     # excluded from the key of stages, like the label: 'content' stands for it, wherever the files lie
     subjects: Annotated[

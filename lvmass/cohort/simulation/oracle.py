@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import KFold
 
 from lvmass.cohort.schema import LVH_CUTOFF_G_M2
-from lvmass.cohort.simulation.constants import SITES
+from lvmass.cohort.simulation.constants import SETTINGS, SITES
 from lvmass.cohort.simulation.drivers import DRIVERS, Couplings, draw_drivers
 from lvmass.cohort.simulation.people import Latents, draw_people, draw_ventricles
 
@@ -51,7 +51,12 @@ class Oracle:
 
 
 def oracle(
-    n: int = 100_000, *, like: str = "tw-cvai", seed: int = 1_000_003, couplings: Couplings | None = None
+    n: int = 100_000,
+    *,
+    like: str = "tw-cvai",
+    seed: int = 1_000_003,
+    setting: str = "published",
+    couplings: Couplings | None = None,
 ) -> Oracle:
     """Estimate the best attainable MAE and AUC of a simulated cohort, cross-fitted.
 
@@ -63,6 +68,8 @@ def oracle(
         Site.
     seed : int
         Of these people; not that of a cohort that is studied.
+    setting : {"published", "literature"}
+        Of the simulator.
     couplings : Couplings, optional
         Open paths from mass to the ECG.
 
@@ -76,7 +83,7 @@ def oracle(
     >>> best.mae_g < best.demographics_mae_g
     True
     """
-    demographics, drivers, lvm_g, index = _drawn(n, like, seed, couplings or Couplings())
+    demographics, drivers, lvm_g, index = _drawn(n, like, seed, setting, couplings or Couplings())
     both = np.concatenate([demographics, drivers], axis=1)
     without, with_ecg, aucs, gains = np.empty(n), np.empty(n), [], []
     for train, test in KFold(_FOLDS, shuffle=True, random_state=0).split(both):
@@ -102,12 +109,14 @@ def oracle(
     )
 
 
-def oracle_estimates(n: int, *, like: str, seed: int, learn_from: int = 100_000) -> NDArray[np.float64]:
+def oracle_estimates(
+    n: int, *, like: str, seed: int, setting: str = "published", learn_from: int = 100_000
+) -> NDArray[np.float64]:
     """Estimate LVM of a cohort's people from what their ECG carries, learnt from other people of the site.
 
     Parameters
     ----------
-    n, like, seed
+    n, like, seed, setting
         The cohort, as `lvmass.cohort.simulate_cohort` takes it.
     learn_from : int
         People of another seed.
@@ -122,18 +131,19 @@ def oracle_estimates(n: int, *, like: str, seed: int, learn_from: int = 100_000)
     >>> oracle_estimates(3, like="tw-cvai", seed=1, learn_from=2000).shape
     (3,)
     """
-    demographics, drivers, lvm_g, _ = _drawn(learn_from, like, seed + 1_000_003, Couplings())
-    own_demographics, own_drivers, _, _ = _drawn(n, like, seed, Couplings())
+    demographics, drivers, lvm_g, _ = _drawn(learn_from, like, seed + 1_000_003, setting, Couplings())
+    own_demographics, own_drivers, _, _ = _drawn(n, like, seed, setting, Couplings())
     known = np.concatenate([demographics, drivers], axis=1)
     return _estimate(known, lvm_g, np.concatenate([own_demographics, own_drivers], axis=1))
 
 
-def _drawn(n: int, like: str, seed: int, couplings: Couplings) -> tuple[NDArray[np.float64], ...]:
+def _drawn(n: int, like: str, seed: int, setting: str, couplings: Couplings) -> tuple[NDArray[np.float64], ...]:
     """Demographics, drivers, labels, and one over (body surface times cut-off), of n people, in blocks."""
     parts = []
     for start in range(0, n, _BLOCK):
         z = Latents(seed, like, start, min(start + _BLOCK, n))
-        people = draw_drivers(draw_ventricles(draw_people(z, SITES[like]), z), z, couplings)
+        people = draw_ventricles(draw_people(z, SITES[like]), z, SETTINGS[setting])
+        people = draw_drivers(people, z, couplings, SETTINGS[setting])
         demographics = [people[name] for name in ("men", "age_years", "height_cm", "weight_kg", "bsa_m2")]
         cutoff = np.where(people["men"], LVH_CUTOFF_G_M2["male"], LVH_CUTOFF_G_M2["female"])
         drivers = np.column_stack([people[name] for name in DRIVERS])
