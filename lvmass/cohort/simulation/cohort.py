@@ -18,9 +18,7 @@ from lvmass.cohort.simulation.recording import N_SAMPLES, record_ecg
 from lvmass.ecg.recording import Recording
 from lvmass.errors import DataError
 
-BLOCK = 64
-"""People whose ECGs are made together; memory grows with it, results do not depend on it."""
-
+BLOCK = 64  # people whose ECGs are made together; memory grows with it, results do not depend on it
 _TABLE_BLOCK = 4096
 
 
@@ -106,19 +104,16 @@ class SimulatedSource:
 
     def subjects(self, n: int) -> pd.DataFrame:
         """Make the subjects table of the first ``n`` people, in blocks."""
-        columns = ["age_years", "height_cm", "weight_kg", "sbp_mmhg", "hypertension", "diabetes", "lvm_g"]
+        columns = ["sex", "age_years", "height_cm", "weight_kg", "sbp_mmhg", "hypertension", "diabetes", "lvm_g"]
         tables = []
         for start in range(0, n, _TABLE_BLOCK):
             z = Latents(self.seed, self.site.name, start, min(start + _TABLE_BLOCK, n))
             people = draw_ventricles(draw_people(z, self.site), z, self.setting)
-            table = pd.DataFrame({name: people[name] for name in columns})
-            table.insert(0, "sex", np.where(people["men"], "male", "female"))
-            tables.append(table.round({"lvm_g": 1}))
-        table = pd.concat(tables, ignore_index=True)
+            people["sex"] = np.where(people["men"], "male", "female")
+            tables.append(pd.DataFrame({name: people[name] for name in columns}))
         ids = [f"{self.site.name}-{self.seed}-{i:06d}" for i in range(n)]
-        for at, (name, value) in enumerate({"subject_id": ids, "patient_id": ids, "site": self.site.name}.items()):
-            table.insert(at, name, value)
-        return table.assign(ecg_path="")
+        identity = pd.DataFrame({"subject_id": ids, "patient_id": ids, "site": self.site.name})
+        return identity.join(pd.concat(tables, ignore_index=True).round({"lvm_g": 1})).assign(ecg_path="")
 
 
 def simulate_cohort(

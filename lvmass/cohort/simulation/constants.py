@@ -270,5 +270,4 @@ class NormalHeart(NamedTuple):
     t_residue_sd: float = 0.029
 
 
-NORMAL = NormalHeart()
-"""The fitted heart that the simulator draws from."""
+NORMAL = NormalHeart()  # the fitted heart that the simulator draws from

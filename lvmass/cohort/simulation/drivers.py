@@ -45,8 +45,8 @@ class Couplings:
         return cls(0.0, 0.0, 0.0, 0.0, 0.0, False)
 
 
+# all that mass reaches in an ECG
 DRIVERS = ("strength", "growth", "duration", "leftward", "away", "atrium", "strain")
-"""All that mass reaches in an ECG."""
 
 
 def draw_drivers(people: People, z: Latents, on: Couplings, setting: c.Setting) -> People:

@@ -30,14 +30,11 @@ _QRS_TAPER = np.array([0.2, 0.6, 1.0, 1.0, 1.0, 1.0, 0.6])  # of what no dipole 
 class Heart(NamedTuple):
     """Electrical hearts of n people."""
 
-    forces: Floats
-    """Size and direction of each pulse, mV, shape (n, N_SOURCES, 3)."""
-    time_ms: Floats
-    """Peak of each pulse relative to the R peak, shape (n, N_SOURCES), as its widths before and after."""
+    forces: Floats  # size and direction of each pulse, mV, shape (n, N_SOURCES, 3)
+    time_ms: Floats  # peak of each pulse relative to the R peak, shape (n, N_SOURCES), as its widths before and after
     rise_ms: Floats
     fall_ms: Floats
-    j_ms: Floats
-    """End of the QRS, shape (n,)."""
+    j_ms: Floats  # end of the QRS, shape (n,)
 
 
 def draw_hearts(people: People, z: Latents, setting: c.Setting, normal: c.NormalHeart = c.NORMAL) -> Heart:

@@ -15,11 +15,9 @@ from scipy.special import expit, ndtr
 from lvmass.cohort.schema import bsa_mosteller_m2
 from lvmass.cohort.simulation import constants as c
 
+# Some people: name to values of shape (n,). Each step of the simulation adds columns of its own.
 People = dict[str, NDArray[Any]]
-"""Some people: name to values of shape (n,). Each step of the simulation adds columns of its own."""
-
-N_STATIONS = 7
-"""Forces along the QRS loop, see :mod:`lvmass.cohort.simulation.heart`."""
+N_STATIONS = 7  # forces along the QRS loop, see lvmass.cohort.simulation.heart
 
 _WIDTHS: dict[str, int] = {
     # people
