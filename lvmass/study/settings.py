@@ -43,9 +43,7 @@ class CohortConfig(Section):
     seed: Annotated[int, Field(ge=0, description="of the simulation")] = 0
     setting: Annotated[
         Literal["published", "literature"],
-        Field(
-            description="simulate the cohort that the published numbers imply, or that of small studies of ECG and mass"
-        ),
+        Field(description="simulate as published numbers imply, or as small studies found; 'external' follows suit"),
     ] = "published"
     sex_interaction: Annotated[bool, Field(description="simulate an ECG that follows mass otherwise in men")] = True
     # excluded from the key of stages, like the label: 'content' stands for it, wherever the files lie
@@ -196,7 +194,8 @@ class StudyConfig(Section):
         if name == COUNTERFACTUAL:
             return self.development.model_copy(update={"sex_interaction": False, "label": COUNTERFACTUAL})
         if name == "external" and self.external is not None:
-            return self.external
+            stated = "setting" in self.external.model_fields_set
+            return self.external if stated else self.external.model_copy(update={"setting": self.development.setting})
         raise DataError(f"Study '{self.name}' has no cohort '{name}'; add a table [{name}] to the study file.")
 
 
