@@ -17,7 +17,6 @@ BIN := .venv/bin
 
 # Compute the study, then render and check the book; prints the path of its first page.
 book: .venv/installed
-	$(BIN)/lvmass run $(STUDY)
 	$(BIN)/lvmass book $(STUDY)
 
 test: .venv/installed

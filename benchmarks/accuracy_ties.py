@@ -28,7 +28,6 @@ from lvmass.ecg.recording import INDEPENDENT_LEADS
 from lvmass.evaluation import evaluate
 from lvmass.study.settings import STUDY_GROUPS, read_study_file
 from lvmass.study.study import Study
-from lvmass.training.model import scale_covariates
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "ridge on the beat"
@@ -50,7 +49,9 @@ def linear_estimates_g(beats: Beats, folds: pd.Series) -> np.ndarray:
     for fold in sorted(set(folds)):
         test = (folds == fold).to_numpy()
         mean, sd = np.nanmean(known[~test], axis=0), np.nanstd(known[~test], axis=0)
-        features = np.hstack([FREE * scale_covariates(known, mean, sd).numpy(), waveform])
+        missing = np.isnan(known)
+        z_scores = np.where(missing, 0.0, (known - mean) / sd)
+        features = np.hstack([FREE * z_scores, FREE * missing, waveform])
         ridge = RidgeCV(alphas=np.logspace(0, 4, 17)).fit(features[~test], lvm_g[~test])
         estimates_g[test] = ridge.predict(features[test])
     return estimates_g

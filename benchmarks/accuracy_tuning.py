@@ -1,16 +1,21 @@
 """Tune every network with the same budget, on a simulated cohort that no chapter uses.
 
     python benchmarks/accuracy_tuning.py [--draws 8] [--n 1459] [--gpu] [--networks elvmass-net fcn ...]
+    python benchmarks/accuracy_tuning.py --settings benchmarks/accuracy_tuning.toml --n 800 --folds 5 --seeds 3
 
 Each network is trained with as many settings, drawn at random from the same ranges (learning rate, epochs, batch size,
 weight decay, which epoch is kept, and the sizes of its own that `SIZES` lists). The setting with the lowest out-of-fold
 MAE goes into the study files; within 0.1 g of it, the cheapest does. Recordings are read at 100 Hz.
+
+The second form compares the models of a TOML file, each trained with several seeds: how far may a fit be cheaper before
+its error leaves the spread between seeds? The seconds of a fit are its wall time on one core.
 """
 
 import argparse
 import json
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +23,6 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lvmass.evaluation import evaluate
 from lvmass.study.settings import CohortConfig, FoldsConfig, ModelConfig, SaliencyConfig, StudyConfig
 from lvmass.study.study import Study
 from lvmass.training.settings import FitConfig, MachineConfig
@@ -58,11 +62,19 @@ def main() -> None:
     parser.add_argument("--gpu", action="store_true")
     parser.add_argument("--processes", type=int, default=12)
     parser.add_argument("--networks", nargs="+", default=list(SIZES), choices=list(SIZES))
+    parser.add_argument("--settings", type=Path, help="TOML file whose [models] are compared, instead of drawn ones")
+    parser.add_argument("--seeds", type=int, default=1)
     arguments = parser.parse_args()
-    generator = np.random.default_rng(77)
-    drawn = {f"{name} {k}": draw(name, generator) for name in SIZES for k in range(arguments.draws)}
-    models = {name: model for name, model in drawn.items() if model.estimator in arguments.networks}
+    if arguments.settings is None:
+        generator = np.random.default_rng(77)
+        drawn = {f"{name} {k}": draw(name, generator) for name in SIZES for k in range(arguments.draws)}
+        models = {name: model for name, model in drawn.items() if model.estimator in arguments.networks}
+    else:
+        tables = tomllib.loads(arguments.settings.read_text())["models"]
+        models = {name: ModelConfig(**table) for name, table in tables.items()}
     models["demographics"] = ModelConfig(estimator="ridge", covariates=("demographics",))
+    mae_g: dict[str, list[float]] = {name: [] for name in models}
+    seconds: dict[str, list[float]] = {name: [] for name in models}
     with tempfile.TemporaryDirectory() as folder:
         config = StudyConfig(
             name="tuning",
@@ -74,17 +86,23 @@ def main() -> None:
             saliency=SaliencyConfig(model=next(iter(models))),
             cache_dir=folder,
         )
-        study = Study(config, Path(folder) / "tuning.toml")
-        errors = evaluate(study.predictions(), n_resamples=200, only=["errors"])["errors"].query(
-            "metric == 'mae_g' and sex == 'all'"
-        )
-        mae_g = errors.set_index("model")["estimate"].sort_values()
-    for name, value in mae_g.items():
-        model = models[str(name)]
+        for seed in range(config.seed, config.seed + arguments.seeds):
+            study = Study(config.model_copy(update={"seed": seed}), Path(folder) / "tuning.toml")
+            errors = study.predictions().eval("abs(lvm_g - predicted_lvm_g)").groupby(study.predictions()["model"])
+            for name, value in errors.mean().items():
+                mae_g[str(name)].append(float(value))
+            for name in models:
+                seconds[name] += [fit.seconds for fit in study.fits(name, "pooled")]
+    for name in sorted(models, key=lambda name: np.mean(mae_g[name])):
+        model = models[name]
         fit = model.fit.model_dump(include={"epochs", "batch_size", "learning_rate", "weight_decay", "loss", "keep"})
-        print(f"{value:7.2f} g  {name:15}{fit if model.is_network else ''} {model.arguments or ''}")
-    report = {"benchmark": "accuracy_tuning", "n": arguments.n, "draws": arguments.draws}
-    print(json.dumps(report | {"mae_g": {str(name): round(float(value), 3) for name, value in mae_g.items()}}))
+        spread = f"+- {np.std(mae_g[name], ddof=1):.2f}" if arguments.seeds > 1 else ""
+        costs = f"{np.mean(seconds[name]):6.1f} s a fit"
+        settings = f"{fit if model.is_network else ''} {model.arguments or ''}"
+        print(f"{np.mean(mae_g[name]):7.2f} {spread} g {costs}  {name:15}{settings}")
+    report = {"benchmark": "accuracy_tuning", "n": arguments.n, "draws": arguments.draws, "seeds": arguments.seeds}
+    report |= {"seconds": {name: round(float(np.mean(values)), 1) for name, values in seconds.items()}}
+    print(json.dumps(report | {"mae_g": {name: np.round(values, 3).tolist() for name, values in mae_g.items()}}))
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def simulated(seed: int) -> pd.DataFrame:
         bsa = np.sqrt(people["height_cm"] * people["weight_kg"] / 3600)
         table = people[["subject_id", "sex", "lvm_g"]].assign(
             model="demographics", training="pooled", cohort=cohort, fold=folds, predicted_lvm_g=predicted,
-            bsa_m2=bsa, lvh=False,
+            bsa_m2=bsa, lvh=False, patient_id=people["subject_id"],
         )  # fmt: skip
         tables.append(table)
     return with_cutoffs(pd.concat(tables, ignore_index=True), PRIMARY)

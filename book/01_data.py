@@ -35,7 +35,8 @@ page.banner(study)
 # %% [markdown]
 # ## Who is in the cohorts
 #
-# A cohort is a table with one row a person and a way to each person's ECG.
+# A cohort is a table with one row an ECG: whose it is, and where it lies.
+# The tables count people, each by their first ECG.
 
 # %%
 people = page.everybody(study)
@@ -73,9 +74,10 @@ figures.lvm_distributions(people)
 
 # %% tags=["hide-input"]
 sizes = {"development": "n_development", "external": "n_external"}
-ours = {sizes[name]: str(len(study.cohort(name))) for name in names}
-mean_g = study.cohort().subjects["lvm_g"].mean()
-ours["mean_lvm_g"] = f"{mean_g:.1f} g"
+labels = {name: study.config.cohort(name).label for name in names}
+own = {name: page.select(people, cohort=labels[name]) for name in names}
+ours = {sizes[name]: str(len(rows)) for name, rows in own.items()}
+ours["mean_lvm_g"] = f"{own['development']['lvm_g'].mean():.1f} g"
 page.beside(ours, "Published numbers beside ours.")
 
 # %% [markdown]
@@ -83,11 +85,12 @@ page.beside(ours, "Published numbers beside ours.")
 #
 # Left-ventricular hypertrophy (LVH) is a mass index, LVM over body surface area, above a cut-off for each sex.
 # The paper's cut-off is not public.
-# The primary one here is the 97.5th percentile of healthy people on CT {cite:p}`fuchs2016`.
+# Unless a study file names another, it is here the 97.5th percentile of healthy people on CT {cite:p}`fuchs2016`.
 
 # %%
-shares = page.prevalence(people)
-caption = "Prevalence of LVH under three published cut-offs."
+cutoffs = study.config.lvh.cutoffs_g_m2
+shares = page.prevalence(people, cutoffs)
+caption = "Prevalence of LVH under this and other cut-offs."
 page.table(shares, caption, digits=1)
 
 # %% tags=["hide-input"]
@@ -117,7 +120,7 @@ ecg_figures.twelve_leads(read_ecg(file), "A patient")
 #
 # Of people in files, the tables above are all that can be said; of simulated ones, the truth is known.
 # The calibration card lists what a simulator was set to, and what comes out when its ECGs are measured as a study would measure them.
-# The oracle is told what each ECG carries without noise, and regresses the label on it: no model can be expected to do better on these people, however large.
+# The oracle is told what each ECG carries without noise, and regresses the label on it: no model can be expected to do better on people of this simulator, however large.
 
 # %%
 if study.simulated:

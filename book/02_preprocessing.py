@@ -38,7 +38,7 @@ page.banner(study)
 # %% [markdown]
 # ## A real recording, step by step
 #
-# The DICOM library ships one resting ECG of a real person, recorded by a Mortara el250.
+# The DICOM library ships one resting ECG of a real person, a woman, recorded by a Mortara el250.
 
 # %%
 recording = read_ecg(str(get_testdata_file("waveform_ecg.dcm")))
@@ -56,7 +56,7 @@ ecg_figures.from_raw_to_peaks(recording, r_peaks)
 # and the beats around them become one, on which intervals and axes are measured in all leads together:
 
 # %%
-config = study.config.beat
+config = study.config.beat.model_copy(update={"min_beats": 1})
 beat, measured, findings = examine(recording, config)
 ecg_figures.aligned_beats(recording, beat)
 
@@ -90,7 +90,10 @@ criteria = pd.DataFrame(
         beat, measured, "female"
     ).items()
 )
-page.table(criteria, "ECG criteria of LVH in the synchronized beat.")
+page.table(
+    criteria,
+    "ECG criteria of LVH in this beat, with women's thresholds.",
+)
 
 # %% [markdown]
 # ## The whole cohort

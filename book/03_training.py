@@ -37,7 +37,7 @@ page.banner(study)
 # %% [markdown]
 # ## The network
 #
-# Each encoder is a stack of residual blocks, the first of which is printed below, whose dilation doubles from level to level {cite:p}`bai2018`, until one output sees the whole beat.
+# Each encoder is a stack of residual blocks, the first of which is printed below, whose dilation doubles from level to level {cite:p}`bai2018`, until one output sees much of the beat; the figure says how much.
 
 # %%
 fit = page.main_fit(study)
@@ -49,14 +49,14 @@ networks = {
     if model.is_network
 }
 network = networks[fit["training"]][0].build() if networks else None
-drawn = isinstance(network, ElvmassNet)
+drawn = isinstance(network, ElvmassNet) and not model.reads_signal
 if drawn:
     display(
         next(p for p in network.modules() if isinstance(p, TcnBlock))
     )
 else:
     why = f"the reference of this study file is {name}"
-    display(page.missing("the encoder of eLVMass-Net", why))
+    display(page.missing("the encoder of eLVMass-Net on a beat", why))
 
 # %%
 if drawn:
@@ -69,8 +69,8 @@ if drawn:
     )
 
 # %% [markdown]
-# The mean beat of lead V5 is drawn below the first encoder's levels.
-# Averages over a few stretches of time, not over the whole beat, reach the head, so that it still knows when something happened.
+# Where an encoder is drawn, the mean beat of lead V5 stands below its levels.
+# In eLVMass-Net, averages over a few stretches of time, not over the whole beat, reach the head, so that it still knows when something happened.
 # A second, straight path leads from the covariates to the output; it starts at their ridge regression, and the waveform's path at zero.
 #
 # ## Folds, split by patient
@@ -81,7 +81,7 @@ if drawn:
 # %%
 folds = study.folds()
 counts = pd.crosstab(folds["fold"], folds["sex"]).reset_index()
-page.table(counts, "People in each test fold.")
+page.table(counts, "ECGs in each test fold.")
 
 # %%
 histories = {

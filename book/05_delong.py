@@ -86,7 +86,9 @@ curves = {
     )
     for training, sex in page.PUBLISHED_FITS.values()
 }
-figures.roc(curves, "LVH by estimated grams, as published")
+figures.roc(
+    curves, "LVH by estimated grams, set side by side as in the paper"
+)
 
 # %% [markdown]
 # ## Training taken apart: fewer people, and one sex only
@@ -96,7 +98,7 @@ figures.roc(curves, "LVH by estimated grams, as published")
 #
 # Whether one sex only can pay depends on whether the ECG follows mass *otherwise* in women and men.
 # A simulator has a switch for that: its *counterfactual cohort* are the same people with the switch off.
-# They are given to a regression on demographics, ECG parameters and criteria, which trains in seconds. It has a term for each product of sex with a measurement, so that it, too, can learn from both sexes what differs between them.
+# In the study files of this book a regression on demographics, ECG parameters and criteria learns from them, which trains in seconds. It has a term for each product of sex with a measurement, so that it, too, can learn from both sexes what differs between them.
 
 # %%
 every = page.select(gaps, sex="mean", cutoffs="study file")
@@ -181,5 +183,5 @@ page.table(page.auc_table(aucs), caption)
 #
 # ## On your cohort
 #
-# This chapter needs a network with `training = ["pooled", "sex-specific"]`. The cut-offs are `[lvh]` in the study file. Every model that is trained both ways is taken apart; `[gap] counterfactual` is for simulated cohorts only.
+# This chapter needs a reference model with `training = ["pooled", "sex-specific"]`. The cut-offs are `[lvh]` in the study file. Every model that is trained both ways is taken apart; `[gap] counterfactual` is for simulated cohorts only.
 # Every number of this page is in `results/` beside the study file: `gap`, `pair_kinds`, `training_comparison`, `c_statistics`, `criteria_at_equal_specificity`.

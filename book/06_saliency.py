@@ -32,9 +32,11 @@ page.banner(study)
 # An attribution is in grams: added over the beat it gives the difference between the estimate for a person and for the same person with a flat ECG.
 
 # %%
-if study.config.models[study.reference].is_network:
+model = study.config.saliency.model or study.reference
+options = study.config.models[model]
+if options.is_network and not (options.reads_signal or options.beat):
     saliency, time_ms = study.saliency(), study.beats().time_ms
-    name = printed(study.config.saliency.model or study.reference)
+    name = printed(model)
     missed_g = saliency.people["completeness_error_g"].abs()
     text = (
         f"{len(missed_g)} people out of fold, {name}. They miss "
@@ -46,7 +48,8 @@ if study.config.models[study.reference].is_network:
     display(ecg_figures.saliency_beats(by_sex, time_ms))
 else:
     saliency = None
-    display(page.missing("saliency", "this study file has no network"))
+    why = f"{printed(model)} does not read this study's beats"
+    display(page.missing("saliency", why))
 
 # %% [markdown]
 # ## By segment and lead group
@@ -68,7 +71,7 @@ SEGMENTS_MS
 #
 # - Attribution explains the network, not the heart. Where people are simulated, it can at best find what the simulator put in.
 # - Attribution starts from a flat ECG, which no network was trained on; another start moves the maps.
-# - Women's and men's maps come from different people as well as from different models.
+# - Women's and men's maps come from different people and, where the model is sex-specific, from different networks.
 #
 # ## On your cohort
 #

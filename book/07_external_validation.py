@@ -102,15 +102,7 @@ figures.calibration_curves(rows, "Probability of LVH")
 where = {"sex": "all", "cohort": there, "training": fit["training"]}
 benefit = page.select(results.get("decision_curves"), **where)
 title = f"Decision curves, {label}"
-display(figures.decision_curves(benefit, study.reference, title))
-net = page.select(benefit, model=study.reference)
-net = net.dropna(subset="net_benefit")
-best_other = net["net_benefit_all"].clip(lower=0)
-n = (net["net_benefit"] > best_other).sum()
-page.say(
-    f"It beats both treating everyone and treating no one at {n} of "
-    f"{len(net)} thresholds from 2 to 60 %."
-)
+figures.decision_curves(benefit, study.reference, title)
 
 # %% [markdown]
 # ## For whom does it fail?
@@ -151,6 +143,7 @@ rows = page.laid_out(rows, "interval_coverage")
 display(page.table(rows, "Coverage of 90 % intervals.", digits=0))
 kinds = ["sex", "age_years", "bmi_kg_m2"]
 rows = page.select(coverage, cohort=there, variable=kinds)
+title = f"Coverage, {label}"
 axis = "share of people inside their 90 % interval"
 display(
     figures.subgroups(

@@ -139,9 +139,13 @@ def doctor() -> None:
 
 @app.command()
 def book(study_file: StudyFile) -> None:
-    """Build the book of this folder (``_config.yml``, ``_toc.yml``) from a study, and check its pages."""
+    """Compute what a study lacks, build the book of this folder (``_toc.yml``) from it, and check its pages."""
     from lvmass.report.book import build_book
+    from lvmass.study.study import Study
 
+    study = Study.from_toml(study_file)
+    study.run()
+    print(_summary(study))
     print(build_book(Path.cwd(), study_file))
 
 

@@ -2,12 +2,13 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import BaseModel, Field, ValidationError
 
 from lvmass.cohort.covariates import covariate_matrix
-from lvmass.cohort.schema import bsa_mosteller_m2, check_person
+from lvmass.cohort.schema import Sex, bsa_mosteller_m2, check_person
 from lvmass.ecg.beats import BeatConfig
 from lvmass.ecg.criteria import lvh_criteria
 from lvmass.ecg.quality import examine
@@ -19,6 +20,28 @@ PRETRAINED = Path(__file__).parent / "pretrained"
 """The model that ships with the package; trained on the simulated cohort."""
 
 _SHOWN = ("heart_rate_bpm", "pr_interval_ms", "qrs_duration_ms", "qtc_ms", "qrs_axis_deg")
+
+
+class _Provenance(BaseModel):
+    """Where a saved model comes from, which its estimates repeat."""
+
+    trained_on_simulated_data: bool
+    training_people: int
+    out_of_fold_mae_g: float
+    study: str
+    study_fingerprint: str
+    package_version: str
+
+
+class _Card(_Provenance):
+    """What `lvmass.study.study.Study.save_model` says of a model beside its weights, and an estimate needs."""
+
+    leads: tuple[str, ...]
+    beat: BeatConfig
+    interval_level: float
+    interval_half_width_g: dict[str, float]
+    lvh_cutoff_g_m2: Annotated[dict[Sex, float], Field(min_length=2)]
+    lvh_cutoff_source: str
 
 
 @dataclass(frozen=True)
@@ -33,12 +56,16 @@ class Estimate:
         Body-surface area (Mosteller) and LVM / BSA.
     lvh_cutoff_g_m2 : float
         Cut-off for the person's sex.
+    lvh_cutoff_source : str
+        Where it comes from.
     lvh : bool
         Whether the estimated index is above the cut-off.
     heart_rate_bpm, pr_interval_ms, qrs_duration_ms, qtc_ms, qrs_axis_deg : float or None
         Measured on the synchronized beat; None where absent.
     n_beats : int
         Beats that the synchronized beat is made of.
+    source : str
+        The recording's name.
     notes : tuple of str
         What is worth knowing about this recording, a sentence each.
     model : dict
@@ -81,6 +108,7 @@ def predict(
     recording : Recording
         Twelve leads, at least three beats.
     sex : {"female", "male"}
+        In capitals too, as in the subjects table.
     age_years, height_cm, weight_kg : float
     model_folder : path
         A saved model; by default the one in the package.
@@ -104,12 +132,21 @@ def predict(
     True
     """
     check_person(sex, age_years, height_cm, weight_kg)
-    model, card = load_model(model_folder)
-    if tuple(card["leads"]) != LEADS:
-        raise DataError(f"{model_folder}: the model wants the leads {card['leads']}; this package gives {list(LEADS)}.")
-    if sex not in card["interval_half_width_g"]:
+    sex = sex.lower()
+    model, contents = load_model(model_folder)
+    try:
+        card = _Card.model_validate(contents)
+    except ValidationError as error:
+        where = ", ".join(sorted({str(problem["loc"][0]) for problem in error.errors()}))
+        told = f"model.json lacks, or has no usable value of, {where}; save the model again."
+        raise DataError(f"{model_folder}: {told}") from None
+    if card.leads != LEADS:
+        raise DataError(
+            f"{model_folder}: the model wants the leads {list(card.leads)}; this package gives {list(LEADS)}."
+        )
+    if sex not in card.interval_half_width_g:
         raise DataError(f"{model_folder}: this model was trained without any {sex} person; give a model of both sexes.")
-    beat, measured, findings = examine(recording, BeatConfig(**card["beat"]))
+    beat, measured, findings = examine(recording, card.beat)
     notes = tuple(finding.message for finding in findings)
     if beat is None or measured is None:
         raise DataError(f"{recording.source}: " + " ".join(notes))
@@ -117,19 +154,19 @@ def predict(
     person |= asdict(measured) | {name: found.value for name, found in lvh_criteria(beat, measured, sex).items()}
     covariates = covariate_matrix({name: [value] for name, value in person.items()}, model.covariates)
     lvm_g = float(model.predict_g(beat.waveform_mv[None], covariates)[0])
-    half_width_g = card["interval_half_width_g"][sex]
+    half_width_g = card.interval_half_width_g[sex]
     bsa_m2 = float(bsa_mosteller_m2(height_cm, weight_kg))
-    cutoff_g_m2 = card["lvh_cutoff_g_m2"][sex]
+    cutoff_g_m2 = card.lvh_cutoff_g_m2[sex]  # type: ignore[index]  # check_person knows both
     shown = {name: getattr(measured, name) for name in _SHOWN}
     return Estimate(
         lvm_g=lvm_g,
         lvm_low_g=max(0.0, lvm_g - half_width_g),  # a mass cannot be negative; as lvmass.evaluation does
         lvm_high_g=lvm_g + half_width_g,
-        interval_level=card["interval_level"],
+        interval_level=card.interval_level,
         bsa_m2=bsa_m2,
         lvmi_g_m2=lvm_g / bsa_m2,
         lvh_cutoff_g_m2=cutoff_g_m2,
-        lvh_cutoff_source=card["lvh_cutoff_source"],
+        lvh_cutoff_source=card.lvh_cutoff_source,
         lvh=lvm_g / bsa_m2 > cutoff_g_m2,
         **{name: None if np.isnan(value) else float(value) for name, value in shown.items()},  # JSON knows no NaN
         n_beats=beat.n_beats,
@@ -137,9 +174,7 @@ def predict(
         notes=notes,
         model={
             "network": model.network,
-            "trained_on_simulated_data": card["trained_on_simulated_data"],
             "not_for_clinical_use": True,
-            **{k: card[k] for k in ("training_people", "out_of_fold_mae_g", "study", "study_fingerprint")},
-            "package_version": card["package_version"],
+            **card.model_dump(include=set(_Provenance.model_fields)),
         },
     )

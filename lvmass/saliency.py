@@ -4,8 +4,6 @@ Attributions are in grams of LVM and add up to the difference between the estima
 for the same person with a flat ECG (completeness, Sundararajan 2017).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 import torch
@@ -24,25 +22,9 @@ SEGMENTS_MS: dict[str, tuple[float, float]] = {
 """Stretches of the beat around R that hold these waves at ordinary heart rates; the same for everybody."""
 
 
-@dataclass(frozen=True, eq=False)
-class Attribution:
-    """Integrated Gradients of several people.
-
-    Parameters
-    ----------
-    grams : ndarray, shape (n, 12, n_samples)
-        Contribution of each sample to the estimate, in grams.
-    completeness_error_g : ndarray, shape (n,)
-        By how much each person's contributions miss the difference they should add up to.
-    """
-
-    grams: NDArray[np.float32]
-    completeness_error_g: NDArray[np.float64]
-
-
 def integrated_gradients(
     model: FittedModel, inputs: ArrayLike, covariates: ArrayLike, *, steps: int = 32
-) -> Attribution:
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Attribute estimates of LVM to the samples of the ECG.
 
     Parameters
@@ -58,7 +40,10 @@ def integrated_gradients(
 
     Returns
     -------
-    Attribution
+    grams : ndarray, shape (n, 12, n_samples)
+        Contribution of each sample to the estimate, in grams.
+    completeness_error_g : ndarray, shape (n,)
+        By how much each person's contributions miss the difference they should add up to.
 
     Notes
     -----
@@ -74,10 +59,8 @@ def integrated_gradients(
         internal_batch_size=256,  # memory is steps x people otherwise
         return_convergence_delta=True,
     )
-    return Attribution(
-        grams=(z_scores.detach().float() * model.target_sd_g).numpy(),
-        completeness_error_g=delta.detach().double().numpy() * model.target_sd_g,
-    )
+    grams = (z_scores.detach().float() * model.target_sd_g).numpy()
+    return grams, delta.detach().double().numpy() * model.target_sd_g
 
 
 def segment_shares(grams: NDArray[np.floating], time_ms: NDArray[np.floating]) -> pd.DataFrame:
@@ -94,7 +77,7 @@ def segment_shares(grams: NDArray[np.floating], time_ms: NDArray[np.floating]) -
     -------
     DataFrame
         ``person`` (row of ``grams``), ``group`` ("limb leads", "precordial leads"), ``segment`` and ``share`` in
-        percent; a person's shares add up to 100.
+        percent of what lies within these segments; a person's shares add up to 100.
 
     Examples
     --------
@@ -103,7 +86,8 @@ def segment_shares(grams: NDArray[np.floating], time_ms: NDArray[np.floating]) -
     >>> float(shares.loc[shares["segment"] == "QRS", "share"].sum())
     15.0
     """
-    size = np.abs(grams)
+    inside = (time_ms >= SEGMENTS_MS["P"][0]) & (time_ms < SEGMENTS_MS["T"][1])
+    size, time_ms = np.abs(grams)[:, :, inside], time_ms[inside]
     total = size.sum(axis=(1, 2))
     total = np.where(total > 0, total, 1.0)
     tables = []

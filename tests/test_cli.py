@@ -1,11 +1,13 @@
-"""The commands as a newcomer runs them: in a process of their own."""
+"""The commands as a newcomer runs them: each in a process of its own, and its refusals and variants in this one."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import pandas as pd
 import pytest
 from pydicom.data import get_testdata_file
 
+from lvmass.cli import main
 from lvmass.ecg.reading import read_ecg
 from lvmass.ecg.recording import LEADS
 from tests.conftest import TINY
@@ -25,6 +28,18 @@ PERSON = ["--sex", "female", "--age", "42", "--height", "160", "--weight", "58"]
 def lvmass(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [LVMASS, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+
+def here(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a command in this process, which has imported everything once; what it does not catch fails the test."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with pytest.MonkeyPatch.context() as patched, redirect_stdout(out), redirect_stderr(err):
+        patched.setattr(sys, "argv", ["lvmass", *map(str, arguments)])
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return subprocess.CompletedProcess(sys.argv, code, out.getvalue(), err.getvalue())
 
 
 def refused(result: subprocess.CompletedProcess[str], *words: str) -> None:
@@ -48,7 +63,7 @@ def test_predict_json() -> None:
 
 
 def test_predict_text_says_how_and_what_not_for() -> None:
-    text = lvmass("predict", ECG, *PERSON).stdout
+    text = here("predict", ECG, *PERSON).stdout
     for words in ("LV mass", "g/m2", "65", "simulated people", "not for clinical use"):
         assert words in text
 
@@ -58,7 +73,7 @@ def test_predict_reads_an_array_whose_rate_and_leads_are_stated(tmp_path: Path) 
     np.save(tmp_path / "ecg.npy", recording.signal_mv)
     stated = ["--unit", "mV", "--sampling-rate-hz", recording.sampling_rate_hz, "--leads", ",".join(LEADS)]
     estimates = [
-        json.loads(lvmass("predict", file, *PERSON, *options, "--json").stdout)["lvm_g"]
+        json.loads(here("predict", file, *PERSON, *options, "--json").stdout)["lvm_g"]
         for file, options in ((ECG, []), (tmp_path / "ecg.npy", stated))
     ]
     assert estimates[0] == pytest.approx(estimates[1], abs=1e-3)
@@ -92,7 +107,7 @@ def broken(tmp_path: Path) -> dict[str, Path]:
 
 @pytest.mark.parametrize("what", ["missing lead", "NaN", "flat", "type", "empty", "text", "absent", "folder"])
 def test_unusable_file_is_one_sentence(broken: dict[str, Path], what: str) -> None:
-    result = lvmass("predict", broken[what], *PERSON, "--unit", "mV")
+    result = here("predict", broken[what], *PERSON, "--unit", "mV")
     refused(result, broken[what].name)
     assert len(result.stderr.splitlines()) == 1
 
@@ -101,14 +116,14 @@ def test_unusable_file_is_one_sentence(broken: dict[str, Path], what: str) -> No
 def test_impossible_person_is_one_sentence(option: str, value: str) -> None:
     arguments = PERSON.copy()
     arguments[arguments.index(option) + 1] = value
-    refused(lvmass("predict", ECG, *arguments), option.removeprefix("--"))
+    refused(here("predict", ECG, *arguments), option.removeprefix("--"))
 
 
 @pytest.mark.parametrize(
     "arguments", [[], ["predict", ECG], ["predict", ECG, *PERSON[:-1]], ["predict", ECG, "--sex", "x"], ["fly"]]
 )
 def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:
-    result = lvmass(*arguments)
+    result = here(*arguments)
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
 
@@ -117,16 +132,16 @@ def test_study_with_problems(tmp_path: Path) -> None:
     path = tmp_path / "study.toml"
     path.write_text(TINY.read_text().replace("bootstrap", "bootsrap"))
     for command in ("run", "check"):
-        refused(lvmass(command, path), "unknown key 'bootsrap'", "bootstrap")
+        refused(here(command, path), "unknown key 'bootsrap'", "bootstrap")
     assert sorted(tmp_path.iterdir()) == [path]  # nothing written half
 
 
 def test_init_then_check_lists_what_is_missing(tmp_path: Path) -> None:
     folder = tmp_path / "own"
-    assert lvmass("init", folder).returncode == 0
+    assert here("init", folder).returncode == 0
     assert {"study.toml", "subjects.csv", "data_dictionary.csv"} == {path.name for path in folder.iterdir()}
     refused(lvmass("check", folder / "study.toml"), "subjects.csv")
-    refused(lvmass("init", folder), "not empty")
+    refused(here("init", folder), "not empty")
 
 
 def test_check_and_doctor() -> None:

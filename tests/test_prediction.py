@@ -44,6 +44,15 @@ def test_estimate_is_consistent(recording: Recording) -> None:
     assert found.model["not_for_clinical_use"] is True
 
 
+def test_no_interval_reaches_below_zero(recording: Recording, tmp_path: Path) -> None:
+    shutil.copytree(PRETRAINED, tmp_path / "model")
+    path = tmp_path / "model" / "model.json"
+    card = json.loads(path.read_text()) | {"interval_half_width_g": {"female": 1000.0, "male": 1000.0}}
+    path.write_text(json.dumps(card))
+    found = estimate(recording, model_folder=path.parent)
+    assert (found.lvm_low_g, found.lvm_high_g) == (0.0, found.lvm_g + 1000.0)
+
+
 def test_larger_person_has_a_larger_heart(recording: Recording) -> None:
     assert estimate(recording, height_cm=175, weight_kg=90).lvm_g > estimate(recording).lvm_g
     assert estimate(recording, sex="male").lvh_cutoff_g_m2 == 80
@@ -95,6 +104,27 @@ def test_model_of_women_only_estimates_women_only(recording: Recording, tmp_path
     with pytest.raises(DataError, match="trained without any male person; give a model of both sexes") as error:
         estimate(recording, model_folder=path.parent, sex="male")
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_sex_in_capitals_is_the_same_sex(recording: Recording) -> None:
+    assert estimate(recording, sex="Male") == estimate(recording, sex="male")
+
+
+@pytest.mark.parametrize("wrong", [None, 3, "x", {}])
+def test_a_card_with_a_wrong_value_is_one_sentence(recording: Recording, tmp_path: Path, wrong: object) -> None:
+    shutil.copytree(PRETRAINED, tmp_path / "model")
+    path = tmp_path / "model" / "model.json"
+    card = json.loads(path.read_text())
+    for name in ("leads", "beat", "interval_half_width_g", "lvh_cutoff_g_m2"):
+        if wrong == {} and name in ("beat", "interval_half_width_g"):
+            continue  # all settings of the beat have defaults; the other says that the training people had no sex
+        path.write_text(json.dumps(card | {name: wrong}))
+        with pytest.raises(DataError, match=f"model.json lacks, or has no usable value of, {name}; save") as error:
+            estimate(recording, model_folder=path.parent)
+        assert len(str(error.value).splitlines()) == 1
+    path.write_text(json.dumps({name: value for name, value in card.items() if name not in ("study", "beat")}))
+    with pytest.raises(DataError, match="no usable value of, beat, study; save"):
+        estimate(recording, model_folder=path.parent)
 
 
 def test_estimate_is_plain_data(recording: Recording) -> None:

@@ -50,7 +50,7 @@ def assign_folds(subjects: pd.DataFrame, ecg_hash: Hashes, n_folds: int, seed: i
     >>> len(folds), sorted(set(folds.tolist()))
     (60, [1, 2, 3])
     """
-    strata, groups = _strata(subjects), patient_groups(subjects, ecg_hash)
+    strata, groups = _strata(subjects), _patient_groups(subjects, ecg_hash)
     smallest = min(len(set(groups[strata == stratum])) for stratum in set(strata))
     if smallest < n_folds:
         raise DataError(
@@ -85,6 +85,11 @@ def inner_split(
     training, validation : ndarray of int
         Rows; no patient and no ECG stands in both.
 
+    Raises
+    ------
+    DataError
+        If all of them are one patient.
+
     Examples
     --------
     >>> ids = [f"p{i}" for i in range(60)]
@@ -93,10 +98,12 @@ def inner_split(
     >>> len(training) + len(validation), len(set(training) & set(validation))
     (30, 0)
     """
-    strata = _strata(subjects.iloc[rows])
+    strata, groups = _strata(subjects.iloc[rows]), _patient_groups(subjects, ecg_hash)[rows]
+    if len(set(groups)) < 2:
+        raise DataError("One patient alone cannot both be trained on and choose when to stop; add people.")
     parts = min(round(1 / fraction), np.unique(strata, return_counts=True)[1].min())  # each stratum reaches each part
-    splitter = StratifiedGroupKFold(max(2, parts), shuffle=True, random_state=seed)
-    training, validation = next(splitter.split(rows, strata, patient_groups(subjects, ecg_hash)[rows]))
+    splitter = StratifiedGroupKFold(min(max(2, parts), len(set(groups))), shuffle=True, random_state=seed)
+    training, validation = next(splitter.split(rows, strata, groups))
     return rows[training], rows[validation]
 
 
@@ -106,7 +113,7 @@ def _strata(people: pd.DataFrame) -> NDArray[np.str_]:
     return (people["sex"].astype(str) + third.astype(str)).to_numpy(dtype=str)
 
 
-def patient_groups(subjects: pd.DataFrame, ecg_hash: Hashes) -> NDArray[np.int64]:
+def _patient_groups(subjects: pd.DataFrame, ecg_hash: Hashes) -> NDArray[np.int64]:
     """Group rows that must stay on one side of every split.
 
     Parameters
@@ -125,7 +132,7 @@ def patient_groups(subjects: pd.DataFrame, ecg_hash: Hashes) -> NDArray[np.int64
     Examples
     --------
     >>> people = pd.DataFrame({"patient_id": ["a", "b", "a", "c"]})
-    >>> patient_groups(people, ["1", "2", "2", "3"]).tolist()
+    >>> _patient_groups(people, ["1", "2", "2", "3"]).tolist()
     [0, 0, 0, 1]
     """
     n = len(subjects)

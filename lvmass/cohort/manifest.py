@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from glob import escape
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +16,7 @@ MAX_TABLE_BYTES = 500_000_000
 """A larger file is no subjects table: at 200 bytes a row this is 2.5 million people."""
 
 
-class RecordingSource(Protocol):
+class _RecordingSource(Protocol):
     """Where a cohort's ECGs come from; small enough to be sent to another process."""
 
     def one(self, i: int) -> Recording:
@@ -69,11 +68,12 @@ class FileSource:
         A WFDB header names its record, so that equal ECGs of two people differ there: of such a
         record only the signal files count.
         """
-        return [_file_hash(_signal_files(path) or [path]) for path in self.paths]
+        records = [_record_files(path) for path in self.paths]
+        return [_file_hash(files[1:] or files) for files in records]
 
     def key(self) -> str:
         """Hash how files are read and the bytes of every file."""
-        hashes = [_file_hash([path, *_signal_files(path)]) for path in self.paths]
+        hashes = [_file_hash(_record_files(path)) for path in self.paths]
         return hashlib.sha256(
             "\n".join([f"{self.unit} {self.sampling_rate_hz} {self.leads}", *hashes]).encode()
         ).hexdigest()
@@ -91,8 +91,8 @@ class Cohort:
         The validated subjects table, one row an ECG, row labels 0 to n - 1.
     simulated : bool
         Whether these people exist only in a simulator; every page and model says so.
-    source : RecordingSource
-        Where the ECGs come from.
+    source
+        Where the ECGs come from: `FileSource` or the simulator's.
 
     Examples
     --------
@@ -105,7 +105,7 @@ class Cohort:
     name: str
     subjects: pd.DataFrame
     simulated: bool
-    source: RecordingSource = field(repr=False)
+    source: _RecordingSource = field(repr=False)
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -130,13 +130,14 @@ class Cohort:
         return self.source.many(range(start, len(self) if stop is None else min(stop, len(self))))
 
 
-def _signal_files(path: Path) -> list[Path]:
-    """Return the signal files that belong to a WFDB header; none for any other format."""
-    if path.suffix.lower() != ".hea":
-        return []
-    return [
-        file for file in sorted(path.parent.glob(f"{escape(path.stem)}.*")) if file.suffix.lower() in (".dat", ".mat")
-    ]
+def _record_files(path: Path) -> list[Path]:
+    """Return the header of a WFDB record and the signal files that it names; of any other format the file alone."""
+    header = path.with_suffix(".hea") if path.suffix.lower() == ".dat" else path
+    if header.suffix.lower() != ".hea" or not header.is_file():
+        return [path]
+    lines = header.read_text("utf-8", "replace").splitlines()
+    named = dict.fromkeys(line.split()[0] for line in lines if line.strip())  # a name that is no file is no signal
+    return [header, *(file for file in (header.parent / Path(name).name for name in named) if file.is_file())]
 
 
 def _file_hash(files: list[Path]) -> str:
@@ -288,13 +289,14 @@ def shared_people(development: Cohort, external: Cohort) -> list[str]:
         compared.append(("ECG", names, development.source.hashes(), external.source.hashes()))
     sentences = []
     for what, names, ours, theirs in compared:
-        row_of = {key: row for row, key in reversed(list(enumerate(theirs)))}
-        rows = {key: row for row, key in reversed(list(enumerate(ours))) if key in row_of}
+        here = pd.DataFrame({"key": ours, "name": names, "row": range(2, len(ours) + 2)}).drop_duplicates("key")
+        there = pd.DataFrame({"key": theirs, "other": range(2, len(theirs) + 2)}).drop_duplicates("key")
+        rows = here.merge(there, on="key")
         examples = [
-            f"{names[row]!r} (row {row + 2} of development, row {row_of[key] + 2} of external)"
-            for key, row in sorted(rows.items(), key=lambda item: item[1])[:5]
+            f"{name!r} (row {row} of development, row {other} of external)"
+            for _, name, row, other in rows.head(5).itertuples(index=False)
         ]
-        if rows:
+        if len(rows):
             count = f"1 {what} stands" if len(rows) == 1 else f"{len(rows)} {what}s stand"
             some = "for example " if len(rows) > len(examples) else ""
             sentences.append(f"{count} in both cohorts: {some}{', '.join(examples)}; leave each in one.")

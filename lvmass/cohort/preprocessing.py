@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from lvmass.cohort.covariates import COVARIATE_GROUPS
 from lvmass.cohort.manifest import Cohort
@@ -75,7 +74,7 @@ class BeatsBlock:
 
 
 def preprocess(cohort: Cohort, config: BeatConfig, *, workers: int = 1) -> Beats:
-    """Cut, measure and judge every recording of a cohort, in parallel, with a progress bar on a terminal.
+    """Cut, measure and judge every recording of a cohort, in parallel.
 
     Parameters
     ----------
@@ -96,11 +95,8 @@ def preprocess(cohort: Cohort, config: BeatConfig, *, workers: int = 1) -> Beats
     DataError
         If nobody's ECG is usable; the sentence gives the commonest reason.
     """
-    parts = blocks(len(cohort))
-    tasks = (delayed(beats_of_block)(cohort, start, stop, config) for start, stop in parts)
-    finished = Parallel(n_jobs=workers, return_as="generator")(tasks)
-    bar = tqdm(finished, total=len(parts), desc=f"beats, {cohort.name}", unit="block", disable=None)
-    return assemble(cohort, list(bar), config)
+    tasks = (delayed(beats_of_block)(cohort, start, stop, config) for start, stop in blocks(len(cohort)))
+    return assemble(cohort, Parallel(n_jobs=workers)(tasks), config)
 
 
 def blocks(n: int) -> list[tuple[int, int]]:
@@ -145,12 +141,13 @@ def assemble(
         raise DataError(f"{cohort.name}: no ECG is usable; the commonest reason: {table['reason'].mode()[0]}")
     kept = table[usable].reset_index(drop=True)
     people = cohort.subjects.loc[usable].reset_index(drop=True)
-    people = people.rename(columns={name: f"device_{name}" for name in PARAMETERS if name in people})
+    names = (*PARAMETERS, *COVARIATE_GROUPS["criteria"])
+    people = people.rename(columns={name: f"device_{name}" for name in names if name in people})
     criteria = pd.DataFrame(kept["criteria"].tolist())
     measured = kept[list(PARAMETERS)].astype(float)
-    if "atrial_fibrillation" not in people:
-        # an ECG shows fibrillation on its day only: what the subjects table says of the person comes first
-        measured["atrial_fibrillation"] = kept["atrial_fibrillation"].astype(bool)
+    # an ECG shows fibrillation on its day only: what the subjects table says of the person comes first
+    known = people.pop("atrial_fibrillation") if "atrial_fibrillation" in people else pd.Series(np.nan, people.index)
+    measured["atrial_fibrillation"] = known.fillna(kept["atrial_fibrillation"].astype(float)).astype(bool)
     return Beats(
         waveform_mv=stack([part.waveform_mv for part in parts], folder),
         time_ms=(np.arange(config.n_samples) - config.r_sample) * 1000 / config.sampling_rate_hz,
@@ -188,7 +185,8 @@ def beats_of_block(cohort: Cohort, start: int, stop: int, config: BeatConfig) ->
         if isinstance(recording, DataError):
             row |= {"code": UNREADABLE, "reason": str(recording)}
             continue
-        row["ecg_hash"] = hashlib.sha256(np.ascontiguousarray(recording.signal_mv).tobytes()).hexdigest()
+        if np.ptp(recording.signal_mv, axis=1).any():  # two flat lines are not the same ECG
+            row["ecg_hash"] = hashlib.sha256(np.ascontiguousarray(recording.signal_mv).tobytes()).hexdigest()
         beat, measured, findings = examine(recording, config)
         row["findings"] = "; ".join(f"{finding.lead}: {finding.code}" for finding in findings)
         if beat is None or measured is None:

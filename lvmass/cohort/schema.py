@@ -5,7 +5,7 @@ of one person on the command line are all made from it.
 """
 
 import difflib
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Literal, get_args
 
@@ -26,9 +26,13 @@ _FLAGS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "tru
 
 
 def _day(cell: str | None) -> datetime | None:
-    """Read a date; pydantic alone would take 20240531 for seconds since 1970."""
-    day = None if cell is None else datetime.fromisoformat(cell)
-    return day.astimezone(UTC).replace(tzinfo=None) if day and day.tzinfo else day
+    """Read a date as the place of the examination wrote it; pydantic alone would take 20240531 for seconds."""
+    if cell is None:
+        return None
+    day = datetime.fromisoformat(cell).replace(tzinfo=None)
+    if not 1900 <= day.year <= 2100:  # such as 9999-12-31, which stands for "unknown" in some archives
+        raise ValueError("no day of an examination")
+    return day
 
 
 def _number(cell: Any) -> Any:

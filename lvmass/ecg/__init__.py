@@ -2,9 +2,9 @@
 
 from lvmass.ecg.beats import BeatConfig, synchronized_beat
 from lvmass.ecg.criteria import lvh_criteria
-from lvmass.ecg.intervals import EcgParameters, fibrillation_sign, measure_beat
+from lvmass.ecg.intervals import measure_beat
 from lvmass.ecg.peaks import detect_r_peaks
-from lvmass.ecg.quality import FINDING_WORDS, Examination, Finding, Quality, check_quality, examine
+from lvmass.ecg.quality import FINDING_WORDS, check_quality, examine
 from lvmass.ecg.reading import read_ecg
 from lvmass.ecg.recording import LEADS, Beat, Recording
 
@@ -13,15 +13,10 @@ __all__ = [
     "LEADS",
     "Beat",
     "BeatConfig",
-    "EcgParameters",
-    "Examination",
-    "Finding",
-    "Quality",
     "Recording",
     "check_quality",
     "detect_r_peaks",
     "examine",
-    "fibrillation_sign",
     "lvh_criteria",
     "measure_beat",
     "read_ecg",

@@ -290,15 +290,15 @@ def _combine(beats: Floats, average: Average) -> Floats:
     return median if average == "median" else beats[np.argmax(_similarity(beats, median))]
 
 
-def _standard_error(before_qrs: Floats, average: Average) -> Floats:
-    """Standard error of each lead from how the beats (n, 12, t) scatter before their QRS complexes.
+def _standard_error(before_r: Floats, average: Average) -> Floats:
+    """Standard error of each lead from how the beats (n, 12, t) scatter before R.
 
     A straight line is taken out of each beat first: drift is no obstacle to seeing a P wave, fibrillation is.
     """
-    n_beats, _, n_samples = before_qrs.shape
+    n_beats, _, n_samples = before_r.shape
     line = np.linspace(-1.0, 1.0, n_samples)
     lines = np.stack([np.ones(n_samples), line / np.sqrt((line**2).mean())]) / np.sqrt(n_samples)
-    rest = before_qrs - before_qrs.mean(axis=0)
+    rest = before_r - before_r.mean(axis=0)
     rest = rest - (rest @ lines.T) @ lines
     variance = np.square(rest).mean(axis=(0, 2)) * n_beats / (n_beats - 1)
     n_effective = 1.0 if average == "single" else n_beats * _EFFICIENCY[average]

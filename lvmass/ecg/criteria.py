@@ -160,6 +160,6 @@ def _left_atrial(beat: Beat, parameters: EcgParameters) -> bool:
         return False
     p = p - np.linspace(p[0], p[-1], p.size)
     deepest = int(np.argmin(p))
-    rising_before = np.flatnonzero(p[: deepest + 1] >= 0)
-    length_ms = (p.size - rising_before[-1]) * 1000 / beat.sampling_rate_hz if rising_before.size else 0.0
+    last_positive = np.flatnonzero(p[: deepest + 1] >= 0)[-1]  # at the latest the onset, which is 0
+    length_ms = (p.size - last_positive) * 1000 / beat.sampling_rate_hz
     return bool(p[deepest] <= -0.1 and length_ms >= 40)

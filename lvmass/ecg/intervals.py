@@ -31,9 +31,8 @@ class EcgParameters:
         60 s over the median RR interval.
     pr_interval_ms, qrs_duration_ms, qt_interval_ms : float
         Global intervals, from all leads together.
-    qtc_ms, qtc_fridericia_ms : float
-        QT corrected for rate after Bazett 1920 (``QT / sqrt(RR)``) and Fridericia 1920 (``QT / cbrt(RR)``), with RR in
-        seconds.
+    qtc_ms : float
+        QT corrected for rate after Bazett 1920 (``QT / sqrt(RR)``), with RR in seconds.
     p_axis_deg, qrs_axis_deg, t_axis_deg : float
         Frontal axes, above -180 up to 180 degrees, from the net areas in I and aVF.
     p_onset_ms, p_offset_ms, qrs_onset_ms, qrs_offset_ms, t_offset_ms : float
@@ -49,7 +48,6 @@ class EcgParameters:
     qrs_duration_ms: float
     qt_interval_ms: float
     qtc_ms: float
-    qtc_fridericia_ms: float
     p_axis_deg: float
     qrs_axis_deg: float
     t_axis_deg: float
@@ -87,8 +85,7 @@ def measure_beat(beat: Beat) -> EcgParameters:
     >>> round(parameters.heart_rate_bpm)  # the cart's RR interval is 982 ms
     61
     """
-    points = delineate(beat)
-    rate_hz = beat.sampling_rate_hz
+    points, rate_hz = delineate(beat), beat.sampling_rate_hz
     rr_s = float(np.median(np.diff(beat.r_peaks))) / beat.recording_rate_hz if beat.r_peaks.size > 1 else np.nan
     waves = beat.waveform_mv.astype(np.float64)
     waves -= isoelectric_level(waves, beat.r_sample + points.qrs_onset_ms * rate_hz / 1000, rate_hz)
@@ -105,7 +102,6 @@ def measure_beat(beat: Beat) -> EcgParameters:
         qrs_duration_ms=points.qrs_offset_ms - points.qrs_onset_ms,
         qt_interval_ms=qt_ms,
         qtc_ms=float(qt_ms / np.sqrt(rr_s)),
-        qtc_fridericia_ms=float(qt_ms / np.cbrt(rr_s)),
         p_axis_deg=_axis(p, rate_hz),
         qrs_axis_deg=_axis(qrs, rate_hz),
         t_axis_deg=_axis(t, rate_hz),

@@ -5,7 +5,7 @@ on it, and the findings of the rules.
 """
 
 from collections.abc import Iterator
-from itertools import combinations, pairwise
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -134,7 +134,7 @@ def examine(recording: Recording, config: BeatConfig = DEFAULT) -> Examination:
     ``precordial_order`` (a variant, perhaps), ``precordial_exchange`` (surely wrong).
 
     The rules judge the recording: they look at the synchronized trimmed mean, also where ``config`` asks for another
-    average or alignment of the same beats.
+    average or alignment of the same beats, and for pacing pulses at 500 Hz up to 250 Hz at least.
 
     Parameters
     ----------
@@ -159,15 +159,16 @@ def examine(recording: Recording, config: BeatConfig = DEFAULT) -> Examination:
     findings = [Finding("all", "file", note) for note in recording.notes]
     findings += _signal_findings(recording)
     beat = parameters = None
-    if not {finding.code for finding in findings} & {"nan", "flat"}:
+    if not {finding.code for finding in findings} & {"nan", "flat", "no_qrs"}:
         try:
             aligned = aligned_beats(recording, config)
+            judged = beat = aligned.combined("trimmed", "synchronized")
+            paced = _is_paced(recording, config, judged)
         except DataError as error:
             findings.append(Finding("all", "no_qrs", str(error)))
         else:
-            judged = beat = aligned.combined("trimmed", "synchronized")
             parameters = measure_beat(judged)
-            findings += _beat_findings(judged, parameters)
+            findings += _beat_findings(judged, parameters, paced)
             if (config.average, config.alignment) != ("trimmed", "synchronized"):
                 beat = aligned.combined(config.average, config.alignment)
                 parameters = measure_beat(beat)
@@ -205,20 +206,21 @@ def _signal_findings(recording: Recording) -> Iterator[Finding]:
     """Rules on the samples of each lead."""
     signal, rate_hz = recording.signal_mv, recording.sampling_rate_hz
     if signal.shape[1] < rate_hz:
-        yield Finding("all", "nan", f"The recording lasts {recording.duration_s:.2f} s, too short for a heartbeat.")
+        yield Finding("all", "no_qrs", f"The recording lasts {recording.duration_s:.2f} s, too short for a heartbeat.")
         return
-    present = np.isfinite(signal).mean(axis=1)
-    for lead in np.flatnonzero(present < 1):
-        yield Finding(LEADS[lead], "nan", f"Lead {LEADS[lead]} misses {1 - present[lead]:.0%} of its samples.")
+    missing = (~np.isfinite(signal)).sum(axis=1)
+    for lead in np.flatnonzero(missing):
+        message = f"Lead {LEADS[lead]} misses {missing[lead]} of its {signal.shape[1]} samples."
+        yield Finding(LEADS[lead], "nan", message)
     if recording.duration_s < _SHORT_S:
         yield Finding("all", "short", f"The recording lasts only {recording.duration_s:.1f} s.")
-    rows = np.flatnonzero(present == 1)
+    rows = np.flatnonzero(missing == 0)
     slow, fast = zero_phase_bands(signal[rows], rate_hz, (0.0, 0.5), (35.0, np.inf))
     # The QRS complexes fill under a fifth of the time, so the median sees what is between them.
     muscle_mv = 1.4826 * np.median(np.abs(fast), axis=1)
     for lead, drift, muscle in zip(rows, np.ptp(slow, axis=1), muscle_mv, strict=True):
         yield from _lead_findings(LEADS[lead], signal[lead], rate_hz, float(drift), float(muscle))
-    for first, second in pairwise(range(_V1, _V6 + 1)):
+    for first, second in combinations(range(_V1, _V6 + 1), 2):
         if np.array_equal(signal[first], signal[second]) and np.ptp(signal[first]) > 0:
             names = f"{LEADS[first]} and {LEADS[second]}"
             yield Finding(LEADS[second], "duplicate", f"Leads {names} hold the same samples.")
@@ -247,7 +249,17 @@ def _lead_findings(name: str, values: Floats, rate_hz: float, drift_mv: float, m
         yield Finding(name, code, f"Lead {name} carries {muscle_mv * 1000:.0f} µV of fast noise.")
 
 
-def _beat_findings(beat: Beat, parameters: EcgParameters) -> Iterator[Finding]:
+def _is_paced(recording: Recording, config: BeatConfig, beat: Beat) -> bool:
+    """Whether pacing pulses precede the QRS complexes, also where the band or rate of the beat leaves none to see."""
+    high_hz, rate_hz = config.band_high_hz, config.sampling_rate_hz
+    if high_hz < DEFAULT.band_high_hz or rate_hz < DEFAULT.sampling_rate_hz:
+        wide = {"band_high_hz": DEFAULT.band_high_hz, "sampling_rate_hz": max(rate_hz, DEFAULT.sampling_rate_hz)}
+        wide_config = config.model_copy(update={**wide, "min_beats": 1})
+        beat = aligned_beats(recording, wide_config).combined("trimmed", "synchronized")
+    return pacing_edges(beat.waveform_mv[INDEPENDENT_LEADS], beat.r_sample, beat.sampling_rate_hz).size > 0
+
+
+def _beat_findings(beat: Beat, parameters: EcgParameters, paced: bool) -> Iterator[Finding]:
     """Rules on the synchronized beat."""
     ends_ms = (parameters.qrs_onset_ms, parameters.qrs_offset_ms)
     onset, offset = (beat.r_sample + round(ms * beat.sampling_rate_hz / 1000) for ms in ends_ms)
@@ -263,7 +275,7 @@ def _beat_findings(beat: Beat, parameters: EcgParameters) -> Iterator[Finding]:
         yield Finding("all", "too_noisy", "The heartbeats hardly stand out of the noise.")
     elif beat.n_beats / max(1, beat.r_peaks.size) < _MIN_ALIKE_SHARE:
         yield Finding("all", "arrhythmia", f"Only {beat.n_beats} of {beat.r_peaks.size} heartbeats look alike.")
-    if pacing_edges(beat.waveform_mv[INDEPENDENT_LEADS], beat.r_sample, beat.sampling_rate_hz).size:
+    if paced:
         # The rules on placement know the waves of a conducted beat only.
         yield Finding("all", "paced", "Pacing pulses precede the QRS complexes.")
     else:
@@ -284,7 +296,7 @@ def _placement_findings(beat_mv: Floats, qrs: slice, p_mv: Floats) -> Iterator[F
     electrodes = _reversed_limb_electrodes(beat_mv, qrs, p_mv)
     if electrodes is not None:
         message = f"The limb electrodes {electrodes} look exchanged; record again."
-        yield Finding("II" if electrodes == "RA/RL" else "I", "limb_reversal", message)
+        yield Finding({"RA/RL": "II", "LA/RL": "III"}.get(electrodes, "I"), "limb_reversal", message)
     first, second, gain = _exchanged_precordial_leads(beat_mv)
     if gain > _ORDER_GAIN:
         yield Finding(first, "precordial_order", f"Leads {first} and {second} look exchanged.")

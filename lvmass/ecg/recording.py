@@ -97,7 +97,7 @@ class Beat:
     r_peaks : ndarray of int, shape (n_r_peaks,)
         All R peaks found in the recording, as sample indices at ``recording_rate_hz``.
     n_beats : int
-        How many beats of the dominant class went into the waveform.
+        How many beats of the dominant class went into the waveform, or were there to choose a single one from.
     recording_rate_hz : float
         Sampling rate of the recording that ``r_peaks`` counts in.
     sampling_rate_hz : float
@@ -109,8 +109,8 @@ class Beat:
     lead_in_mv : ndarray of float32, shape (12, n_before), optional
         What comes before the window, at the same sampling rate: a long PR interval begins there.
     noise_mv : ndarray of float32, shape (12,), optional
-        Standard error of ``waveform_mv`` in each lead, from the scatter between the beats before the QRS
-        complex; None where there was only one beat to look at.
+        Standard error of ``waveform_mv`` in each lead, from the scatter between the beats before R; None where there
+        was only one beat to look at.
     """
 
     waveform_mv: Floats

@@ -1,10 +1,11 @@
 """Agreement and calibration of predicted mass, the probability of LVH, and intervals for a person.
 
-What is learnt (a line, a probability, an interval's width) is learnt on development people only, and never on the
-person it is applied to.
+What is learnt from true masses (a line, a probability, an interval's width) is learnt on development people only, and
+never on the person it is applied to.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -185,7 +186,7 @@ def lvh_probability(predictions: pd.DataFrame, development: str) -> pd.DataFrame
 
     Fitted practically without penalty in the development cohort, fold by fold as in `recalibrate` (same parameters
     and errors; also its stretch of a mean of models, after which probabilities are still a little too near the middle,
-    because a mean of models leaves less of the outcome open). Where a class has fewer than five people to learn from,
+    because a mean of models leaves less of the outcome open). Where a class has fewer than five patients to learn from,
     the probability is missing.
 
     Examples
@@ -195,14 +196,15 @@ def lvh_probability(predictions: pd.DataFrame, development: str) -> pd.DataFrame
     >>> table.groupby("lvh")["lvh_probability"].mean().round(2).to_dict()
     {False: 0.15, True: 0.39}
     """
-    lvh, mass = predictions["lvh"].to_numpy(bool), predictions["predicted_lvm_g"].to_numpy(float)
+    mass = predictions["predicted_lvm_g"].to_numpy(float)
     spread, male = mass.std() or 1.0, (predictions["sex"] == "male").to_numpy(float)
     features = np.column_stack([(mass - mass.mean()) / spread, male])
     probability = np.full(len(predictions), np.nan)
     for learn, apply in _out_of_fold(predictions, development):
-        if min(lvh[learn].sum(), (~lvh[learn]).sum()) >= MIN_CLASS:
+        with suppress(NotEstimable):
+            lvh = both_classes(predictions.iloc[learn])
             # a trace of ridge (1e-6) keeps the fit finite where the mass separates the classes or repeats the sex
-            fit = LogisticRegression(C=1e6, solver="newton-cholesky").fit(features[learn], lvh[learn])
+            fit = LogisticRegression(C=1e6, solver="newton-cholesky").fit(features[learn], lvh)
             scaled = (_as_learnt_from(predictions, learn, apply) - mass.mean()) / spread
             probability[apply] = fit.predict_proba(np.column_stack([scaled, male[apply]]))[:, 1]
     return predictions.assign(lvh_probability=pd.array(probability, dtype="Float64"))
@@ -234,9 +236,9 @@ def _calibrated(people: pd.DataFrame, at: At) -> dict[str, Any]:
     y, p = known_probability(people)
     if np.ptp(p) == 0:
         raise NotEstimable("Calibration needs both outcomes and more than one probability.")
-    if p[y].min() > p[~y].max() or p[y].max() < p[~y].min():
+    if p[y].min() >= p[~y].max() or p[y].max() <= p[~y].min():
         raise NotEstimable("The probabilities separate the outcomes perfectly: there is no calibration slope.")
-    odds, row = special.logit(p), dict[str, float]()
+    odds, row = special.logit(p.clip(1e-12, 1 - 1e-12)), dict[str, float]()
     steep = GLM(y.astype(float), np.column_stack([odds, np.ones_like(odds)]), family=families.Binomial()).fit()
     large = GLM(y.astype(float), np.ones((y.size, 1)), family=families.Binomial(), offset=odds).fit()
     for name, fit in (("slope", steep), ("intercept", large)):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
-from sklearn.metrics import average_precision_score, precision_recall_curve, roc_curve
+from sklearn.metrics import roc_curve
 
 from lvmass.errors import DataError
 from lvmass.evaluation.calibration import known_probability, probable, wilson
@@ -17,7 +17,7 @@ from lvmass.evaluation.delong import auc_interval
 from lvmass.evaluation.lvh import EACH_SCORE, both_classes, lvh_score
 from lvmass.evaluation.registry import FIT, At, Inputs, Statistic
 
-# Where ROC and precision–recall curves are evaluated, so that every one has the same length.
+# Where ROC curves are evaluated, so that every one has the same length.
 GRID = np.linspace(0, 1, 201)
 
 # Probabilities at which someone may want to act on suspected LVH.
@@ -79,23 +79,6 @@ def _roc_points(lvh: NDArray[np.bool_], values: NDArray[np.float64]) -> list[dic
 @Statistic("roc", FIT, "sex score false_positive_rate sensitivity n_subjects note", each=EACH_SCORE, clusters=True)
 def _roc(people: pd.DataFrame, at: At, score: str) -> list[dict[str, Any]]:
     return _roc_points(both_classes(people), lvh_score(people, score, at.cutoffs_g_m2))
-
-
-@Statistic(
-    "precision_recall", FIT, "sex score sensitivity precision average_precision n_lvh n_subjects note",
-    each=EACH_SCORE, clusters=True,
-)  # fmt: skip
-def _precision_recall(people: pd.DataFrame, at: At, score: str) -> list[dict[str, Any]]:
-    """The best precision that reaches each sensitivity of the grid."""
-    lvh, values = both_classes(people), lvh_score(people, score, at.cutoffs_g_m2)
-    precision, recall, _ = precision_recall_curve(lvh, values)
-    # recall falls along the curve: the last point that still reaches the wanted one
-    reaching = np.searchsorted(-recall, -GRID + 1e-12, side="right") - 1
-    best, average = np.maximum.accumulate(precision)[reaching], float(average_precision_score(lvh, values))
-    return [
-        {"sensitivity": float(x), "precision": float(y), "average_precision": average}
-        for x, y in zip(GRID, best, strict=True)
-    ]
 
 
 def _net_benefit(y: NDArray[np.bool_], probability: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -207,7 +190,7 @@ def _matched(people: pd.DataFrame, at: At) -> dict[str, Any]:
     lvh, called = both_classes(people), people["positive"].to_numpy(bool)
     score = lvh_score(people, "indexed", at.cutoffs_g_m2)
     without, spared = np.sort(score[~lvh]), int((~called[~lvh]).sum())
-    model = score > (without[spared - 1] if spared else np.nextafter(without[0], -np.inf))
+    model = score > (without[spared - 1] if spared else -np.inf)
     only_model, only_criterion = int((model & ~called & lvh).sum()), int((called & ~model & lvh).sum())
     discordant = only_model + only_criterion
     auc, low, high = auc_interval(lvh, _ranked(people), at.level)

@@ -340,6 +340,8 @@ def paired_sample_size(
     """
     if auc_a == auc_b:
         raise DataError("No number of people finds a difference of zero.")
+    if not (0 < prevalence < 1 and alpha < power < 1):
+        raise DataError("Sample size: the prevalence must lie between 0 and 1, the power between alpha and 1.")
 
     def lacking(n: float) -> float:
         return paired_power(auc_a, auc_b, n, prevalence, correlation=correlation, alpha=alpha) - power

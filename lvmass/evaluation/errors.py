@@ -15,7 +15,7 @@ from scipy import special, stats
 
 from lvmass.errors import DataError
 from lvmass.evaluation.registry import FIT, At, Inputs, Statistic, rivals
-from lvmass.evaluation.tables import EXTERNAL_FOLD, NotEstimable, at_least
+from lvmass.evaluation.tables import NotEstimable, at_least
 
 FloatArray = NDArray[np.float64]
 
@@ -160,7 +160,7 @@ def _differences(people: pd.DataFrame, at: At) -> dict[str, Any]:
     The interval is a BCa bootstrap over patients; the two-sided p value flips the sign of each patient's difference at
     random (exchanges the two models within a patient), exactly where all flips are fewer than the resamples.
     """
-    at_least(len(people), 2)
+    at_least(people["patient_id"].nunique(), 2)
     a, b = (np.abs((people[name] - people["lvm_g"]).to_numpy(float)) for name in ("predicted_lvm_g", "other_g"))
     terms = _by_patient(np.stack([np.ones_like(a), a - b]), people)
     permuted = stats.permutation_test(
@@ -173,29 +173,6 @@ def _differences(people: pd.DataFrame, at: At) -> dict[str, Any]:
         return row | {"note": "too few people for an interval" if few else "no spread, no interval"}
     low, high = bootstrap_limits(terms, lambda sums: sums[1:] / sums[0], at.level, at.n_resamples, at.seed)
     return row | {"ci_low": float(low[0]), "ci_high": float(high[0])}
-
-
-@Statistic(
-    "error_differences_by_fold", "cohort training model_a model_b",
-    "mean_g t_naive p_naive t_corrected p_corrected n_folds", of=rivals, sexes=("all",), clusters=True,
-)  # fmt: skip
-def _fold_differences(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
-    """Corrected resampled t test of the reference's errors in k folds minus another model's.
-
-    ``mean / sqrt((1/k + 1/(k - 1)) · variance)``: folds share training people, so the naive ``variance / k`` is too
-    small (Nadeau and Bengio, Mach Learn 2003;52:239; 1/(k - 1) is the test people over the training people); both
-    have k - 1 degrees of freedom. Fewer than two folds have no row.
-    """
-    own = people[people["fold"] != EXTERNAL_FOLD]
-    a, b = ((own[name] - own["lvm_g"]).abs() for name in ("predicted_lvm_g", "other_g"))
-    steps = (a - b).groupby(own["fold"]).mean().to_numpy(float)
-    if steps.size < 2 or np.ptp(steps) == 0:
-        return []
-    k, row = steps.size, {"mean_g": float(steps.mean()), "n_folds": steps.size}
-    for name, share in (("naive", 0.0), ("corrected", 1 / (k - 1))):
-        t = steps.mean() / np.sqrt(steps.var(ddof=1) * (1 / k + share))
-        row |= {f"t_{name}": float(t), f"p_{name}": float(2 * stats.t.sf(abs(t), k - 1))}
-    return [row]
 
 
 def subgroup_levels(subjects: pd.DataFrame, bands: Mapping[str, Sequence[float]] = BANDS) -> pd.DataFrame:

@@ -3,6 +3,8 @@
 A common design for ECGs, with no single source; the sizes are ours, near those of the other comparators.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -14,8 +16,6 @@ class CnnLstm(nn.Module):
 
     Parameters
     ----------
-    n_covariates, n_samples : int
-        See :func:`lvmass.networks.build_network`; any length works.
     filters : tuple of int
         Of the convolutions, each followed by batch normalization and max-pooling by 2.
     kernel : int
@@ -43,12 +43,10 @@ class CnnLstm(nn.Module):
     ) -> None:
         super().__init__()
         blocks: list[nn.Module] = []
-        n_in = 12
-        for n_out in filters:
+        for n_in, n_out in pairwise((12, *filters)):
             blocks += [TimeConv(n_in, n_out, kernel), nn.BatchNorm2d(n_out), nn.ReLU(), nn.MaxPool2d((1, 2))]
-            n_in = n_out
         self.convolutions = nn.Sequential(*blocks, nn.Dropout(dropout))
-        self.recurrent = nn.LSTM(n_in, hidden, batch_first=True, bidirectional=True)
+        self.recurrent = nn.LSTM(filters[-1], hidden, batch_first=True, bidirectional=True)
         self.head = nn.Sequential(
             nn.Linear(2 * hidden + n_covariates, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, 1)
         )

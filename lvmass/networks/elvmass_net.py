@@ -27,8 +27,6 @@ class ElvmassNet(nn.Module):
 
     Parameters
     ----------
-    n_covariates, n_samples : int
-        See :func:`lvmass.networks.build_network`.
     lead_groups : {"limb-precordial", "none", "anatomical"}
         Which leads share an encoder.
     channels, levels, kernel, stem_stride, dropout, dilated, norm

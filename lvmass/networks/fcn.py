@@ -7,6 +7,8 @@ Theirs has 16 clinical inputs and predicts indexed LVM; here the inputs are the 
 same for every model, and the target is LVM in grams.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -19,8 +21,6 @@ class Fcn(nn.Module):
 
     Parameters
     ----------
-    n_covariates, n_samples : int
-        See :func:`lvmass.networks.build_network`; any length works.
     filters, kernels
         Of the three convolutions.
     conv_dropout, head_dropout : float
@@ -43,25 +43,17 @@ class Fcn(nn.Module):
         head_dropout: float = 0.6,
     ) -> None:
         super().__init__()
-        self.rows = INDEPENDENT_LEADS
         blocks: list[nn.Module] = []
-        n_in = len(self.rows)
-        for n_out, kernel in zip(filters, kernels, strict=True):
-            blocks += [
-                TimeConv(n_in, n_out, kernel),
-                nn.BatchNorm2d(n_out),
-                nn.LeakyReLU(),
-                nn.MaxPool2d((1, 2), padding=(0, 1)),
-                nn.Dropout(conv_dropout),
-            ]
-            n_in = n_out
+        for (n_in, n_out), kernel in zip(pairwise((len(INDEPENDENT_LEADS), *filters)), kernels, strict=True):
+            blocks += [TimeConv(n_in, n_out, kernel), nn.BatchNorm2d(n_out), nn.LeakyReLU()]
+            blocks += [nn.MaxPool2d((1, 2), padding=(0, 1)), nn.Dropout(conv_dropout)]
         self.body = nn.Sequential(*blocks)
-        width = n_in + n_covariates
+        width = filters[-1] + n_covariates
         self.head = nn.Sequential(
             nn.Linear(width, width), nn.LeakyReLU(), nn.Dropout(head_dropout), nn.Linear(width, 1)
         )
 
     def forward(self, beat: Tensor, covariates: Tensor) -> Tensor:  # (batch, 12, time), (batch, covariate) -> (batch,)
         """Estimate z-scored LVM."""
-        features = self.body(to_time_layout(beat[:, self.rows])).mean(dim=(2, 3))  # (batch, filter)
+        features = self.body(to_time_layout(beat[:, INDEPENDENT_LEADS])).mean(dim=(2, 3))  # (batch, filter)
         return self.head(torch.cat([features, covariates], dim=1)).squeeze(1)

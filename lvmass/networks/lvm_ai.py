@@ -5,6 +5,8 @@ The block family is public (study facts section 2.4); the published hyper-parame
 1.05 million parameters, which fits the size of the published weight file.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -32,7 +34,7 @@ class LvmAi(nn.Module):
     Parameters
     ----------
     n_covariates, n_samples : int
-        See :func:`lvmass.networks.build_network`: 5 000 samples at 500 Hz, 1 000 at 100 Hz.
+        See :func:`lvmass.networks.build_network`; ``n_samples`` is 5 000 at 500 Hz, 1 000 at 100 Hz.
     kernel : int
         Taps of every convolution: 71 at 500 Hz; 15 at 100 Hz spans the same 0.14 s.
     stem_filters, block_filters, block_size, covariate_units, dense_units
@@ -62,22 +64,16 @@ class LvmAi(nn.Module):
         super().__init__()
         self.stem = TimeConv(12, stem_filters, kernel)
         self.pool = nn.MaxPool2d((1, 2))
-        self.blocks = nn.ModuleList()
-        n_in = stem_filters
-        for filters in block_filters:
-            self.blocks.append(_DenseBlock(n_in, filters, kernel, block_size))
-            n_in = filters
+        widths = pairwise((stem_filters, *block_filters))
+        self.blocks = nn.ModuleList(_DenseBlock(n_in, filters, kernel, block_size) for n_in, filters in widths)
         self.covariates = nn.Sequential(nn.Linear(n_covariates, covariate_units), nn.ReLU()) if n_covariates else None
-        width = n_in * (n_samples // 2 ** len(block_filters)) + (covariate_units if n_covariates else 0)
+        encoded = block_filters[-1] * (n_samples // 2 ** len(block_filters))
         dense: list[nn.Module] = []
-        for units in dense_units:
-            dense += [nn.Linear(width, units), nn.ReLU()]
-            width = units
-        self.head = nn.Sequential(*dense, nn.Linear(width, 1))
+        for n_in, units in pairwise((encoded + (covariate_units if n_covariates else 0), *dense_units)):
+            dense += [nn.Linear(n_in, units), nn.ReLU()]
+        self.head = nn.Sequential(*dense, nn.Linear(dense_units[-1], 1))
 
-    def forward(
-        self, signal: Tensor, covariates: Tensor
-    ) -> Tensor:  # (batch, 12, time), (batch, covariate) -> (batch,)
+    def forward(self, signal: Tensor, covariates: Tensor) -> Tensor:
         """Estimate z-scored LVM."""
         x = torch.relu(self.stem(to_time_layout(signal)))
         for block in self.blocks:  # a pool before each block, none after the last

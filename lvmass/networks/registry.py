@@ -13,7 +13,7 @@ from lvmass.networks.lvm_ai import LvmAi
 from lvmass.networks.resnet import ResNet
 
 
-class Network(NamedTuple):
+class _Network(NamedTuple):
     """What is known of a network before it is built.
 
     Parameters
@@ -32,12 +32,12 @@ class Network(NamedTuple):
     reads: Literal["beat", "signal"] = "beat"
 
 
-NETWORKS: dict[str, Network] = {
-    "cnn-lstm": Network(CnnLstm, "CNN-LSTM"),
-    "elvmass-net": Network(ElvmassNet, "eLVMass-Net"),
-    "fcn": Network(Fcn, "FCN"),
-    "lvm-ai": Network(LvmAi, "LVM-AI", reads="signal"),
-    "resnet": Network(ResNet, "ResNet"),
+NETWORKS: dict[str, _Network] = {
+    "cnn-lstm": _Network(CnnLstm, "CNN-LSTM"),
+    "elvmass-net": _Network(ElvmassNet, "eLVMass-Net"),
+    "fcn": _Network(Fcn, "FCN"),
+    "lvm-ai": _Network(LvmAi, "LVM-AI", reads="signal"),
+    "resnet": _Network(ResNet, "ResNet"),
 }
 """Every network, under the name a study file gives it."""
 
@@ -52,7 +52,7 @@ def build_network(name: str, n_covariates: int, n_samples: int = 400, **argument
     n_covariates : int
         Columns of the covariate matrix; 0 for ECG only.
     n_samples : int
-        Samples of its input.
+        Samples of its input; LVM-AI is built for one length, eLVMass-Net up to its receptive field, the others for any.
     **arguments
         Arguments of the network's own, see `default_arguments`.
 

@@ -5,6 +5,8 @@ stem, then residual blocks of two wide convolutions that halve the time axis and
 ours, for one beat and a few hundred people.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -36,8 +38,6 @@ class ResNet(nn.Module):
 
     Parameters
     ----------
-    n_covariates, n_samples : int
-        See :func:`lvmass.networks.build_network`; any length works.
     stem_filters : int
         Filters of the stem.
     filters : tuple of int
@@ -64,14 +64,13 @@ class ResNet(nn.Module):
         dropout: float = 0.3,
     ) -> None:
         super().__init__()
-        widths = (stem_filters, *filters)
         self.body = nn.Sequential(
             TimeConv(12, stem_filters, kernel, stride=2),
             nn.BatchNorm2d(stem_filters),
             nn.ReLU(),
-            *(_Block(n_in, n_out, kernel, dropout) for n_in, n_out in zip(widths, filters, strict=False)),
+            *(_Block(n_in, n_out, kernel, dropout) for n_in, n_out in pairwise((stem_filters, *filters))),
         )
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(widths[-1] + n_covariates, 1))
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(filters[-1] + n_covariates, 1))
 
     def forward(self, beat: Tensor, covariates: Tensor) -> Tensor:  # (batch, 12, time), (batch, covariate) -> (batch,)
         """Estimate z-scored LVM."""

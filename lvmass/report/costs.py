@@ -10,7 +10,7 @@ from lvmass.training.model import FittedModel
 
 
 def costs(study: Study) -> pd.DataFrame:
-    """Cost of every network of a study, one row a line of the comparison.
+    """Cost of every network of a study, one row a model and training.
 
     Parameters
     ----------

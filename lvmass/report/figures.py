@@ -12,7 +12,7 @@ from IPython.display import Markdown
 from matplotlib.ticker import MaxNLocator
 
 from lvmass.cohort.schema import SEXES
-from lvmass.report.page import laid_out, missing, table
+from lvmass.report.page import laid_out, missing, p_value, table
 from lvmass.report.style import COLOURS, OTHERS, OURS, SEX_COLOURS, Picture, new_figure
 from lvmass.report.words import PUBLISHED, printed, reasons
 
@@ -33,7 +33,7 @@ def _colour(label: str, turn: int = 0) -> str:
 
 
 def flow_diagram(beats: Mapping[str, Any]) -> Picture:
-    """Draw how many people of each cohort are analysed, and why the others are not; `Beats` by label of the cohort."""
+    """Draw how many ECGs of each cohort are analysed, and why the others are not; `Beats` by label of the cohort."""
     figure, axes = new_figure(1, len(beats), width=4.6 * len(beats), height=3.4)
     told = []
     for panel, (label, each) in zip(np.atleast_1d(axes), beats.items(), strict=True):
@@ -41,11 +41,12 @@ def flow_diagram(beats: Mapping[str, Any]) -> Picture:
         counts = reasons(report)
         listed = [textwrap.fill(f"{n} × {why}", 30) for why, n in list(counts.items())[:3]]
         listed += [f"{sum([*counts.values()][3:])} for other reasons"] if len(counts) > 3 else []
-        analysed, n_women = len(each.people), int((each.people["sex"] == "female").sum())
+        analysed, people = len(each.people), each.people.drop_duplicates("patient_id")
+        n_women = int((people["sex"] == "female").sum())
         boxes = (
-            (0.28, 0.88, f"{len(report)} people in the table"),
+            (0.28, 0.88, f"{len(report)} ECGs in the table"),
             (0.72, 0.50, "\n".join([f"{sum(counts.values())} ECGs not usable", *listed])),
-            (0.28, 0.10, f"{analysed} analysed\n{n_women} women, {analysed - n_women} men"),
+            (0.28, 0.10, f"{analysed} analysed, of\n{n_women} women, {len(people) - n_women} men"),
         )
         arrow = {"arrowstyle": "->", "color": "#444444"}
         panel.annotate("", (0.28, 0.2), (0.28, 0.8), arrowprops=arrow)
@@ -55,7 +56,7 @@ def flow_diagram(beats: Mapping[str, Any]) -> Picture:
             panel.text(x, y, text, ha="center", va="center", fontsize=9, bbox=frame)
         panel.set(title=label, xlim=(0, 1), ylim=(0, 1))
         panel.axis("off")
-        told.append(f"{label}: {len(report)} people, {analysed} analysed")
+        told.append(f"{label}: {len(report)} ECGs, {analysed} analysed")
     return Picture(figure, f"Flow diagram. {'; '.join(told)}.")
 
 
@@ -82,7 +83,8 @@ def learning_curves(histories: Mapping[str, Sequence[Sequence[Mapping[str, float
     drawn = {name: [fit for fit in fits if fit and "validation_mae_g" in fit[0]] for name, fits in histories.items()}
     drawn = {name: fits for name, fits in drawn.items() if fits}
     if not drawn:
-        return missing("learning curves", "the last epoch counts, and nobody was set apart to look at the others")
+        kept_last = "the last epoch counts, and nobody was set apart to look at the others"
+        return missing("learning curves", kept_last if histories else "the reference is no network")
     figure, axes = new_figure(1, len(drawn), width=3.3 * max(2, len(drawn)), height=3.0, sharey=True)
     for panel, (name, fits) in zip(np.atleast_1d(axes), drawn.items(), strict=True):
         for history in fits:
@@ -283,7 +285,7 @@ def subgroups(rows: pd.DataFrame, tests: pd.DataFrame, title: str, axis_label: s
 
     beside = {
         printed(row["variable"]): f"no test: {row['note']}" if row["note"]
-        else f"do groups differ? p {row['p_value']:.3f}, Holm {row['p_holm']:.3f}"
+        else f"do groups differ? p {p_value(row['p_value'])}, Holm {p_value(row['p_holm'])}"
         for _, row in tests.iterrows()
     }  # fmt: skip
     ranked = sorted(rows["group"].unique(), key=order)

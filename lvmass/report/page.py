@@ -25,6 +25,7 @@ SIMULATED = (
     "its numbers are no clinical evidence."
 )
 OWN = "<strong>Cohort from files.</strong> Its people are real."
+GAP_NEEDS = "it needs women and men, and a model trained both pooled and sex-specific"
 TOO_FEW = "There are too few people with LVH, or without, in one of the sexes."
 
 NO_GAP = pd.DataFrame(
@@ -36,7 +37,7 @@ Columns = Mapping[str, str | tuple[str, int]]
 LAYOUTS: dict[str, Columns] = {
     "error_differences": {
         "against": "model_b", "reference (g)": "mae_a_g", "other (g)": "mae_b_g",
-        "difference (95 %), g": ("difference_g", 2), "p (Holm)": "p_holm", "people": "n_subjects",
+        "difference (95 %), g": ("difference_g", 2), "p (Holm)": "p_holm", "n": "n_subjects",
     },
     "training_comparison": {
         "comparison": "comparison", "sex": "sex", "sex-specific": "auc_a", "pooled": "auc_b",
@@ -92,11 +93,16 @@ LAYOUTS: dict[str, Columns] = {
 
 def banner(study: Study) -> HTML:
     """Say what study made the page, and whether its people are simulated."""
+    cohorts = [study.config.cohort(name) for name in study.cohort_names()]
+    simulated = [cohort.label for cohort in cohorts if cohort.simulate is not None]
+    whose = SIMULATED if simulated else OWN
+    if 0 < len(simulated) < len(cohorts):
+        whose = f"{SIMULATED.replace('this study', html.escape(simulated[0]))} The other cohort is from files."
     made = (
         f"Study <code>{html.escape(study.path.name)}</code> (fingerprint <code>{study.fingerprint}</code>), "
         f"lvmass {__version__}. Published numbers are labelled as such and come from patients."
     )
-    return HTML(f'<div class="lvmass-banner">{SIMULATED if study.simulated else OWN} {made}</div>')
+    return HTML(f'<div class="lvmass-banner">{whose} {made}</div>')
 
 
 def say(text: str) -> Markdown:
@@ -162,7 +168,7 @@ def laid_out(rows: pd.DataFrame, layout: str) -> pd.DataFrame:
         elif column.endswith(" %"):
             found[header] = 100 * rows[column[:-2]]
         elif column.startswith("p_") or column.endswith("_p"):
-            found[header] = rows[column].map(_p_value)
+            found[header] = rows[column].map(p_value)
         else:
             text = not pd.api.types.is_numeric_dtype(rows[column])
             found[header] = rows[column].map(printed) if text else rows[column]
@@ -207,12 +213,12 @@ def mean_sd(mean: Any, sd: Any, digits: int = 2) -> str:
     return "too few for folds" if pd.isna(mean) else f"{mean:.{digits}f} ± {sd:.{digits}f}"
 
 
-def _p_value(p: Any) -> str:
+def p_value(p: Any) -> str:
     """Write a p value.
 
     Examples
     --------
-    >>> _p_value(0.0421), _p_value(2e-7)
+    >>> p_value(0.0421), p_value(2e-7)
     ('0.042', '< 0.001')
     """
     return "–" if pd.isna(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
@@ -256,11 +262,9 @@ def with_interval(row: Any, value: str = "estimate", digits: int = 1, unit: str 
 
 
 def everybody(study: Study) -> pd.DataFrame:
-    """Subjects of all cohorts, with the label of their cohort, body surface and LVM index."""
-    people = pd.concat(
-        [study.cohort(name).subjects.assign(cohort=study.config.cohort(name).label) for name in study.cohort_names()],
-        ignore_index=True,
-    )
+    """People of all cohorts, each by their first ECG, with the label of their cohort, body surface and LVM index."""
+    ecgs = [study.cohort(name).subjects.assign(cohort=study.config.cohort(name).label) for name in study.cohort_names()]
+    people = pd.concat(ecgs).drop_duplicates(["cohort", "patient_id"], ignore_index=True)
     people["bsa_m2"] = bsa_mosteller_m2(people["height_cm"], people["weight_kg"])
     return people.assign(lvmi_g_m2=people["lvm_g"] / people["bsa_m2"])
 
@@ -300,12 +304,14 @@ def table_one(people: pd.DataFrame, *, by: str) -> pd.DataFrame:
     rows = {"": [f"{row}: {level}" if level else row for row, level in summary.index]}
     rows |= {printed(group): summary[group].to_numpy() for group in groups}
     if len(groups) == 2:
-        rows["standardized difference"] = summary.filter(like="SMD").iloc[:, 0].to_numpy()
+        rows["standardized difference"] = summary.filter(like="SMD").iloc[:, 0].str.removeprefix("-").to_numpy()
     return pd.DataFrame(rows)
 
 
-def prevalence(people: pd.DataFrame) -> pd.DataFrame:
-    """Share of each cohort and sex with LVH under published cut-offs."""
+def prevalence(people: pd.DataFrame, cutoffs_g_m2: Mapping[str, float]) -> pd.DataFrame:
+    """Share of each cohort and sex with LVH under published cut-offs and, if they are others, those of a study file."""
+    published = LVH_CUTOFFS_G_M2
+    sets = published if cutoffs_g_m2 in published.values() else {"study file": cutoffs_g_m2} | published
     return pd.DataFrame(
         {
             "cohort": cohort,
@@ -314,8 +320,8 @@ def prevalence(people: pd.DataFrame) -> pd.DataFrame:
             "above (g/m²)": cutoffs[str(sex)],
             "LVH (%)": 100 * (group["lvmi_g_m2"] > cutoffs[str(sex)]).mean(),
         }
-        for (cohort, sex), group in people.groupby(["cohort", "sex"], sort=False)
-        for name, cutoffs in LVH_CUTOFFS_G_M2.items()
+        for (cohort, sex), group in people.sort_values("sex").groupby(["cohort", "sex"], sort=False)
+        for name, cutoffs in sets.items()
     )
 
 
@@ -374,7 +380,8 @@ def verdicts(rows: pd.DataFrame, reference: str) -> Markdown:
     """Who is worse than, not significantly different from, or better than the reference, after Holm's correction."""
     if rows.empty:
         return missing("a verdict", "there is no other model of the same training")
-    told = (rows["p_holm"] < 0.05).fillna(False)
+    rows = rows[rows["p_holm"].notna()]  # too few people: no test, no verdict
+    told = rows["p_holm"] < 0.05
     kinds = {
         "Better than": told & (rows["difference_g"] < 0),
         "Not significantly different from": ~told,
@@ -400,23 +407,23 @@ def gap_answer(gap: pd.DataFrame) -> Markdown:
     """Answer of chapter 5 from the rows of ``gap`` of one model, cohort and set of cut-offs."""
     mean = select(gap, sex="mean").set_index("quantity")
     if mean.empty:
-        return missing(
-            "the gap, taken apart", "it needs women and men, and a model trained both pooled and sex-specific"
-        )
+        return missing("the gap, taken apart", GAP_NEEDS)
     if mean.loc["gap", "note"]:
         return say(f"**Answer.** None. {TOO_FEW}")
     size, mechanical, training = (with_interval(mean.loc[name], digits=3) for name in ("gap", "mechanical", "training"))
     everyone, within, specific = (
         with_interval(mean.loc[name], digits=2) for name in ("pooled in everyone", "pooled", "sex-specific")
     )
-    share = with_interval(mean.loc["mechanical share"], digits=0, unit=" %")
-    part: Any = mean.loc["mechanical share", "estimate"]
-    more = " (more than all, because the training part points the other way)" if pd.notna(part) and part > 100 else ""
+    share = mean.loc["mechanical share"]
+    share_text = "which is not given as a share, because " + str(share["note"])
+    if pd.notna(share["estimate"]):
+        share_text = "as a share of the gap " + with_interval(share, digits=0, unit=" %")
+    more = " (more than all, because training points the other way)" if (share["estimate"] or 0) > 100 else ""
     trained = verdict(mean.loc["training"], "it helped", "it did harm", "not significantly different from zero")
     return say(
         f"**Answer.** One model for all has a c-statistic of {everyone} in everyone; models of one sex have {specific} "
         f"in their sex (mean of women and men, 95 % intervals). The gap is {size}. **Its mechanical part is "
-        f"{mechanical}, as a share of the gap {share}**{more}: the *same* model for all, judged within each sex, has "
+        f"{mechanical}, {share_text}**{more}: the *same* model for all, judged within each sex, has "
         f"{within}, without any training. What training on one sex adds, on the same people, is {training}: {trained}."
     )
 
@@ -425,14 +432,14 @@ def measured_mass(gap: pd.DataFrame) -> Markdown:
     """Whether the measured mass itself escapes the mechanical part; rows of ``gap`` as `gap_answer`."""
     mean = select(gap, sex="mean").set_index("quantity")
     if mean.empty or mean.loc["mechanical, measured mass", "note"]:
-        return missing("what the measured mass would have", "there are too few people, or of one sex only")
+        return missing("what the measured mass would have", GAP_NEEDS if mean.empty else "there are too few people")
     everyone, within, indexed = (
         with_interval(mean.loc[name], digits=2)
         for name in ("measured mass in everyone", "measured mass", "pooled in everyone, indexed")
     )
     start = verdict(
         mean.loc["mechanical, measured mass"],
-        "No model escapes, for not even the *measured* mass does",
+        "No score in grams escapes, for not even the *measured* mass does",
         "The *measured* mass goes the other way here",
         "For the *measured* mass, the two are not significantly different here",
     )
@@ -463,14 +470,16 @@ def switch(rows: pd.DataFrame) -> Markdown:
     rows = rows[rows["cohort"].astype(str).str.contains(" minus ")]
     if rows.empty:
         return missing("a counterfactual cohort", "this study file has none, or too few people")
-    row = rows.iloc[0]
-    what = verdict(
-        row,
-        "it pays where the ECG follows mass otherwise in women and men",
-        "it pays less with the switch on, which was not to be expected",
-        "not significantly different from zero at this number of people",
-    )
-    return say(f"The switch changes what learning from one sex only adds by {with_interval(row, digits=3)}: {what}.")
+    said = []
+    for _, row in rows.iterrows():
+        what = verdict(
+            row,
+            "it pays where the ECG follows mass otherwise in women and men",
+            "it pays less with the switch on, which was not to be expected",
+            "not significantly different from zero at this number of people",
+        )
+        said.append(f"by {with_interval(row, digits=3)} in the model {printed(row['model'])}: {what}")
+    return say(f"The switch changes what learning from one sex only adds {'; '.join(said)}.")
 
 
 def auc_table(aucs: pd.DataFrame) -> pd.DataFrame:
@@ -493,7 +502,7 @@ def flow_table(beats: Mapping[str, Any]) -> pd.DataFrame:
             "cohort": name,
             "recordings": len(each.report),
             "usable": len(each.people),
-            "beats combined, median": int(each.report["n_beats"].median()),
+            "beats combined, median": int(each.report.query("usable")["n_beats"].median()),
             "not usable": "; ".join(f"{n} × {why}" for why, n in reasons(each.report).items()) or "none",
         }
         for name, each in beats.items()
@@ -521,7 +530,7 @@ def validation(found: Mapping[str, Any]) -> list[HTML | Markdown]:
         cells: dict[str, dict[str, str]] = {}
         for method in methods:
             for key in (key for key in rows if key.endswith(method)):
-                cells.setdefault(key.removesuffix(method).strip(), {})[method] = write(rows[key])
+                cells.setdefault(key.removesuffix(method).strip().replace(" + ", ", "), {})[method] = write(rows[key])
         return pd.DataFrame([{"": name} | each for name, each in cells.items()])
 
     device = [

@@ -24,9 +24,9 @@ COLOURS = {
     "one sex only": "#009E73",
     "training": "#009E73",
 }
-"""Colours of what has a meaning; other models take those of ``OTHERS`` in turn."""
+"""Colours of what has a meaning; other models take those of ``OTHERS`` in turn, none of which is a sex's."""
 
-OTHERS = ("#009E73", "#E69F00", "#56B4E9", "#CC79A7", "#777777", "#000000", "#0072B2")
+OTHERS = ("#009E73", "#E69F00", "#56B4E9", "#777777", "#000000", "#8C564B", "#B8A800")
 
 STYLE: dict[Any, Any] = {
     "figure.dpi": 100,

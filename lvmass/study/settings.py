@@ -93,6 +93,10 @@ class ModelConfig(Section):
             _require_known("covariate group", group, tuple(COVARIATE_GROUPS))
         if self.estimator == "sex-median" and self.covariates[:1] != ("demographics",):
             raise ValueError("'sex-median' needs covariates = ['demographics']")
+        if self.arguments.get("sex_head") and self.covariates[:1] != ("demographics",):
+            raise ValueError("'sex_head' needs covariates of which the first are 'demographics'")
+        if self.estimator in BASELINES and not self.covariates:
+            raise ValueError(f"'{self.estimator}' needs covariates, such as ['demographics']")
         if self.fine_tune and (self.training != ("sex-specific",) or self.estimator in BASELINES):
             raise ValueError("'fine_tune' is for a network with training = ['sex-specific']")
         if self.size_matched and self.training != ("pooled",):
@@ -120,7 +124,7 @@ class FoldsConfig(Section):
     seed: Annotated[int, Field(ge=0, description="of the assignment")] = 0
 
 
-class LvhConfig(Section):
+class _LvhConfig(Section):
     """LVH: LVM / BSA (Mosteller) above a cut-off for each sex; default Fuchs 2016 (CT, 97.5th percentile)."""
 
     male_g_m2: Annotated[float, Field(gt=0)] = PRIMARY["male"]
@@ -141,7 +145,7 @@ class SaliencyConfig(Section):
     steps: Annotated[int, Field(ge=8, description="steps of the path integral")] = 32
 
 
-class GapConfig(Section):
+class _GapConfig(Section):
     """Why sex-specific models look better (chapter 5), for every model that is trained both ways."""
 
     counterfactual: Annotated[
@@ -165,10 +169,10 @@ class StudyConfig(Section):
         float, Field(ge=50, le=1000, description="rate at which networks read whole recordings")
     ] = 100.0
     folds: FoldsConfig = FoldsConfig()
-    lvh: LvhConfig = LvhConfig()
+    lvh: _LvhConfig = _LvhConfig()
     models: Annotated[dict[str, ModelConfig], Field(min_length=1)]
     saliency: SaliencyConfig = SaliencyConfig()
-    gap: GapConfig = GapConfig()
+    gap: _GapConfig = _GapConfig()
     bootstrap: Annotated[int, Field(ge=100, description="resamples of every bootstrap interval")] = 2000
 
     @model_validator(mode="after")
@@ -241,17 +245,14 @@ def read_study_file(path: str | Path) -> StudyConfig:
     try:
         return StudyConfig.model_validate(table)
     except ValidationError as error:
-        raise DataError("\n".join(_sentence(path, table, problem) for problem in error.errors())) from error
+        raise DataError("\n".join(_sentence(path, problem) for problem in error.errors())) from error
 
 
-def _sentence(path: Path, table: dict[str, Any], problem: Any) -> str:
+def _sentence(path: Path, problem: Any) -> str:
     """One pydantic problem as one sentence that says where it is and what to do."""
     location = problem["loc"]
     where = ".".join(str(part) for part in location) or "the file"
     if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        section: Any = table
-        for part in location[:-1]:
-            section = section[part]
         known = _known_keys(location[:-1])
         if str(location[-1]) in RENAMED:
             return f"{path}: '{where}' is now called '{RENAMED[str(location[-1])]}'; rename it."
@@ -267,13 +268,10 @@ def _sentence(path: Path, table: dict[str, Any], problem: Any) -> str:
 def _known_keys(location: tuple[str | int, ...]) -> tuple[str, ...]:
     """Keys allowed in a section of the study file."""
     section: Any = StudyConfig
+    if location[:1] == ("models",):  # followed by the model's own name
+        section, location = ModelConfig, location[2:]
     for part in location:
-        if section is StudyConfig and part == "models":
-            section = ModelConfig
-        elif section is ModelConfig and part not in ModelConfig.model_fields:
-            continue  # the model's own name
-        else:
-            annotation = section.model_fields[str(part)].annotation
-            candidates = (annotation, *get_args(annotation))
-            section = next(c for c in candidates if isinstance(c, type) and c is not type(None))
+        annotation = section.model_fields[str(part)].annotation
+        candidates = (annotation, *get_args(annotation))
+        section = next(c for c in candidates if isinstance(c, type) and c is not type(None))
     return tuple(name for name in section.model_fields if name != "content")

@@ -5,16 +5,15 @@ Each is a plain function of its settings and of what `lvmass.study.study.Study` 
 
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import Field
 
 from lvmass.cohort.covariates import covariate_matrix, covariate_names
 from lvmass.cohort.folds import assign_folds, inner_split
@@ -27,7 +26,7 @@ from lvmass.errors import DataError
 from lvmass.evaluation.decision import criteria_rows
 from lvmass.evaluation.results import evaluate
 from lvmass.evaluation.tables import EXTERNAL_FOLD
-from lvmass.study.settings import CohortConfig, FoldsConfig, LvhConfig, Section
+from lvmass.study.settings import CohortConfig, FoldsConfig
 from lvmass.study.tasks import FitTask
 from lvmass.training.baselines import Predictor, fit_baseline
 from lvmass.training.model import FittedModel
@@ -35,51 +34,7 @@ from lvmass.training.model import FittedModel
 Array = NDArray[np.float32]
 
 
-class PeopleSettings(Section):
-    """People whose recordings are read: rows ``start`` to ``stop`` of a cohort, or all of it."""
-
-    cohort: CohortConfig
-    beat: BeatConfig
-    start: int = 0
-    stop: int | None = None
-    signal_rate_hz: float | None = None
-    scratch: Annotated[Path | None, Field(exclude=True)] = None
-
-
-class FoldSettings(Section):
-    """Whose folds, and how they are drawn."""
-
-    cohort: CohortConfig
-    folds: FoldsConfig
-
-
-class AttributionSettings(Section):
-    """How many people of each sex a fold's model is explained for, and in how many steps."""
-
-    n_per_sex: int
-    steps: int
-    fold: int | None
-
-
-class PredictionsSettings(Section):
-    """A table of predictions: whose, by which fits (model, training, fold), and what counts as LVH."""
-
-    cohort: str
-    rows: tuple[tuple[str, str, int | None], ...]
-    external: bool
-    lvh: LvhConfig
-
-
-class StatisticsSettings(Section):
-    """What statistics depend on, beside predictions and people."""
-
-    reference: str
-    bootstrap: int
-    seed: int
-    lvh: LvhConfig
-
-
-class Estimates(NamedTuple):
+class _Estimates(NamedTuple):
     """Estimates of LVM for some people."""
 
     subject_id: tuple[str, ...]
@@ -91,7 +46,7 @@ class Fit:
     """A fitted model, its estimates for the people of its fold (nobody, if trained on everybody), and its time."""
 
     predictor: Predictor
-    estimates: Estimates
+    estimates: _Estimates
     seconds: float
 
 
@@ -136,32 +91,30 @@ def open_cohort(config: CohortConfig) -> Cohort:
 # --- recordings ---
 
 
-def cut_beats(settings: PeopleSettings) -> BeatsBlock:
-    """Cut and measure some people's recordings."""
-    return beats_of_block(open_cohort(settings.cohort), settings.start, settings.stop or 0, settings.beat)
+def cut_beats(*, cohort: CohortConfig, start: int, stop: int, beat: BeatConfig) -> BeatsBlock:
+    """Cut and measure the recordings of rows ``start`` to ``stop``."""
+    return beats_of_block(open_cohort(cohort), start, stop, beat)
 
 
-def join_beats(settings: PeopleSettings, *, blocks: Sequence[BeatsBlock]) -> Beats:
+def join_beats(*, cohort: CohortConfig, beat: BeatConfig, blocks: Sequence[BeatsBlock], scratch: Path) -> Beats:
     """Beats of everybody."""
-    return assemble(open_cohort(settings.cohort), blocks, settings.beat, folder=settings.scratch)
+    return assemble(open_cohort(cohort), blocks, beat, folder=scratch)
 
 
-def cut_signals(settings: PeopleSettings, *, beats: Beats) -> Array:
-    """Whole recordings of some people, as far as they are usable, at a common rate."""
-    usable = frozenset(beats.people["subject_id"])
-    rate_hz = settings.signal_rate_hz or 0.0
-    return signals_of_block(open_cohort(settings.cohort), settings.start, settings.stop or 0, usable, rate_hz)
+def cut_signals(*, cohort: CohortConfig, start: int, stop: int, rate_hz: float, beats: Beats) -> Array:
+    """Whole recordings of rows ``start`` to ``stop``, as far as they are usable, at a common rate."""
+    return signals_of_block(open_cohort(cohort), start, stop, frozenset(beats.people["subject_id"]), rate_hz)
 
 
-def join_signals(settings: PeopleSettings, *, blocks: Sequence[Array]) -> Array:
+def join_signals(*, blocks: Sequence[Array], scratch: Path) -> Array:
     """Whole recordings of the usable people."""
-    return stack(blocks, settings.scratch)
+    return stack(blocks, scratch)
 
 
-def draw_folds(settings: FoldSettings, *, beats: Beats) -> pd.DataFrame:
+def draw_folds(*, cohort: CohortConfig, folds: FoldsConfig, beats: Beats) -> pd.DataFrame:
     """Test fold of each usable person, drawn among everybody: ``subject_id, sex, fold``."""
-    subjects, options = open_cohort(settings.cohort).subjects, settings.folds
-    fold = assign_folds(subjects, beats.report["ecg_hash"].tolist(), options.n, options.seed)
+    subjects = open_cohort(cohort).subjects
+    fold = assign_folds(subjects, beats.report["ecg_hash"].tolist(), folds.n, folds.seed)
     return subjects[["subject_id", "sex"]].assign(fold=fold)[beats.report["usable"].to_numpy()].reset_index(drop=True)
 
 
@@ -176,6 +129,7 @@ def fit_model(
     cut: Beats | None = None,
     signals: Array | None = None,
     start: Fit | None = None,
+    unfinished: Path | None = None,
 ) -> Fit:
     """Train one model on the other folds and estimate its own.
 
@@ -192,6 +146,8 @@ def fit_model(
         Whole recordings of ``beats.people``, where the model reads these.
     start : Fit, optional
         The pooled fit that training goes on from.
+    unfinished : path, optional
+        Where its state is kept after each epoch.
     """
     from lvmass.training.fit import NOBODY, fit_network  # Lightning takes seconds to import: only a fit pays for it
 
@@ -230,20 +186,19 @@ def fit_model(
             seed=seed,
             machine=task.machine,
             start=pooled,
-            checkpoints=task.unfinished,
+            checkpoints=unfinished,
             slot=task.slot,
         )
     else:
         predictor = fit_baseline(task.config.estimator, covariates[training], lvm_g[training])
     seconds = time.perf_counter() - begun
-    return Fit(
-        predictor, _estimated(predictor, people, inputs, covariates, test_rows, task.machine.device(task.slot)), seconds
-    )
+    device = task.machine.device(task.slot)
+    return Fit(predictor, _estimated(predictor, people, inputs, covariates, test_rows, device), seconds)
 
 
 def estimate_external(
     task: FitTask, *, fit: Fit, beats: Beats, cut: Beats | None = None, signals: Array | None = None
-) -> Estimates:
+) -> _Estimates:
     """Estimate external people with a fold's model, without refit; arguments as `fit_model`."""
     people, inputs = readings(beats, cut, signals)
     rows = np.arange(len(people))
@@ -254,22 +209,27 @@ def estimate_external(
 
 
 def attribute(
-    settings: AttributionSettings, *, fit: Fit, beats: Beats, cut: Beats | None = None, signals: Array | None = None
+    *,
+    n_per_sex: int,
+    steps: int,
+    fold: int,
+    fit: Fit,
+    beats: Beats,
+    cut: Beats | None = None,
+    signals: Array | None = None,
 ) -> Saliency:
-    """Attribute a fold model's estimates of its own test people; arguments as `fit_model`."""
+    """Attribute a fold model's estimates of its own test people; the last three arguments as `fit_model`."""
     from lvmass.saliency import integrated_gradients  # so does captum
 
     people, inputs = readings(beats, cut, signals)
     tested = people[people["subject_id"].isin(fit.estimates.subject_id)]
-    chosen = tested.groupby("sex", sort=True).head(settings.n_per_sex)
+    chosen = tested.groupby("sex", sort=True).head(n_per_sex)
     rows, model = chosen.index.to_numpy(), fit.predictor
     assert isinstance(model, FittedModel)
     covariates = covariate_matrix(chosen, model.covariates)
-    attribution = integrated_gradients(model, inputs[rows], covariates, steps=settings.steps)
-    table = chosen[["subject_id", "sex"]].assign(
-        fold=settings.fold, completeness_error_g=attribution.completeness_error_g
-    )
-    return Saliency(table.reset_index(drop=True), attribution.grams, np.array(inputs[rows]))
+    grams, error_g = integrated_gradients(model, inputs[rows], covariates, steps=steps)
+    table = chosen[["subject_id", "sex"]].assign(fold=fold, completeness_error_g=error_g)
+    return Saliency(table.reset_index(drop=True), grams, np.array(inputs[rows]))
 
 
 def readings(beats: Beats, cut: Beats | None, signals: Array | None) -> tuple[pd.DataFrame, Array]:
@@ -292,43 +252,53 @@ def _estimated(
     covariates: NDArray[np.float64],
     rows: NDArray[np.int64],
     device: str,
-) -> Estimates:
+) -> _Estimates:
     """Estimate some rows, a few thousand at a time, because the inputs may be larger than memory."""
     parts = [rows[start : start + 4096] for start in range(0, len(rows), 4096)]
     lvm_g = np.concatenate([np.empty(0), *(predictor.predict_g(inputs[p], covariates[p], device) for p in parts)])
-    return Estimates(tuple(people["subject_id"].iloc[rows]), lvm_g)
+    return _Estimates(tuple(people["subject_id"].iloc[rows]), lvm_g)
 
 
 # --- tables ---
 
 
 def tabulate_predictions(
-    settings: PredictionsSettings, *, beats: Beats, estimates: Sequence[Fit | Estimates]
+    *,
+    cohort: str,
+    rows: Sequence[tuple[str, str, int | None]],
+    external: bool,
+    cutoffs_g_m2: Mapping[str, float],
+    beats: Beats,
+    estimates: Sequence[Fit | _Estimates],
 ) -> pd.DataFrame:
-    """Predictions table of the contract: one row a person, model and training.
+    """Predictions table of the contract: one row a person, model and training; ``rows`` says which, and the fold.
 
     Estimates of several seeds, and in an external cohort those of the fold models, are averaged; ``model_sd_g`` is
     their SD, 0 for a single one.
     """
     parts = []
-    for (model, training, fold), part in zip(settings.rows, estimates, strict=True):
+    for (model, training, fold), part in zip(rows, estimates, strict=True):
         subject_id, predicted_lvm_g = part.estimates if isinstance(part, Fit) else part
-        named = {"model": model, "training": training, "fold": EXTERNAL_FOLD if settings.external else fold}
+        named = {"model": model, "training": training, "fold": EXTERNAL_FOLD if external else fold}
         parts.append(pd.DataFrame({"subject_id": subject_id, "predicted_lvm_g": predicted_lvm_g}).assign(**named))
     keys = ["model", "training", "fold", "subject_id"]
     groups = pd.concat(parts).groupby(keys, sort=False)["predicted_lvm_g"]
     table = groups.mean().reset_index().assign(model_sd_g=groups.std(ddof=0).to_numpy())
-    table = table.merge(beats.people, on="subject_id", validate="many_to_one")
+    known = beats.people[["subject_id", "patient_id", "sex", "lvm_g", "height_cm", "weight_kg"]]
+    table = table.merge(known, on="subject_id", validate="many_to_one")  # people may have columns of these names
     table["bsa_m2"] = bsa_mosteller_m2(table["height_cm"], table["weight_kg"])
-    table["lvh"] = table["lvm_g"] / table["bsa_m2"] > table["sex"].map(settings.lvh.cutoffs_g_m2)
-    table["cohort"] = settings.cohort
+    table["lvh"] = table["lvm_g"] / table["bsa_m2"] > table["sex"].map(cutoffs_g_m2)
+    table["cohort"] = cohort
     columns = ["subject_id", "patient_id", "sex", "model", "training", "cohort", "fold"]
     return table[[*columns, "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh", "model_sd_g"]]
 
 
 def compute_statistics(
-    settings: StatisticsSettings,
     *,
+    reference: str,
+    bootstrap: int,
+    seed: int,
+    cutoffs_g_m2: Mapping[str, float],
     predictions: Sequence[pd.DataFrame],
     beats: Sequence[Beats],
     trained: Sequence[pd.DataFrame],
@@ -345,11 +315,11 @@ def compute_statistics(
     ]
     return evaluate(
         pd.concat(predictions, ignore_index=True),
-        settings.reference,
+        reference,
         subjects=pd.concat(people, ignore_index=True),
         criteria=pd.concat(criteria, ignore_index=True),
         gap=(pd.concat(trained, ignore_index=True), pd.concat(size_matched, ignore_index=True)) if trained else None,
-        cutoffs_g_m2=settings.lvh.cutoffs_g_m2,
-        n_resamples=settings.bootstrap,
-        seed=settings.seed,
+        cutoffs_g_m2=cutoffs_g_m2,
+        n_resamples=bootstrap,
+        seed=seed,
     )

@@ -10,6 +10,7 @@ import time
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -20,7 +21,7 @@ from typing import Any
 from joblib import Memory, Parallel, delayed, parallel_config
 from joblib.memory import CacheWarning
 from packaging.requirements import Requirement
-from pydantic import BaseModel
+from pydantic_core import to_json
 from tqdm import tqdm
 
 from lvmass.errors import DataError
@@ -30,32 +31,35 @@ PACKAGE = Path(__file__).parents[1]
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """One call of a plain function, ``function(settings, **takes)``, and all that its result depends on.
+    """One call of a plain function, ``function(**settings, **takes, **places)``, and all that its result depends on.
 
     Parameters
     ----------
     function : callable
         Of a module of this package; it gets everything handed over, and asks nobody for more.
-    settings : BaseModel
-        What the result depends on; fields that are excluded from its JSON do not change the result.
+    settings : dict of str to plain values or models
+        What the result depends on; a model's fields that are excluded from its JSON do not change the result.
     rooms : tuple of str
         Folders and files of the package, such as "ecg" or "saliency.py", whose source the function runs.
     takes : dict of str to Job, to a list of these, or to None
         Results of other jobs, by the name of the argument.
     rank : tuple
         Among jobs that could run now, the lower comes first.
+    places : dict of str to path
+        Folders that it may use meanwhile.
     """
 
     function: Callable[..., Any]
-    settings: BaseModel
+    settings: dict[str, Any]
     rooms: tuple[str, ...]
     takes: dict[str, Any] = field(default_factory=dict)
     rank: tuple[Any, ...] = ()
+    places: dict[str, Path] = field(default_factory=dict)
 
     @cached_property
     def key(self) -> str:
         """SHA-256 over settings, inputs, the source of its rooms and the versions of all libraries."""
-        parts = [self.function.__qualname__, self.settings.model_dump_json(), source_fingerprint(*self.rooms)]
+        parts = [self.function.__qualname__, to_json(self.settings).decode(), source_fingerprint(*self.rooms)]
         parts += [f"{name}={[job.key for job in _jobs(taken)]}" for name, taken in self.takes.items()]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -173,8 +177,15 @@ class Store:
                 where = {"backend": "dask", "client": stack.enter_context(Client(self.scheduler)), "n_jobs": -1}
             stack.enter_context(parallel_config(**where))
             tasks = (delayed(_compute_one)(self, job, job.key, os.getpid()) for job in jobs)
-            for _ in tqdm(Parallel(return_as="generator_unordered")(tasks), total=len(jobs), desc=label, disable=None):
-                pass
+            try:
+                finished = Parallel(return_as="generator_unordered")(tasks)
+                for _ in tqdm(finished, total=len(jobs), desc=label, disable=None):
+                    pass
+            except BrokenExecutor as error:
+                raise DataError(
+                    f"A process that computed '{label}' was ended from outside, mostly because memory ran out; set "
+                    "fewer workers in the study file and run again, finished results are kept."
+                ) from error
 
 
 def _result(key: str, store: Store, job: Job) -> Any:
@@ -185,7 +196,8 @@ def _result(key: str, store: Store, job: Job) -> Any:
             return store._load(taken)
         return None if taken is None else [handed(each) for each in taken]
 
-    return job.function(job.settings, **{name: handed(taken) for name, taken in job.takes.items()})
+    takes = {name: handed(taken) for name, taken in job.takes.items()}
+    return job.function(**job.settings, **takes, **job.places)
 
 
 def _compute_one(store: Store, job: Job, key: str, parent: int) -> None:
@@ -220,14 +232,14 @@ def source_fingerprint(*rooms: str) -> str:
     64
     """
     files = [path for room in rooms for path in sorted((PACKAGE / room).rglob("*.py")) or [PACKAGE / room]]
-    digest = hashlib.sha256("\n".join(library_versions()).encode())
+    digest = hashlib.sha256("\n".join(_library_versions()).encode())
     for path in files:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
 @cache
-def library_versions() -> tuple[str, ...]:
+def _library_versions() -> tuple[str, ...]:
     """Installed version of every library that this package needs, and of those that these need."""
     found: dict[str, str] = {}
     waiting = ["lvmass"]

@@ -125,8 +125,7 @@ class Study:
 
     def fits(self, model: str, training: str) -> list[Fit]:
         """Fold models of a model in a training (two a fold, women's and men's, if sex-specific)."""
-        tasks = [task for task in comparison(self.tasks) if (task.model, task.training) == (model, training)]
-        return self.store.all([self._fit(task) for task in tasks])
+        return self.store.all([self._fit(task) for task in self._tasks_of(model, training)])
 
     def networks(self, model: str, training: str) -> list[FittedModel]:
         """Fold models of a network, see `fits`."""
@@ -153,11 +152,14 @@ class Study:
         """Write `results` as CSV and JSON, each with units, the study's fingerprint and whether it is simulated."""
         about = {"study": self.config.name, "study_fingerprint": self.fingerprint, "simulated": self.simulated}
         about |= {"package_version": __version__}
-        stamp, text = self.results_folder / ".written", f"{about} {self._statistics().key}"
-        if stamp.is_file() and stamp.read_text() == text:
+        tables, folder, origin = self.results(), self.results_folder, f"{about} {self._statistics().key}"
+        stamp = folder / ".written"
+        files = [folder / f"{name}{ending}" for name in tables for ending in (".csv", ".json")]
+        if stamp.is_file() and stamp.read_text() == _digest(origin, files):
             return
-        write_results(self.results(), self.results_folder, about)
-        stamp.write_text(text)
+        stamp.unlink(missing_ok=True)  # nothing vouches for tables that a killed run leaves half
+        write_results(tables, folder, about)
+        stamp.write_text(_digest(origin, files))
 
     def saliency(self, training: str | None = None) -> Saliency:
         """Out-of-fold attributions of the model that the study file names, by default the reference.
@@ -174,12 +176,11 @@ class Study:
             [
                 Job(
                     steps.attribute,
-                    steps.AttributionSettings(n_per_sex=options.n_per_sex, steps=options.steps, fold=task.fold),
+                    {"n_per_sex": options.n_per_sex, "steps": options.steps, "fold": task.fold},
                     (*FITS, "saliency.py"),
                     {"fit": self._fit(task), **self._readings(task, task.cohort)},
                 )
-                for task in comparison(self.tasks)
-                if (task.model, task.training) == (name, training)
+                for task in self._tasks_of(name, training)
             ]
         )
         return Saliency(
@@ -198,7 +199,7 @@ class Study:
         """Train a network on the whole development cohort, pooled, and save it for ``lvmass predict``.
 
         The half-width of its intervals comes from the out-of-fold errors of each sex, see
-        `lvmass.evaluation.intervals`; it is a little wide, because the fold models saw fewer people.
+        `lvmass.evaluation.calibration`; it is a little wide, because the fold models saw fewer people.
 
         Parameters
         ----------
@@ -220,8 +221,9 @@ class Study:
         half_width_g = interval_half_widths(table, INTERVAL_LEVEL)
         if set(half_width_g) != set(table["sex"]):
             raise DataError(f"Study '{config.name}' has too few people of a sex to give intervals; add people.")
-        task = next(task for task in comparison(self.tasks) if (task.model, task.training) == (name, "pooled"))
-        fit: Fit = self.store.get(self._fit(task.model_copy(update={"fold": None})))
+        whole = {"fold": None, "sex": None, "size_matched": False}
+        task = self._tasks_of(name, "pooled")[0].model_copy(update=whole)
+        fit: Fit = self.store.get(self._fit(task))
         assert isinstance(fit.predictor, FittedModel)
         card = {
             "input": "synchronized beat, mV",
@@ -240,16 +242,17 @@ class Study:
         }
         save_model(fit.predictor, folder, card)
 
+    def _tasks_of(self, model: str, training: str) -> list[FitTask]:
+        return [task for task in comparison(self.tasks) if (task.model, task.training) == (model, training)]
+
     # --- which job takes the results of which ---
 
     def _beats(self, name: str, beat: BeatConfig | None = None, rate_hz: float | None = None) -> Job:
         """Beats of a cohort, or at a rate its whole recordings."""
-        cohort, beat = self.config.cohort(name), beat or self.config.beat
-        people = steps.PeopleSettings(cohort=cohort, beat=beat, signal_rate_hz=rate_hz, scratch=self.store.folder)
-        return _recordings(people)
+        return _recordings(self.config.cohort(name), beat or self.config.beat, rate_hz, self.store.folder)
 
     def _folds(self, name: str) -> Job:
-        settings = steps.FoldSettings(cohort=self.config.cohort(name), folds=self.config.folds)
+        settings = {"cohort": self.config.cohort(name), "folds": self.config.folds}
         return Job(steps.draw_folds, settings, RECORDINGS, {"beats": self._beats(name)})
 
     def _readings(self, task: FitTask, name: str) -> dict[str, Job | None]:
@@ -264,22 +267,20 @@ class Study:
     def _fit(self, task: FitTask) -> Job:
         takes: dict[str, Any] = self._readings(task, task.cohort) | {"folds": self._folds(task.cohort)}
         takes |= {"start": None if task.start is None else self._fit(task.start)}
-        # fold by fold, so that a killed run has whole folds; in a fold the longest come first
-        rank = (task.fold or 0, task.signal_rate_hz is None, -task.config.fit.epochs)
-        job = Job(steps.fit_model, task, FITS, takes, rank)
-        unfinished = self.store.folder / "unfinished" / job.key
-        return Job(steps.fit_model, task.model_copy(update={"unfinished": unfinished}), FITS, takes, rank)
+        job = Job(steps.fit_model, {"task": task}, FITS, takes, task.rank)
+        job.places["unfinished"] = self.store.folder / "unfinished" / job.key
+        return job
 
     def _predictions(self, name: str, tasks: Sequence[FitTask]) -> Job:
         """Out of fold in the cohort that was learnt from, else by the fold models."""
         external = any(task.cohort != name for task in tasks)
-        settings = steps.PredictionsSettings(
-            cohort=name, rows=tuple(task.row for task in tasks), external=external, lvh=self.config.lvh
-        )
+        rows = [(task.model, task.training, task.fold) for task in tasks]
+        settings = {"cohort": name, "rows": rows, "external": external}
+        settings |= {"cutoffs_g_m2": self.config.lvh.cutoffs_g_m2}
         estimates = [self._fit(task) for task in tasks]
         if external:
             estimates = [
-                Job(steps.estimate_external, task, FITS, {"fit": fit, **self._readings(task, name)})
+                Job(steps.estimate_external, {"task": task}, FITS, {"fit": fit, **self._readings(task, name)})
                 for task, fit in zip(tasks, estimates, strict=True)
             ]
         takes = {"beats": self._beats(name), "estimates": estimates}
@@ -287,9 +288,8 @@ class Study:
 
     def _statistics(self) -> Job:
         config, names = self.config, self.cohort_names()
-        settings = steps.StatisticsSettings(
-            reference=self.reference, bootstrap=config.bootstrap, seed=config.seed, lvh=config.lvh
-        )
+        settings = {"reference": self.reference, "bootstrap": config.bootstrap, "seed": config.seed}
+        settings |= {"cutoffs_g_m2": config.lvh.cutoffs_g_m2}
         takes: dict[str, Any] = {"predictions": [self._predictions(name, comparison(self.tasks)) for name in names]}
         takes |= {"beats": [self._beats(name) for name in names]}
         for argument, matched in (("trained", False), ("size_matched", True)):
@@ -299,17 +299,22 @@ class Study:
 
 
 @cache
-def _recordings(people: steps.PeopleSettings) -> Job:
+def _recordings(cohort: CohortConfig, beat: BeatConfig, rate_hz: float | None, scratch: Path) -> Job:
     """Beats of a cohort, or at a rate the whole recordings of those with a beat, from blocks of people."""
-    cut, join, takes = (steps.cut_beats, steps.join_beats, {})  # type: tuple[Any, Any, dict[str, Job]]
-    if people.signal_rate_hz is not None:
-        cut, join = steps.cut_signals, steps.join_signals
-        takes = {"beats": _recordings(people.model_copy(update={"signal_rate_hz": None}))}
-    parts = [
-        Job(cut, people.model_copy(update={"start": start, "stop": stop}), RECORDINGS, takes)
-        for start, stop in blocks(len(steps.open_cohort(people.cohort)))
-    ]
-    return Job(join, people, RECORDINGS, {"blocks": parts})
+    rows = [{"cohort": cohort, "start": start, "stop": stop} for start, stop in blocks(len(steps.open_cohort(cohort)))]
+    if rate_hz is None:
+        cut = [Job(steps.cut_beats, part | {"beat": beat}, RECORDINGS) for part in rows]
+        settings = {"cohort": cohort, "beat": beat}
+        return Job(steps.join_beats, settings, RECORDINGS, {"blocks": cut}, places={"scratch": scratch})
+    takes = {"beats": _recordings(cohort, beat, None, scratch)}
+    cut = [Job(steps.cut_signals, part | {"rate_hz": rate_hz}, RECORDINGS, takes) for part in rows]
+    return Job(steps.join_signals, {}, RECORDINGS, {"blocks": cut}, places={"scratch": scratch})
+
+
+def _digest(origin: str, files: Sequence[Path]) -> str:
+    """SHA-256 of what tables come from, and of their files as far as they are there."""
+    contents = [path.read_bytes() for path in files if path.is_file()]
+    return hashlib.sha256(b"".join([origin.encode(), *contents])).hexdigest()
 
 
 def _located(cohort: CohortConfig, folder: Path) -> CohortConfig:
@@ -317,4 +322,5 @@ def _located(cohort: CohortConfig, folder: Path) -> CohortConfig:
     if cohort.subjects is None:
         return cohort
     located = cohort.model_copy(update={"subjects": str(folder / cohort.subjects)})
-    return located.model_copy(update={"content": content_key(steps.open_cohort(located))})
+    as_it_is_now = steps.open_cohort.__wrapped__(located)  # one opened before may have been edited since
+    return located.model_copy(update={"content": content_key(as_it_is_now)})

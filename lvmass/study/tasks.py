@@ -1,7 +1,6 @@
 """What a study file asks for: a flat list of fits. Nothing is computed here."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, field_serializer
@@ -38,9 +37,7 @@ class FitTask(Section):
     seed : int
     machine : MachineConfig
     slot : int
-        Running number that spreads fits over GPUs.
-    unfinished : path or None
-        Where its state is kept after each epoch.
+        Its number in the order of running, which spreads fits over GPUs.
     """
 
     cohort: str = Field(exclude=True)
@@ -55,7 +52,6 @@ class FitTask(Section):
     seed: int
     machine: MachineConfig
     slot: Annotated[int, Field(exclude=True)] = 0
-    unfinished: Annotated[Path | None, Field(exclude=True)] = None
 
     @field_serializer("config")
     def _of_one_fit(self, config: ModelConfig) -> dict[str, object]:
@@ -70,9 +66,9 @@ class FitTask(Section):
         return self.model_copy(update={"sex": None, "size_matched": False, "config": pooled})
 
     @property
-    def row(self) -> tuple[str, Training, int | None]:
-        """Model, training and fold of its predictions."""
-        return self.model, self.training, self.fold
+    def rank(self) -> tuple[int, bool, int]:
+        """Its place in the order of running: by fold, so that a killed run has whole folds; the longest first."""
+        return self.fold or 0, self.signal_rate_hz is None, -self.config.fit.epochs
 
 
 def fit_tasks(config: StudyConfig, sexes: Sequence[Sex]) -> tuple[FitTask, ...]:
@@ -98,7 +94,7 @@ def fit_tasks(config: StudyConfig, sexes: Sequence[Sex]) -> tuple[FitTask, ...]:
     for name in config.gap.counterfactual:
         plan += [(COUNTERFACTUAL, name, training, False) for training in config.models[name].training]
         plan += [(COUNTERFACTUAL, name, "pooled", True)]
-    tasks = (
+    tasks = [
         FitTask(
             cohort=cohort,
             model=name,
@@ -117,8 +113,10 @@ def fit_tasks(config: StudyConfig, sexes: Sequence[Sex]) -> tuple[FitTask, ...]:
         for fold in range(1, config.folds.n + 1)
         for sex in (sexes if training == "sex-specific" or matched else (None,))
         for member in range(model.seeds)
-    )
-    return tuple(task.model_copy(update={"slot": slot}) for slot, task in enumerate(tasks))
+    ]
+    running = sorted(range(len(tasks)), key=lambda i: tasks[i].rank)  # fits that run at once stand side by side
+    slots = {i: slot for slot, i in enumerate(running)}
+    return tuple(task.model_copy(update={"slot": slots[i]}) for i, task in enumerate(tasks))
 
 
 def comparison(tasks: Sequence[FitTask]) -> list[FitTask]:

@@ -48,7 +48,7 @@ def augment(
         inputs = inputs.gather(2, index.unsqueeze(1).expand_as(inputs))
     if config.electrode_shift or config.chest_voltage_cv:
         limb, chest = inputs[:, :FIRST_CHEST_LEAD], inputs[:, FIRST_CHEST_LEAD:]
-        moved = move_chest_electrodes(chest, config.electrode_shift * torch.randn_like(chest[:, :, :1]))
+        moved = _move_chest_electrodes(chest, config.electrode_shift * torch.randn_like(chest[:, :, :1]))
         gain = torch.exp(config.chest_voltage_cv * torch.randn_like(chest[:, :, :1]))
         inputs = torch.cat([limb, moved * gain], dim=1)
     if config.noise_mv:
@@ -64,7 +64,7 @@ def augment(
     return inputs, covariates
 
 
-def move_chest_electrodes(chest: Tensor, by: Tensor) -> Tensor:  # (batch, 6, time), (batch, 6, 1) -> (batch, 6, time)
+def _move_chest_electrodes(chest: Tensor, by: Tensor) -> Tensor:  # (batch, 6, time), (batch, 6, 1) -> (batch, 6, time)
     """Voltages of V1 to V6 whose electrodes lie a part of the way towards V6 (``by`` > 0) or V1 (< 0).
 
     Between two electrodes the potential is interpolated; beyond V1 and V6 it stays as it is there.
@@ -72,7 +72,7 @@ def move_chest_electrodes(chest: Tensor, by: Tensor) -> Tensor:  # (batch, 6, ti
     Examples
     --------
     >>> chest = torch.arange(6.0).reshape(1, 6, 1)
-    >>> move_chest_electrodes(chest, torch.tensor([-0.2, 0.5, 0.0, -0.5, 0.0, 0.2]).reshape(1, 6, 1)).flatten()
+    >>> _move_chest_electrodes(chest, torch.tensor([-0.2, 0.5, 0.0, -0.5, 0.0, 0.2]).reshape(1, 6, 1)).flatten()
     tensor([0.0000, 1.5000, 2.0000, 2.5000, 4.0000, 5.0000])
     """
     towards_v6 = torch.cat([chest[:, 1:], chest[:, -1:]], dim=1)

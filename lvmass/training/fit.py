@@ -34,6 +34,7 @@ _HARMLESS = (
     ".*LeafSpec.*",
     "You defined a `validation_step` but have no `val_dataloader`.*",
     "Checkpoint directory .* exists and is not empty",
+    "The given NumPy array is not writable",  # nobody writes to it
 )
 NOBODY = np.empty(0, np.int64)
 
@@ -95,8 +96,8 @@ def fit_network(
     Raises
     ------
     DataError
-        If training diverges, a checkpoint is damaged, nobody is there to choose the best epoch, or a network with a
-        head for each sex is not told sex first.
+        If training diverges, a checkpoint is damaged, nobody is there to choose the best epoch, all people have one
+        LVM, or a network with a head for each sex is not told sex first.
 
     Examples
     --------
@@ -114,11 +115,13 @@ def fit_network(
     if arguments.get("sex_head") and covariate_names[:1] != ("male",):
         raise DataError(f"A head for each sex ({network}) needs sex as first covariate; list demographics first.")
     inputs, covariates, lvm_g = people
+    if len(np.unique(lvm_g[training])) < 2:
+        raise DataError(f"All who train {network} have the same LVM, so that nothing can be learnt; add people.")
     torch.set_num_threads(machine.threads)
     torch.manual_seed(seed)
     if start is None:
         arguments = default_arguments(network) | arguments  # a saved model outlives a change of defaults
-        scaling = _scaling(covariates[training], lvm_g[training])
+        scaling = *_scaling(covariates[training]), float(lvm_g[training].mean()), float(lvm_g[training].std())
         model = FittedModel(network, arguments, inputs.shape[2], covariate_names, *scaling, weights={})
         built = build_network(network, 2 * len(covariate_names), inputs.shape[2], **arguments)
     else:
@@ -129,19 +132,15 @@ def fit_network(
     if start is None and isinstance(straight, nn.Linear):
         _start_from_ridge(straight, scaled[training], z_scores[training])
 
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # nobody writes to it
-        data = TensorDataset(torch.from_numpy(inputs), scaled, torch.tensor(z_scores, dtype=torch.float32))
-
     def loader(rows: NDArray[np.int64], size: int, **options: Any) -> DataLoader[tuple[Tensor, ...]]:
         return DataLoader(data, sampler=_Batches(rows, size, machine.processes, **options), batch_size=None)
 
     regression = _Regression(built, model, config, sampling_rate_hz, seed)
-    size = min(config.batch_size, len(training))  # batch normalization needs a full batch
     with warnings.catch_warnings():
         for message in _HARMLESS:
             warnings.filterwarnings("ignore", message=message)
         warnings.filterwarnings("ignore", category=FutureWarning, module="lightning.*")
+        data = TensorDataset(torch.from_numpy(inputs), scaled, torch.tensor(z_scores, dtype=torch.float32))
         gpu = torch.device(machine.device(slot)).index
         callbacks: list[Any] = []
         if config.keep == "best":
@@ -167,34 +166,31 @@ def fit_network(
             gradient_clip_val=1.0,
         )
         interrupted = None if checkpoints is None else _checked(Path(checkpoints) / "last.ckpt")
-        batches = loader(training, size, shuffle_seed=seed, drop_last=True)
+        size = min(config.batch_size, len(training))  # batch normalization needs a full batch
+        batches = loader(training, size, shuffle_seed=seed)
+        watched = loader(validation, 256) if len(validation) else None
         try:
-            watched = loader(validation, 256) if len(validation) else None
             trainer.fit(regression, batches, watched, ckpt_path=interrupted, weights_only=True)
         except FloatingPointError as error:
             if checkpoints is not None:
                 shutil.rmtree(checkpoints, ignore_errors=True)
-            raise DataError(
-                f"Training {network} diverged: {error}; lower its learning_rate in the study file."
-            ) from error
+            told = "lower its learning_rate in the study file"
+            raise DataError(f"Training {network} diverged: {error}; {told}.") from error
         if checkpoints is not None and trainer.is_global_zero:
             shutil.rmtree(checkpoints, ignore_errors=True)
-    weights = regression.best_weights or regression.network.state_dict()
-    history = tuple(regression.history)
-    arrays = {name: value.cpu().numpy() for name, value in weights.items()}
-    return replace(model, weights=arrays, history=history, training_people=len(training))
+    kept = regression.best_weights or regression.network.state_dict()
+    weights = {name: value.cpu().numpy() for name, value in kept.items()}
+    return replace(model, weights=weights, history=tuple(regression.history), training_people=len(training))
 
 
-def _scaling(
-    covariates: NDArray[np.float64], lvm_g: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]:
-    """Means and SDs of the training people: of each covariate, and of LVM."""
+def _scaling(covariates: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and SD of each covariate of the training people."""
     with warnings.catch_warnings():  # a covariate that nobody has is flagged as missing, no cause for a warning
         warnings.simplefilter("ignore", RuntimeWarning)
         mean = np.nan_to_num(np.nanmean(covariates, axis=0))
         sd = np.nan_to_num(np.nanstd(covariates, axis=0))
     sd[sd < 1e-9] = 1.0  # a constant, such as sex in a sex-specific model
-    return mean, sd, float(lvm_g.mean()), float(lvm_g.std())
+    return mean, sd
 
 
 def _start_from_ridge(layer: nn.Linear, covariates: Tensor, z_scores: NDArray[np.float64]) -> None:
@@ -212,27 +208,20 @@ class _Batches(Sampler[list[int]]):
     """Batches of one process among ``processes``; together they are the batches of a single process.
 
     The order of an epoch follows from the seed and the epoch alone, so that a fit that goes on from a checkpoint
-    sees the same batches as one that was never stopped. Without a seed people come in order.
+    sees the same batches as one that was never stopped; the last batch is left out unless it is full. Without a seed
+    people come in order, and all of them.
     """
 
-    def __init__(
-        self,
-        rows: NDArray[np.int64],
-        size: int,
-        processes: int,
-        *,
-        shuffle_seed: int | None = None,
-        drop_last: bool = False,
-    ) -> None:
-        self.rows, self.size, self.processes, self.drop_last = rows, size, processes, drop_last
-        self.shuffle_seed, self.epoch = shuffle_seed, 0
+    def __init__(self, rows: NDArray[np.int64], size: int, processes: int, shuffle_seed: int | None = None) -> None:
+        self.rows, self.size, self.processes, self.shuffle_seed = rows, size, processes, shuffle_seed
+        self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
         """Lightning calls this before each epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return len(self.rows) // self.size if self.drop_last else -(-len(self.rows) // self.size)
+        return -(-len(self.rows) // self.size) if self.shuffle_seed is None else len(self.rows) // self.size
 
     def __iter__(self) -> Iterator[list[int]]:
         """Rows of this process's people, batch by batch."""

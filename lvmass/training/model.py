@@ -4,7 +4,7 @@ A saved model is ``model.safetensors`` (weights) and ``model.json`` (all the res
 """
 
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ class FittedModel:
     target_sd_g: float
     weights: dict[str, NDArray[Any]]
     training_people: int = 0
-    history: tuple[dict[str, float], ...] = field(default=())
+    history: tuple[dict[str, float], ...] = ()
 
     def build(self) -> nn.Module:
         """Build the network with its weights, ready for inference."""
@@ -69,7 +69,9 @@ class FittedModel:
 
     def scale_covariates(self, covariates: ArrayLike) -> torch.Tensor:
         """Turn raw covariates ``(n, covariate)`` into z-scores and missing flags ``(n, 2 * covariate)``."""
-        return scale_covariates(np.asarray(covariates), self.covariate_mean, self.covariate_sd)
+        missing = np.isnan(np.asarray(covariates))
+        z_scores = np.where(missing, 0.0, (np.asarray(covariates) - self.covariate_mean) / self.covariate_sd)
+        return torch.tensor(np.concatenate([z_scores, missing], axis=1), dtype=torch.float32)
 
     def predict_g(self, inputs: ArrayLike, covariates: ArrayLike, device: str = "cpu") -> NDArray[np.float64]:
         """Estimate LVM.
@@ -103,21 +105,6 @@ class FittedModel:
     def n_parameters(self) -> int:
         """Trainable parameters."""
         return sum(p.numel() for p in self.build().parameters())
-
-
-def scale_covariates(
-    covariates: NDArray[np.floating], mean: NDArray[np.floating], sd: NDArray[np.floating]
-) -> torch.Tensor:
-    """Z-score covariates and flag the missing ones.
-
-    Examples
-    --------
-    >>> scale_covariates(np.array([[60.0, np.nan]]), np.array([50.0, 1.0]), np.array([10.0, 1.0]))
-    tensor([[1., 0., 0., 1.]])
-    """
-    missing = np.isnan(covariates)
-    z_scores = np.where(missing, 0.0, (covariates - mean) / sd)
-    return torch.tensor(np.concatenate([z_scores, missing], axis=1), dtype=torch.float32)
 
 
 def save_model(model: FittedModel, folder: str | Path, card: dict[str, Any]) -> None:
@@ -166,18 +153,21 @@ def load_model(folder: str | Path) -> tuple[FittedModel, dict[str, Any]]:
     folder = Path(folder)
     try:
         card = json.loads((folder / CARD_FILE).read_text())
+        covariates = tuple(card["covariates"])
         model = FittedModel(
-            **{
-                name: card[name] for name in ("network", "n_samples", "target_mean_g", "target_sd_g", "training_people")
-            },
-            arguments={k: tuple(v) if isinstance(v, list) else v for k, v in card["arguments"].items()},
-            covariates=tuple(card["covariates"]),
-            covariate_mean=np.array(card["covariate_mean"], dtype=float),
-            covariate_sd=np.array(card["covariate_sd"], dtype=float),
+            network=card["network"],
+            arguments={k: tuple(v) if isinstance(v, list) else v for k, v in dict(card["arguments"]).items()},
+            n_samples=int(card["n_samples"]),
+            covariates=covariates,
+            covariate_mean=np.array(card["covariate_mean"], dtype=float).reshape(len(covariates)),
+            covariate_sd=np.array(card["covariate_sd"], dtype=float).reshape(len(covariates)),
+            target_mean_g=float(card["target_mean_g"]),
+            target_sd_g=float(card["target_sd_g"]),
             weights=load_file(folder / WEIGHTS_FILE),
+            training_people=int(card["training_people"]),
         )
         model.build()
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+    except (OSError, KeyError, TypeError, ValueError, ArithmeticError, RuntimeError, SafetensorError) as error:
         reason = f"'{error.args[0]}' is missing from {CARD_FILE}" if isinstance(error, KeyError) else str(error)
         raise DataError(
             f"{folder}: not a saved model ({reason.splitlines()[0]}); "

@@ -1,6 +1,6 @@
 """How a network is trained and on what machine: the settings that a study file may give."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -12,52 +12,42 @@ class FitConfig(BaseModel):
     Notes
     -----
     None of these values is published for eLVMass-Net (study facts 1.3); they are ours, from
-    ``benchmarks/accuracy_tuning.py``. On a few hundred people the
-    inner split is small, and the epoch that looks best there is partly luck: the last epoch of a one-cycle schedule,
-    whose learning rate has come down to nothing, does better.
+    ``benchmarks/accuracy_tuning.py``. On a few hundred people the inner split is small, and the epoch that looks best
+    there is partly luck: the last epoch of a one-cycle schedule, whose learning rate has come down to nothing, does
+    better.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epochs: Annotated[int, Field(ge=1, description="most epochs")] = 15
-    patience: Annotated[int, Field(ge=1, description="epochs without a better validation MAE before 'best' stops")] = 15
-    keep: Annotated[
-        Literal["last", "best"],
-        Field(description="weights of the last epoch, or of the best one on the inner split, with early stopping"),
-    ] = "last"
-    batch_size: Annotated[int, Field(ge=2, description="people a step")] = 32
-    learning_rate: Annotated[float, Field(gt=0, description="AdamW; the peak of a one-cycle schedule")] = 1.4e-3
-    schedule: Annotated[
-        Literal["one-cycle", "plateau"],
-        Field(description="of the learning rate: up and down once, or lowered when the validation MAE stays"),
-    ] = "one-cycle"
-    plateau_epochs: Annotated[int, Field(ge=1, description="epochs without a better one before 'plateau' lowers")] = 8
-    plateau_factor: Annotated[float, Field(gt=0, lt=1, description="by which 'plateau' lowers")] = 0.5
-    fine_tune_learning_rate: Annotated[
-        float, Field(gt=0, description="the same, where training goes on from a pooled model")
-    ] = 3e-4
-    weight_decay: Annotated[float, Field(ge=0, description="AdamW")] = 0.1
-    loss: Annotated[
-        Literal["huber", "log-cosh", "asymmetric"],
-        Field(description="on z-scored LVM; 'asymmetric' is LVM-AI's, which punishes underestimating large hearts"),
-    ] = "log-cosh"
-    validation_fraction: Annotated[
-        float,
-        Field(gt=0, lt=0.5, description="share of the training people who choose the epoch for keep = 'best'"),
-    ] = 0.15
-    shift_ms: Annotated[float, Field(ge=0, description="augmentation: largest shift in time, ms")] = 8.0
-    noise_mv: Annotated[float, Field(ge=0, description="augmentation: SD of added noise, mV")] = 0.01
-    electrode_shift: Annotated[
-        float,
-        Field(ge=0, le=0.5, description="augmentation: SD of a chest electrode's shift, in distances to its neighbour"),
-    ] = 0.1
-    chest_voltage_cv: Annotated[
-        float,
-        Field(ge=0, le=0.2, description="augmentation: CV of chest voltages; measured from day to day 0.2, no more"),
-    ] = 0.1
-    covariate_dropout: Annotated[
-        float, Field(ge=0, lt=1, description="augmentation: chance that a covariate is masked as missing")
-    ] = 0.02
+    epochs: int = Field(default=15, ge=1, description="most epochs")
+    patience: int = Field(default=15, ge=1, description="epochs without a better validation MAE before 'best' stops")
+    keep: Literal["last", "best"] = Field(
+        default="last", description="weights of the last epoch, or of the best on the inner split, with early stopping"
+    )
+    batch_size: int = Field(default=32, ge=2, description="people a step")
+    learning_rate: float = Field(default=1.4e-3, gt=0, description="AdamW; the peak of a one-cycle schedule")
+    schedule: Literal["one-cycle", "plateau"] = Field(
+        default="one-cycle", description="of the learning rate: up and down once, or lowered when validation MAE stays"
+    )
+    plateau_epochs: int = Field(default=8, ge=1, description="epochs without a better one before 'plateau' lowers")
+    plateau_factor: float = Field(default=0.5, gt=0, lt=1, description="by which 'plateau' lowers")
+    fine_tune_learning_rate: float = Field(default=3e-4, gt=0, description="the same, going on from a pooled model")
+    weight_decay: float = Field(default=0.1, ge=0, description="AdamW")
+    loss: Literal["huber", "log-cosh", "asymmetric"] = Field(
+        default="log-cosh", description="of z-scored LVM; LVM-AI's 'asymmetric' punishes underestimating large hearts"
+    )
+    validation_fraction: float = Field(
+        default=0.15, gt=0, lt=0.5, description="share of the training people who choose the epoch for keep = 'best'"
+    )
+    shift_ms: float = Field(default=8.0, ge=0, description="augmentation: largest shift in time, ms")
+    noise_mv: float = Field(default=0.01, ge=0, description="augmentation: SD of added noise, mV")
+    electrode_shift: float = Field(
+        default=0.1, ge=0, le=0.5, description="augmentation: SD of a chest electrode's shift, in distances to the next"
+    )
+    chest_voltage_cv: float = Field(
+        default=0.1, ge=0, le=0.2, description="augmentation: CV of chest voltages; from day to day it is 0.2, no more"
+    )
+    covariate_dropout: float = Field(default=0.02, ge=0, lt=1, description="augmentation: chance to mask a covariate")
 
     @model_validator(mode="after")
     def _plateau_has_people_to_watch(self) -> "FitConfig":
@@ -71,14 +61,12 @@ class MachineConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    accelerator: Annotated[Literal["cpu", "gpu"], Field(description="processor of a fit")] = "cpu"
-    devices: Annotated[int, Field(ge=1, description="GPUs, or processes on a CPU, that train one network")] = 1
-    num_nodes: Annotated[int, Field(ge=1, description="machines that train one network")] = 1
-    precision: Annotated[Literal["32-true", "bf16-mixed", "16-mixed"], Field(description="of the arithmetic")] = (
-        "32-true"
-    )
-    threads: Annotated[int, Field(ge=1, description="threads of one fit on a CPU")] = 1
-    deterministic: Annotated[bool, Field(description="refuse GPU operations that differ from run to run")] = False
+    accelerator: Literal["cpu", "gpu"] = Field(default="cpu", description="processor of a fit")
+    devices: int = Field(default=1, ge=1, description="GPUs, or processes on a CPU, that train one network")
+    num_nodes: int = Field(default=1, ge=1, description="machines that train one network")
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(default="32-true", description="of the arithmetic")
+    threads: int = Field(default=1, ge=1, description="threads of one fit on a CPU")
+    deterministic: bool = Field(default=False, description="refuse GPU operations that differ from run to run")
 
     @property
     def processes(self) -> int:

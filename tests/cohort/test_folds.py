@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvmass.cohort.folds import assign_folds, inner_split, patient_groups
+from lvmass.cohort.folds import _patient_groups, assign_folds, inner_split
 from lvmass.errors import DataError
 
 
@@ -18,11 +18,11 @@ def toy_people(patient_id: list[str]) -> pd.DataFrame:
 
 def test_groups_join_patients_and_equal_ecgs() -> None:
     table = pd.DataFrame({"patient_id": list("abcadee")})
-    assert patient_groups(table, list("1234567")).tolist() == [0, 1, 2, 0, 3, 4, 4]
+    assert _patient_groups(table, list("1234567")).tolist() == [0, 1, 2, 0, 3, 4, 4]
     # b and c carry the same ECG, d and e too
-    assert patient_groups(table, ["1", "2", "2", "3", "5", "5", "6"]).tolist() == [0, 1, 1, 0, 2, 2, 2]
+    assert _patient_groups(table, ["1", "2", "2", "3", "5", "5", "6"]).tolist() == [0, 1, 1, 0, 2, 2, 2]
     with pytest.raises(ValueError, match="2 hashes for 7 rows"):
-        patient_groups(table, ["1", "2"])
+        _patient_groups(table, ["1", "2"])
 
 
 def test_one_patient_and_one_ecg_never_straddle_folds() -> None:
@@ -79,6 +79,15 @@ def test_inner_split_holds_its_share_and_keeps_patients_together() -> None:
     assert len(validation) == pytest.approx(0.15 * len(rows), abs=12)
     patients = np.array(patient_id)
     assert not set(patients[training]) & set(patients[validation])
+
+
+def test_inner_split_of_few_patients() -> None:
+    people = toy_people(["a"] * 12)
+    with pytest.raises(DataError, match="One patient alone cannot both be trained on and choose when to stop"):
+        inner_split(people, [f"h{i}" for i in range(12)], np.arange(12), 0.15, seed=0)
+    people["patient_id"] = ["a"] * 6 + ["b"] * 6
+    parts = inner_split(people, [f"h{i}" for i in range(12)], np.arange(12), 0.15, seed=0)
+    assert [len(part) for part in parts] == [6, 6]
 
 
 def test_inner_split_does_not_depend_on_the_masses_of_other_people() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lvmass.cohort.folds import patient_groups
+from lvmass.cohort.folds import _patient_groups
 from lvmass.cohort.manifest import FileSource, content_key, load_cohort, shared_people
 from lvmass.cohort.simulation.cohort import simulate_cohort
 from lvmass.cohort.simulation.drivers import Couplings
@@ -130,12 +130,28 @@ def test_wfdb_records_are_compared_by_their_samples(tmp_path: Path) -> None:
     for folder, record in (("ours", "a"), ("theirs", "b[1]")):
         (tmp_path / folder).mkdir()
         people(1).assign(subject_id=folder, ecg_path=f"{record}.hea").to_csv(tmp_path / folder / "t.csv", index=False)
-        (tmp_path / folder / f"{record}.hea").write_text(f"{record} 12 500 5000\n")
+        (tmp_path / folder / f"{record}.hea").write_text(f"{record} 12 500 5000\n{record}.dat 16\n# no file\n")
         (tmp_path / folder / f"{record}.dat").write_bytes(b"the same samples")
     ours, theirs = (load_cohort(tmp_path / folder / "t.csv") for folder in ("ours", "theirs"))
     assert len(shared_people(ours, theirs)) == 1
     (tmp_path / "theirs" / "b[1].dat").write_bytes(b"others")
     assert shared_people(ours, load_cohort(tmp_path / "theirs" / "t.csv")) == []
+
+
+def test_the_key_of_a_wfdb_record_follows_its_header_and_the_signals_it_names(tmp_path: Path) -> None:
+    header, signals = tmp_path / "a.hea", tmp_path / "samples.dat"
+    header.write_text("a 12 500 5000\nsamples.dat 16\n")
+    signals.write_bytes(b"samples")
+    people(1).assign(ecg_path="a.hea").to_csv(tmp_path / "t.csv", index=False)
+    before = content_key(load_cohort(tmp_path / "t.csv"))
+    signals.write_bytes(b"others")
+    assert content_key(load_cohort(tmp_path / "t.csv")) != before
+    (tmp_path / "a.dat").write_bytes(b"samples")
+    header.write_text("a 12 500 5000\na.dat 16 1000\n")
+    people(1).assign(ecg_path="a.dat").to_csv(tmp_path / "t.csv", index=False)
+    before = content_key(load_cohort(tmp_path / "t.csv"))
+    header.write_text("a 12 500 5000\na.dat 16 2000\n")  # the same samples at half the voltage
+    assert content_key(load_cohort(tmp_path / "t.csv")) != before
 
 
 def test_simulated_cohorts_of_one_site_and_seed_share_people() -> None:
@@ -154,7 +170,7 @@ def test_real_duplicates_under_two_patients_share_a_group(tmp_path: Path) -> Non
     table.to_csv(tmp_path / "real.csv", index=False)
     cohort = load_cohort(tmp_path / "real.csv")
     assert isinstance(cohort.source, FileSource)
-    groups = patient_groups(cohort.subjects, cohort.source.hashes())
+    groups = _patient_groups(cohort.subjects, cohort.source.hashes())
     assert groups.tolist() == [0, 0, 1]
     signals = [recording.signal_mv for recording in cohort.recordings()]
     assert np.array_equal(signals[0], signals[1])

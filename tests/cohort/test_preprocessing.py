@@ -14,10 +14,11 @@ from lvmass.ecg.recording import LEADS
 from lvmass.errors import DataError
 
 
-def test_simulated_cohort() -> None:
-    cohort = simulate_cohort(130, like="tw-cvai", seed=3)
+def test_simulated_cohort(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lvmass.cohort.preprocessing.BLOCK", 8)
+    cohort = simulate_cohort(20, like="tw-cvai", seed=3)
     beats = preprocess(cohort, BeatConfig())
-    assert len(beats.report) == 130
+    assert len(beats.report) == 20
     assert beats.waveform_mv.shape == (int(beats.report["usable"].sum()), 12, 400)
     assert beats.people["subject_id"].tolist() == beats.report.loc[beats.report["usable"], "subject_id"].tolist()
     assert beats.people["qrs_duration_ms"].between(50, 200).mean() > 0.9
@@ -68,6 +69,29 @@ def test_unreadable_files_are_reported_not_dropped(tmp_path: Path) -> None:
     assert table["reason"].astype(bool).tolist() == [False, True, True]
     assert beats.people["patient_id"].tolist() == ["a"]
     assert table["usable"][0]
+
+
+def test_columns_that_are_measured_here_keep_the_tables_own_beside_them(tmp_path: Path) -> None:
+    path = write_cohort(tmp_path)
+    table = pd.read_csv(path).assign(r_avl_mv=9.0, atrial_fibrillation=[np.nan, 1, 1])
+    table.to_csv(path, index=False)
+    people = preprocess(load_cohort(path), BeatConfig()).people
+    assert people.columns.is_unique
+    assert people["device_r_avl_mv"].astype(float).tolist() == [9.0]
+    assert 0 < people["r_avl_mv"][0] < 3
+    assert people["atrial_fibrillation"].tolist() == [False]  # the sign stands in for an empty cell
+    table.assign(atrial_fibrillation=1).to_csv(path, index=False)
+    assert preprocess(load_cohort(path), BeatConfig()).people["atrial_fibrillation"].tolist() == [True]
+
+
+def test_flat_lines_of_two_people_are_not_the_same_ecg(tmp_path: Path) -> None:
+    signal_mv = simulate_cohort(1, like="tw-cvai", seed=5).recording(0).signal_mv
+    flat = np.zeros((12, 5000))
+    hashes = preprocess(array_cohort(tmp_path, [signal_mv, signal_mv, flat, flat], 500.0), BeatConfig()).report[
+        "ecg_hash"
+    ]
+    assert hashes[0] == hashes[1] != ""
+    assert hashes[2:].tolist() == ["", ""]
 
 
 def test_the_code_of_too_few_beats_is_the_finding_that_says_so(tmp_path: Path) -> None:

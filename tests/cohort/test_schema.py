@@ -106,13 +106,21 @@ def test_the_dictionary_describes_every_column_of_the_schema() -> None:
     assert allowed == ["text", "female or male", "a number from -180 to 180", "0 or 1", "a date such as 2024-05-31"]
 
 
-@pytest.mark.parametrize("cell", ["20240531", "2024-05-31T10:00:00", "2024-05-31T10:00+08:00"])
+@pytest.mark.parametrize("cell", ["20240531", "2024-05-31T10:00:00", "2024-05-31T02:00+08:00"])
 def test_dates_are_read_as_iso_dates_and_never_as_seconds(cell: str) -> None:
     out = validate_subjects(people().assign(ecg_date=cell), "people.csv")
     assert out["ecg_date"].dtype == "datetime64[ns]"
     assert out["ecg_date"].dt.strftime("%Y-%m-%d").eq("2024-05-31").all()
     with pytest.raises(DataError, match="row 3, column ecg_date: the value is '1717113600'; give a date such as"):
         validate_subjects(people().assign(ecg_date=[cell, "1717113600", ""]), "people.csv")
+
+
+@pytest.mark.parametrize("cell", ["0001-01-01", "1600-01-01", "9999-12-31"])
+def test_a_day_of_no_examination_is_refused(cell: str) -> None:
+    with pytest.raises(
+        DataError, match=f"row 2, column ct_date: the value is '{cell}'; give a date such as 2024-05-31"
+    ):
+        validate_subjects(people().assign(ct_date=[cell, "2024-05-31", ""]), "people.csv")
 
 
 @pytest.mark.parametrize("cell", ["1_0_0", "\u0664\u0662", "1e999", "0x30", "50\x00", "--50", "50,5"])

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from lvmass.ecg import (
@@ -62,6 +64,14 @@ def _npy(array: np.ndarray) -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
         np.save(folder / "x.npy", array, allow_pickle=array.dtype == object)
         return folder / "x.npy"
+
+    return write
+
+
+def _parquet(column: pa.Array) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        pq.write_table(pa.table({lead: column for lead in LEADS}), folder / "x.parquet")
+        return folder / "x.parquet"
 
     return write
 
@@ -207,6 +217,8 @@ FILES: dict[str, tuple[Callable[[Path], Path], dict, str]] = {
     "NPY of objects": (_npy(np.array([{"a": 1}], dtype=object)), ARRAY, "damaged"),
     "NPY of infinities": (_npy(ONES * np.inf), ARRAY, "exceed"),
     "NPY of nothing": (_npy(ONES[:, :0]), ARRAY, "x.npy"),
+    "Parquet of repeated words": (_parquet(pa.array(["word"] * 600).dictionary_encode()), ARRAY, "numbers"),
+    "Parquet of lists": (_parquet(pa.array([[0.1] * 600])), ARRAY, "numbers"),
     "Parquet cut short": (_edited("parquet", lambda data: data[:-20]), {"sampling_rate_hz": 500.0}, "damaged"),
 }
 
@@ -280,7 +292,8 @@ SIGNALS: dict[str, tuple[Callable[[np.ndarray], None], str]] = {
     "one lead flat": (_set(9, EVERYWHERE, 0.3), "flat"),
     "electrode off for three seconds": (_set(8, slice(1000, 2500), 0), "gap"),
     "clipped": (_clip, "clipped"),
-    "a precordial lead twice": (lambda signal_mv: signal_mv.__setitem__(8, signal_mv[7]), "duplicate"),
+    "V2 twice, as V3": (lambda signal_mv: signal_mv.__setitem__(8, signal_mv[7]), "duplicate"),
+    "V2 twice, as V6": (lambda signal_mv: signal_mv.__setitem__(11, signal_mv[7]), "duplicate"),
     "µV read as mV": (_times(1000.0), "unit_too_large"),
     "mV read as µV": (_times(0.001), "unit_too_small"),
     "noise alone": (lambda signal_mv: (_times(0.0)(signal_mv), _noise(0.1)(signal_mv))[0], "no_qrs"),

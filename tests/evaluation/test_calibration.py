@@ -114,11 +114,28 @@ def test_probability_calibration_equals_scikit_learn() -> None:
 
 
 @pytest.mark.parametrize(
-    ("p", "reason"), [(np.full(20, 0.4), "more than one probability"), (np.linspace(0.1, 0.9, 20), "separate")]
+    ("p", "reason"),
+    [
+        (np.full(20, 0.4), "more than one probability"),
+        (np.linspace(0.1, 0.9, 20), "separate"),
+        (np.r_[np.linspace(0.1, 0.5, 10), np.linspace(0.5, 0.9, 10)], "separate"),
+    ],
 )
 def test_probabilities_without_a_slope_say_so(p: np.ndarray, reason: str) -> None:
     with pytest.raises(NotEstimable, match=reason):
         calibration(np.arange(20) >= 10, p)
+
+
+def test_probabilities_of_exactly_one_have_a_finite_slope() -> None:
+    p = np.linspace(0.1, 0.9, 20)
+    p[[3, 19]] = 1.0
+    assert np.isfinite(calibration(np.arange(20) >= 8, p)["slope"])
+
+
+def test_a_probability_is_learnt_from_patients_not_from_ecgs() -> None:
+    one_person = (FIT["subject_id"] < "dev-0010") & (FIT["cohort"] == "dev")
+    table = FIT.assign(lvh=one_person, patient_id=FIT["patient_id"].where(~one_person, "the same"))
+    assert lvh_probability(table, "dev")["lvh_probability"].isna().all()
 
 
 def test_learnt_probabilities_are_calibrated_and_tables_hold() -> None:

@@ -186,6 +186,9 @@ def test_sample_size_is_the_smallest_that_suffices() -> None:
         paired_sample_size(0.7, 0.7, 0.2)
     with pytest.raises(DataError, match="between 0 and 1"):
         paired_power(1.0, 0.7, 100, 0.2)
+    for odd in ({"prevalence": 0.0}, {"prevalence": 0.2, "power": 1.0}):
+        with pytest.raises(DataError, match="prevalence must lie between 0 and 1, the power between"):
+            paired_sample_size(0.8, 0.7, **odd)
     with pytest.raises(DataError, match="fewer than two"):
         paired_power(0.8, 0.7, 10, 0.1)
 

@@ -126,10 +126,11 @@ def test_time_convolution_equals_conv1d(kernel: int) -> None:
     torch.testing.assert_close(ours(x.unsqueeze(2)).squeeze(2), theirs(x))
 
 
-def test_gradient_of_many_taps_equals_that_of_conv1d() -> None:
+@pytest.mark.parametrize("kernel", [14, 15])
+def test_gradient_of_a_wide_window_equals_that_of_conv1d(kernel: int) -> None:
     torch.manual_seed(0)
-    ours, theirs = TimeConv(20, 12, 15), torch.nn.Conv1d(20, 12, 15, padding="same")
-    assert ours.many_taps_to_few_channels
+    ours, theirs = TimeConv(20, 12, kernel), torch.nn.Conv1d(20, 12, kernel, padding="same")
+    assert ours.wide_window
     theirs.load_state_dict({"weight": ours.weight.squeeze(2), "bias": ours.bias})
     x, weights = torch.randn(5, 20, 90, requires_grad=True), torch.randn(5, 12, 90)
     found = torch.autograd.grad((ours(x.unsqueeze(2)).squeeze(2) * weights).sum(), [x, *ours.parameters()])

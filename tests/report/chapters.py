@@ -1,5 +1,6 @@
 """Chapters run here as a reader's kernel runs them, without starting one."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -31,3 +32,13 @@ def run_chapter(page: Path, study_file: Path) -> str:
             if result.result is not None:
                 seen.append(shell.display_formatter.format(result.result)[0])
     return "\n".join(data.get("text/html") or data.get("text/markdown") or data["text/plain"] for data in seen)
+
+
+def check_words(shown: str) -> None:
+    """No missing number and no key of a table stands where a reader sees it."""
+    pictures = " ".join(re.findall(r'alt="([^"]*)"', shown))
+    text = re.sub(r"<[^>]*>", " ", shown) + pictures
+    assert not re.search(r"(?<![\w-])(nan|NaN|<NA>|NaT)(?![\w-])", text)
+    for raw in (r"elvmass-net", r"lvm-ai", r"(?<!my )\bfcn\b", r"ecg-parameters", r"\w_(mv|ms|g|years|cm|kg|m2)\b"):
+        found = re.search(f".*{raw}.*", text)
+        assert found is None, found

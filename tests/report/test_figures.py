@@ -70,7 +70,7 @@ def test_one_recording_from_paper_to_beat() -> None:
 
 def test_flow_diagram_counts_everybody(tiny_study: Study) -> None:
     beats = tiny_study.beats()
-    words(figures.flow_diagram({"Mine": beats}), f"Mine: {len(beats.report)} people, {len(beats.people)} analysed")
+    words(figures.flow_diagram({"Mine": beats}), f"Mine: {len(beats.report)} ECGs, {len(beats.people)} analysed")
     # a message has a full stop in its numbers, so a reason is told by its code
     report = beats.report.assign(usable=False, code="excessive_drift", reason="Lead aVR drifts by 2.3 mV.")
     shown = words(figures.flow_diagram({"Mine": replace(beats, report=report, people=beats.people[:0])}))
@@ -100,7 +100,10 @@ def test_learning_curves_mark_the_epoch_that_was_kept(keep: str, epoch: int) -> 
     picture = figures.learning_curves({"pooled": [history]}, keep)
     words(picture, "pooled")
     assert places(picture, "o") == [epoch]
-    assert isinstance(figures.learning_curves({"pooled": [[{"training_loss": 1.0}]], "none": [[]]}, keep), Markdown)
+    none = figures.learning_curves({"pooled": [[{"training_loss": 1.0}]], "none": [[]]}, keep)
+    assert isinstance(none, Markdown)
+    assert "nobody was set apart" in str(none.data)
+    assert "no network" in str(figures.learning_curves({}, keep).data)  # type: ignore[union-attr]
 
 
 def test_people_and_estimates() -> None:
@@ -178,6 +181,8 @@ def test_subgroups_are_in_order_and_show_small_ones(tables: dict[str, pd.DataFra
     tests = select(tables["subgroup_interactions"], metric="mae_g", sex="all", **FIT)
     picture = figures.subgroups(rows, tests, "Forest", "MAE (g)")
     drawn = words(picture, "do groups differ?")
+    tiny = figures.subgroups(rows, tests.assign(p_value=1e-9, p_holm=1e-8, note=""), "Forest", "MAE (g)")
+    assert "p < 0.001, Holm < 0.001" in words(tiny)
     labels = [label.get_text() for label in picture.figure.axes[0].get_yticklabels()]  # type: ignore[union-attr]
     assert [label.split(" (")[0] for label in labels] == ["women", "men", "< 50", "50 to < 65", "≥ 65"]
     assert "everyone, n = 15: too small a group" in drawn

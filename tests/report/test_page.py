@@ -1,23 +1,31 @@
+from types import SimpleNamespace
+from typing import Any, cast
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from lvmass.evaluation import evaluate
+from lvmass.evaluation.lvh import LVH_CUTOFFS_G_M2
 from lvmass.evaluation.tables import example_predictions
 from lvmass.report.figures import differences
 from lvmass.report.page import (
-    _p_value,
     banner,
     beside,
     error_table,
     everybody,
+    gap_answer,
     laid_out,
     missing,
     over_folds,
+    p_value,
+    prevalence,
     select,
     table,
     table_one,
+    validation,
     verdict,
+    verdicts,
     with_interval,
 )
 from lvmass.report.words import PUBLISHED, printed
@@ -74,7 +82,7 @@ def test_words_follow_the_interval(low: float | None, high: float | None, words:
 
 
 def test_p_values() -> None:
-    assert [_p_value(p) for p in (0.0004, 0.0496, 1.0, pd.NA)] == ["< 0.001", "0.050", "1.000", "–"]
+    assert [p_value(p) for p in (0.0004, 0.0496, 1.0, pd.NA)] == ["< 0.001", "0.050", "1.000", "–"]
 
 
 def test_error_table_has_a_row_a_fit(tiny_study: Study) -> None:
@@ -119,6 +127,7 @@ def test_two_groups_have_standardized_differences_and_one_has_none(tiny_study: S
         assert both.loc["LVM (g), mean (SD)", printed(sex)] == f"{mean:.1f} ({sd:.1f})"
     assert both.loc["diabetes, n (%): yes", "women"] == "0 (0.0)"
     pooled_sd = ((mass["std"] ** 2).mean()) ** 0.5
+    assert not both["standardized difference"].str.startswith("-").any()  # of flags tableone knows no direction
     expected = abs(mass.loc["male", "mean"] - mass.loc["female", "mean"]) / pooled_sd
     assert abs(float(str(both.loc["LVM (g), mean (SD)", "standardized difference"]))) == pytest.approx(
         expected, abs=0.002
@@ -131,3 +140,61 @@ def test_names_a_reader_sees() -> None:
     shown = table(pd.DataFrame({"model": ["elvmass-net"], "age_years": [3.0], "met": [True]}), "Caption").data
     for word in ("eLVMass-Net", "age (years)", ">yes<"):
         assert word in shown
+
+
+def test_banner_of_a_half_simulated_study_says_whose_people_are_simulated(tiny_study: Study) -> None:
+    class Half:
+        path, fingerprint = tiny_study.path, "1"
+
+        def cohort_names(self) -> tuple[str, ...]:
+            return "development", "external"
+
+        class config:
+            @staticmethod
+            def cohort(name: str) -> Any:
+                return SimpleNamespace(label=name, simulate="ntuh" if name == "external" else None)
+
+    text = banner(cast("Study", Half())).data
+    assert "The people of external and their ECGs come out of a simulator" in text
+    assert "The other cohort is from files." in text
+
+
+def test_a_person_with_several_ecgs_is_counted_once(tiny_study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    n = len(everybody(tiny_study))
+    whole = Study.cohort
+
+    def twice(study: Study, name: str = "development") -> Any:
+        subjects = whole(study, name).subjects
+        return SimpleNamespace(subjects=pd.concat([subjects, subjects.assign(subject_id=subjects["subject_id"] + "b")]))
+
+    monkeypatch.setattr(Study, "cohort", twice)
+    assert len(everybody(tiny_study)) == n
+
+
+def test_prevalence_is_also_that_of_the_study_file() -> None:
+    people = pd.DataFrame({"cohort": "dev", "sex": ["male", "female"], "lvmi_g_m2": [60.0, 60.0]})
+    assert "study file" not in set(prevalence(people, LVH_CUTOFFS_G_M2["fuchs-2016"])["cut-off"])
+    own = prevalence(people, {"female": 50.0, "male": 70.0}).set_index(["cut-off", "people"])["LVH (%)"]
+    assert (own["study file", "women"], own["study file", "men"]) == (100, 0)
+
+
+def test_without_a_test_there_is_no_verdict() -> None:
+    rows = pd.DataFrame({"model_b": ["a", "b"], "mae_a_g": 9.0, "difference_g": [-3.0, None], "p_holm": [0.01, None]})
+    text = str(verdicts(rows, "net").data)
+    assert "Better than: a." in text
+    assert "Not significantly different from: none." in text
+
+
+def test_answer_without_a_share_is_a_sentence() -> None:
+    names = ["gap", "mechanical", "training", "pooled in everyone", "pooled", "sex-specific"]
+    rows = pd.DataFrame({"quantity": names, "estimate": 0.5, "ci_low": -1.0, "ci_high": 1.0, "note": ""})
+    note = "the gap is not significantly different from zero"
+    rows.loc[len(rows)] = ["mechanical share", None, None, None, note]
+    assert f"which is not given as a share, because {note}**" in str(gap_answer(rows.assign(sex="mean")).data)
+
+
+def test_validation_names_noise_plainly() -> None:
+    row = {"f1": 1.0}
+    found: dict[str, Any] = {f"ecg_{name}": {} for name in ("delineation", "peaks", "beat")}
+    found |= {"ecg_peaks": {"MIT-BIH + drift 6 dB lvmass": row}, "ecg_criteria": {"n_lvh": 1, "n_normal": 1}}
+    assert "MIT-BIH, drift 6 dB" in validation(found)[1].data

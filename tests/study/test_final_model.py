@@ -30,6 +30,24 @@ def test_baseline_cannot_be_saved(tiny_study: Study, tmp_path: Path) -> None:
         tiny_study.save_model(tmp_path, "demographics")
 
 
+def test_size_matched_model_is_saved_trained_on_everybody(tiny_study_file: Path, tmp_path: Path) -> None:
+    text = tiny_study_file.read_text().partition("[gap]")[0].replace('name = "tiny"', 'name = "all"')
+    path = tiny_study_file.with_name("all.toml")
+    path.write_text(
+        text
+        + """
+[models.elvmass-net]
+estimator = "elvmass-net"
+size_matched = true
+arguments = { channels = 4, levels = 5, stem_stride = 4 }
+fit = { epochs = 1 }
+"""
+    )
+    study = Study.from_toml(path)
+    study.save_model(tmp_path / "model")
+    assert load_model(tmp_path / "model")[0].training_people == len(study.beats().people)
+
+
 def test_model_is_saved_with_its_own_beat(tiny_study_file: Path, tmp_path: Path) -> None:
     """A model that reads a single beat must be given one when it predicts."""
     text = tiny_study_file.read_text().partition("[models.")[0].replace('name = "tiny"', 'name = "own-beat"')

@@ -31,6 +31,13 @@ def test_shipped_study_files_are_valid(path: Path) -> None:
         ('simulate = "ntuh"', "", ["'external'", "give either 'simulate' and 'n', or 'subjects'"]),
         ("bootstrap = 200", "bootstrap = ", ["not valid TOML", "line"]),
         ("[folds]", "[beat]\nband_low = 1.0\n[folds]", ["'beat.band_low'", "did you mean 'band_low_hz'?"]),
+        ('"ridge"\ncovariates = ["demographics"]', '"ridge"\ncovariates = []', ["'ridge' needs covariates"]),
+        (
+            'training = ["pooled", "sex-specific"]\narguments = { channels',
+            'covariates = ["criteria"]\narguments = { sex_head = true, channels',
+            ["'sex_head' needs covariates of which the first are 'demographics'"],
+        ),
+        ("[models.fcn]", "[models.fit]\nkernel = 3", ["unknown key 'models.fit.kernel'", "allowed here: estimator,"]),
         ("[folds]", "[beat]\nband_low_hz = 30.0\n[folds]", ["'beat.band_low_hz'", "less than or equal to 2"]),
     ],
 )

@@ -10,31 +10,25 @@ import time
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel
 
 from lvmass.errors import DataError
 from lvmass.study import store as store_module
-from lvmass.study.store import Job, Store, library_versions, source_fingerprint
-
-
-class Settings(BaseModel):
-    x: int
-
+from lvmass.study.store import Job, Store, _library_versions, source_fingerprint
 
 CALLS: list[int] = []
 
 
-def double(settings: Settings) -> int:
-    CALLS.append(settings.x)
-    return 2 * settings.x
+def double(x: int) -> int:
+    CALLS.append(x)
+    return 2 * x
 
 
-def add(settings: Settings, *, parts: list[int], other: int | None = None) -> int:
-    return settings.x + sum(parts) + (other or 0)
+def add(x: int, *, parts: list[int], other: int | None = None) -> int:
+    return x + sum(parts) + (other or 0)
 
 
 def job(x: int) -> Job:
-    return Job(double, Settings(x=x), ("errors.py",))
+    return Job(double, {"x": x}, ("errors.py",))
 
 
 def test_computed_once_for_the_same_settings(tmp_path: Path) -> None:
@@ -52,43 +46,43 @@ def test_takes_the_results_of_other_jobs_and_computes_only_what_is_missing(tmp_p
     store = Store(tmp_path)
     store.get(job(1))
     CALLS.clear()
-    total = Job(add, Settings(x=10), ("errors.py",), {"parts": [job(1), job(2)], "other": None})
+    total = Job(add, {"x": 10}, ("errors.py",), {"parts": [job(1), job(2)], "other": None})
     assert store.get(total) == 16
     assert CALLS == [2]
     shutil.rmtree(tmp_path)
     assert Store(tmp_path).has(total) is False
-    wider = Job(add, Settings(x=10), ("errors.py",), {"parts": [job(1), job(2)], "other": job(3)})
+    wider = Job(add, {"x": 10}, ("errors.py",), {"parts": [job(1), job(2)], "other": job(3)})
     assert Store(tmp_path).get(wider) == 22
     assert CALLS == [2, 1, 2, 3]
 
 
 def test_jobs_of_lower_rank_come_first(tmp_path: Path) -> None:
     CALLS.clear()
-    Store(tmp_path).all([Job(double, Settings(x=x), ("errors.py",), rank=(-x,)) for x in (1, 3, 2)])
+    Store(tmp_path).all([Job(double, {"x": x}, ("errors.py",), rank=(-x,)) for x in (1, 3, 2)])
     assert CALLS == [3, 2, 1]
 
 
 def test_key_covers_function_settings_inputs_rooms_and_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
-    base = Job(add, Settings(x=1), ("errors.py",), {"parts": [job(1)]})
+    base = Job(add, {"x": 1}, ("errors.py",), {"parts": [job(1)]})
     others = [
-        Job(double, Settings(x=1), ("errors.py",), {"parts": [job(1)]}),
-        Job(add, Settings(x=2), ("errors.py",), {"parts": [job(1)]}),
-        Job(add, Settings(x=1), ("errors.py",), {"parts": [job(2)]}),
-        Job(add, Settings(x=1), ("errors.py",), {"parts": [], "other": job(1)}),
-        Job(add, Settings(x=1), ("errors.py", "ecg"), {"parts": [job(1)]}),
+        Job(double, {"x": 1}, ("errors.py",), {"parts": [job(1)]}),
+        Job(add, {"x": 2}, ("errors.py",), {"parts": [job(1)]}),
+        Job(add, {"x": 1}, ("errors.py",), {"parts": [job(2)]}),
+        Job(add, {"x": 1}, ("errors.py",), {"parts": [], "other": job(1)}),
+        Job(add, {"x": 1}, ("errors.py", "ecg"), {"parts": [job(1)]}),
     ]
     keys = {each.key for each in [base, *others]}
     assert len(keys) == 6
-    assert Job(add, Settings(x=1), ("errors.py",), {"parts": [job(1)]}, rank=(9,)).key == base.key
-    monkeypatch.setattr(store_module, "library_versions", lambda: ("numpy 0",))
+    assert Job(add, {"x": 1}, ("errors.py",), {"parts": [job(1)]}, rank=(9,)).key == base.key
+    monkeypatch.setattr(store_module, "_library_versions", lambda: ("numpy 0",))
     source_fingerprint.cache_clear()
     assert job(1).key not in keys
-    assert Job(add, Settings(x=1), ("errors.py",), {"parts": [job(1)]}).key not in keys
+    assert Job(add, {"x": 1}, ("errors.py",), {"parts": [job(1)]}).key not in keys
     source_fingerprint.cache_clear()
 
 
 def test_a_worker_finds_the_key_anew() -> None:
-    total = Job(add, Settings(x=1), ("errors.py",), {"parts": [job(1)]})
+    total = Job(add, {"x": 1}, ("errors.py",), {"parts": [job(1)]})
     before = total.key
     sent = pickle.loads(pickle.dumps(total))
     assert not {"key"} & {*vars(sent), *vars(sent.takes["parts"][0])}
@@ -115,7 +109,7 @@ def test_fingerprint_follows_every_file_of_a_room_and_no_other(tmp_path: Path, m
 
 
 def test_versions_of_direct_and_indirect_libraries_count() -> None:
-    names = {text.partition(" ")[0] for text in library_versions()}
+    names = {text.partition(" ")[0] for text in _library_versions()}
     assert {"numpy", "torch", "joblib", "wfdb", "contourpy"} <= names
     assert not {"pytest", "jupyter-book"} & names
 
@@ -126,21 +120,26 @@ def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
         Store(tmp_path / "file" / "cache")
 
 
+def end(x: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_worker_that_the_system_ends_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"'end' was ended from outside.* fewer workers"):
+        Store(tmp_path, workers=2).all([Job(end, {"x": x}, ("errors.py",)) for x in (1, 2)])
+
+
 SLEEPERS = """
 import sys, time
 from pathlib import Path
-from pydantic import BaseModel
 from lvmass.study.store import Job, Store
 
-class Settings(BaseModel):
-    x: int
-
-def sleep(settings):
-    Path(sys.argv[1], f"pid{settings.x}").write_text(str(__import__("os").getpid()))
+def sleep(x):
+    Path(sys.argv[1], f"pid{x}").write_text(str(__import__("os").getpid()))
     time.sleep(60)
 
 if __name__ == "__main__":
-    Store(sys.argv[1] + "/store", workers=2).all([Job(sleep, Settings(x=x), ("errors.py",)) for x in (1, 2)])
+    Store(sys.argv[1] + "/store", workers=2).all([Job(sleep, {"x": x}, ("errors.py",)) for x in (1, 2)])
 """
 
 

@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 
 from lvmass.cohort.preprocessing import Beats
+from lvmass.cohort.simulation import simulate_cohort
 from lvmass.errors import DataError
 from lvmass.evaluation.tables import check_predictions
 from lvmass.study import steps
+from lvmass.study import study as study_module
 from lvmass.study.settings import COUNTERFACTUAL
 from lvmass.study.steps import fit_model, open_cohort
 from lvmass.study.study import Study
@@ -118,6 +120,55 @@ def test_tables_of_an_earlier_study_file_do_not_stay(tiny_study_file: Path, tiny
     kept.unlink()
     tiny_study.write_results()
     assert table.exists()
+
+
+def test_a_table_that_went_or_was_edited_is_written_again(tiny_study: Study) -> None:
+    edited, lost = (tiny_study.results_folder / name for name in ("errors.csv", "gap.json"))
+    before = edited.read_bytes(), lost.read_bytes()
+    edited.write_text("mine")
+    lost.unlink()
+    tiny_study.write_results()
+    assert (edited.read_bytes(), lost.read_bytes()) == before
+
+
+def test_tables_half_written_by_a_killed_run_are_written_again(
+    tiny_study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another study file of the same name is killed while it writes; then this one is run again."""
+    edited = tiny_study.path.with_name("killed.toml")
+    edited.write_text(tiny_study.path.read_text().replace("bootstrap = 200", "bootstrap = 201"))
+    foreign = tiny_study.results_folder / "gap.csv"
+    before = foreign.read_bytes()
+
+    def killed(tables: object, folder: Path, about: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(study_module, "write_results", killed)
+        patched.setattr(Study, "results", lambda self: {})
+        with pytest.raises(KeyboardInterrupt):
+            Study.from_toml(edited).write_results()
+    assert not (tiny_study.results_folder / ".written").exists()
+    tiny_study.write_results()
+    assert foreign.read_bytes() == before
+
+
+def test_a_subjects_table_edited_meanwhile_is_read_anew(tmp_path: Path) -> None:
+    cohort = simulate_cohort(2, seed=1)
+    for i, recording in enumerate(cohort.recordings()):
+        np.save(tmp_path / f"{i}.npy", recording.signal_mv)
+    subjects = cohort.subjects.assign(ecg_path=[f"{i}.npy" for i in range(2)])
+    subjects.to_csv(tmp_path / "subjects.csv", index=False)
+    path = tmp_path / "own.toml"
+    path.write_text(
+        'name = "own"\n[development]\nlabel = "Own"\nsubjects = "subjects.csv"\nunit = "mV"\nsampling_rate_hz = 500\n'
+        '[models.median]\nestimator = "sex-median"\ncovariates = ["demographics"]\n'
+    )
+    before = Study.from_toml(path)
+    subjects.assign(lvm_g=150.0).to_csv(tmp_path / "subjects.csv", index=False)
+    after = Study.from_toml(path)
+    assert set(after.cohort().subjects["lvm_g"]) == {150.0}
+    assert after.fingerprint != before.fingerprint
 
 
 def test_gap_has_a_counterfactual_cohort_and_size_matched_training(
@@ -298,11 +349,11 @@ def test_size_matched_training_has_as_many_people_as_one_sex(variants: Study, mo
 def test_a_dask_cluster_gives_the_results_of_this_machine(tiny_study: Study, tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
     path = Path(shutil.copy(tiny_study.path, tmp_path / "tiny.toml"))
-    lines = [("demographics", "pooled"), ("elvmass-net", "pooled")]
+    fits = [("demographics", "pooled"), ("elvmass-net", "pooled")]
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         study = Study.from_toml(path, scheduler=cluster.scheduler_address)
-        for line in lines:
-            for there, here in zip(study.fits(*line), tiny_study.fits(*line), strict=True):
+        for model, training in fits:
+            for there, here in zip(study.fits(model, training), tiny_study.fits(model, training), strict=True):
                 np.testing.assert_allclose(there.estimates.predicted_lvm_g, here.estimates.predicted_lvm_g, atol=1e-5)
 
 

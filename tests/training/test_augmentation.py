@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lvmass.ecg.recording import INDEPENDENT_LEADS, LEADS, assemble_leads
-from lvmass.training.augmentation import augment, move_chest_electrodes
+from lvmass.training.augmentation import _move_chest_electrodes, augment
 from lvmass.training.settings import FitConfig
 
 NOTHING = {"shift_ms": 0.0, "noise_mv": 0.0, "electrode_shift": 0.0, "chest_voltage_cv": 0.0, "covariate_dropout": 0.0}
@@ -46,10 +46,12 @@ def test_chest_voltages_vary_as_from_day_to_day_and_limb_leads_do_not() -> None:
 
 def test_moved_electrodes_read_between_their_neighbours() -> None:
     chest = BEATS[:, 6:]
-    assert torch.equal(move_chest_electrodes(chest, torch.zeros(400, 6, 1)), chest)
+    assert torch.equal(_move_chest_electrodes(chest, torch.zeros(400, 6, 1)), chest)
     v3, v4 = chest[:, 2], chest[:, 3]
-    torch.testing.assert_close(move_chest_electrodes(chest, torch.full((400, 6, 1), 0.25))[:, 2], 0.75 * v3 + 0.25 * v4)
-    torch.testing.assert_close(move_chest_electrodes(chest, torch.full((400, 6, 1), -1.0))[:, 3], v3)
+    torch.testing.assert_close(
+        _move_chest_electrodes(chest, torch.full((400, 6, 1), 0.25))[:, 2], 0.75 * v3 + 0.25 * v4
+    )
+    torch.testing.assert_close(_move_chest_electrodes(chest, torch.full((400, 6, 1), -1.0))[:, 3], v3)
     beats, _ = augmented(electrode_shift=0.1)
     assert torch.equal(beats[:, :6], BEATS[:, :6])
     assert not torch.equal(beats[:, 6:], chest)

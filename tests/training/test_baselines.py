@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lvmass.training.baselines import BASELINES, fit_baseline
+from lvmass.training.baselines import BASELINES, _Regression, fit_baseline
 
 
 def test_sex_median_is_the_median_of_each_sex() -> None:
@@ -41,6 +41,14 @@ def test_gradient_boosting_of_many_people_is_the_same_each_time() -> None:
     mass = 100 + 10 * covariates[:, 0] + generator.normal(0, 10, 10_500)
     first, again = (fit_baseline("gradient-boosting", covariates, mass).predict_g(None, covariates) for _ in range(2))
     np.testing.assert_array_equal(first, again)
+
+
+def test_gradient_boosting_of_many_people_stops_on_no_split_of_its_own() -> None:
+    """Such a split knows no patients; scikit-learn makes one above 10 000 people unless told otherwise."""
+    noise = np.random.default_rng(0).normal(size=(10_001, 1))  # nothing to learn: it would stop at once
+    baseline = fit_baseline("gradient-boosting", noise, np.exp(np.random.default_rng(1).normal(size=10_001)))
+    assert isinstance(baseline, _Regression)
+    assert baseline.pipeline.regressor_.n_iter_ == 150
 
 
 @pytest.mark.parametrize("kind", BASELINES)

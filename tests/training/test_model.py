@@ -75,3 +75,14 @@ def test_broken_folder_is_one_sentence(model: FittedModel, tmp_path: Path, broke
     with pytest.raises(DataError, match="not a saved model") as error:
         load_model(folder)
     assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("wrong", [None, "x", [], {}])
+def test_a_card_with_a_wrong_value_is_one_sentence(model: FittedModel, tmp_path: Path, wrong: object) -> None:
+    for name in ("network", "n_samples", "covariates", "covariate_mean", "covariate_sd", "target_mean_g"):
+        save_model(model, tmp_path, {name: wrong})
+        with pytest.raises(DataError, match="not a saved model"):
+            load_model(tmp_path)
+    save_model(model, tmp_path, {"arguments": wrong or 3})
+    with pytest.raises(DataError, match="not a saved model"):
+        load_model(tmp_path)
