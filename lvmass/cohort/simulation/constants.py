@@ -116,15 +116,17 @@ _LITERATURE = Setting(
     own=(1.0, 1.0, 1.0), growth=(0.245, 0.42), away_mv=0.06, limb_sd=0.0,
 )  # fmt: skip
 # The narrow region of cohorts that could have given the published numbers (1.4b; lvmass.evaluation.inverse): more
-# spread, more of it by body size, a tail that ends at 1.6 times the expected mass, so that no person of 400 g carries a
-# cohort's SD, and an ECG that says two to three times as much of mass. What is individual moves from the shape of the
-# QRS to its size and from T's direction to its angle with the QRS, where mass acts: healthy hearts keep their means and
-# spread, and a network finds what there is. Limb leads vary from day to day as R in I does (6.5).
+# spread, in men most (their c-statistic is the higher one), more of it by body size, a tail that ends at 1.6 times the
+# expected mass, so that no person of 400 g carries a cohort's SD, and an ECG that says two to three times as much of
+# mass. It says it by voltage more than by duration or axis: what transferred better to the ECGs called LVH in PTB-XL,
+# folds 1-4, which were in sight. What is individual moves from the shape of the QRS to its size and from T's direction
+# to its angle with the QRS, where mass acts: healthy hearts keep their means, and a network finds what there is. Limb
+# leads vary from day to day as R in I does (6.5).
 _PUBLISHED = Setting(
-    name="published", mass_bsa_power=1.45, mass_sd=(0.175, 0.168), tail=(0.03, 0.15, 0.05), excess_sd=0.193,
-    strength_r=0.42, growth_r=0.45, voltage_sex=(1.0, 1.0), duration_r=0.28, leftward_r=0.05, away_r=0.25,
+    name="published", mass_bsa_power=1.5, mass_sd=(0.175, 0.163), tail=(0.03, 0.15, 0.05), excess_sd=0.191,
+    strength_r=0.39, growth_r=0.52, voltage_sex=(1.0, 1.0), duration_r=0.19, leftward_r=0.02, away_r=0.31,
     st_t_sex=(0.85, 1.2), atrium_r=0.10,
-    own=(1.3, 0.6, 0.6), growth=(0.25, 0.15), away_mv=0.15, limb_sd=0.06,
+    own=(1.4, 0.8, 0.4), growth=(0.22, 0.08), away_mv=0.20, limb_sd=0.06,
 )  # fmt: skip
 SETTINGS: dict[str, Setting] = {setting.name: setting for setting in (_PUBLISHED, _LITERATURE)}
 
