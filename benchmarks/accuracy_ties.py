@@ -100,7 +100,12 @@ def main() -> None:
     pairs = pd.DataFrame(agreement(estimates_g, own.set_index("subject_id")["lvm_g"]))
     print(differences.round(3).to_string(index=False))
     print(pairs.round(3).to_string(index=False))
-    report = {"benchmark": "accuracy_ties", "n": len(own), "straight_line": differences.round(4).to_dict("records")}
+    report = {
+        "benchmark": "accuracy_ties",
+        "n": len(own),
+        "setting": paper.development.setting,
+        "straight_line": differences.round(4).to_dict("records"),
+    }
     text = json.dumps(report | {"pairs": pairs.round(4).to_dict("records")})
     print(text)
     if arguments.results is not None:

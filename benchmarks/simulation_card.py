@@ -15,11 +15,11 @@ from lvmass.cohort.simulation.oracle import oracle
 
 def main() -> None:
     given = arguments(__doc__, 20_000)
-    card = calibration_card(given.n, seed=given.seed, workers=given.workers)
-    best = {name: round(value, 4) for name, value in asdict(oracle()).items()}
+    card = calibration_card(given.n, seed=given.seed, setting=given.setting, workers=given.workers)
+    best = {name: round(value, 4) for name, value in asdict(oracle(setting=given.setting)).items()}
     failed = [f"{row.quantity} ({row.sex}): {row.got:.3g}" for row in card[~card["met"]].itertuples()]
-    result = {"n": given.n, "rows": len(card), "met": int(card["met"].sum()), "not_met": failed, "oracle": best}
-    finish("simulation_card", card.round(3), result)
+    result = {"setting": given.setting, "n": given.n, "rows": len(card), "met": int(card["met"].sum())}
+    finish("simulation_card", card.round(3), result | {"not_met": failed, "oracle": best})
 
 
 if __name__ == "__main__":

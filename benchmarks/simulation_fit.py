@@ -20,7 +20,7 @@ from scipy.ndimage import maximum_filter1d, uniform_filter1d
 from simulation_tools import PTB_XL_LIKE, measured_ptbxl
 
 from lvmass.cohort.schema import bsa_mosteller_m2
-from lvmass.cohort.simulation.constants import NORMAL, NormalHeart
+from lvmass.cohort.simulation.constants import NORMAL, SETTINGS, NormalHeart
 from lvmass.cohort.simulation.drivers import Couplings, draw_conduction, draw_drivers
 from lvmass.cohort.simulation.heart import R_SAMPLE, beat_templates, draw_hearts, lead_amplitudes, twelve_leads
 from lvmass.cohort.simulation.people import Latents, draw_ventricles
@@ -66,12 +66,13 @@ def simulated_features(people: pd.DataFrame, heart: NormalHeart) -> Floats:
     """Features of healthy simulated people."""
     z = Latents(99, "fit", 0, len(people))
     columns = {str(name): people[name].to_numpy() for name in people} | {"men": (people["sex"] == "male").to_numpy()}
-    drawn = draw_ventricles(columns, z)
+    setting = SETTINGS["literature"]  # with which the constants were fitted
+    drawn = draw_ventricles(columns, z, setting)
     drawn |= {"excess": np.minimum(drawn["excess"], 2.0), "body": drawn["body"] - drawn["body"].mean()}
-    drawn = draw_drivers(drawn, z, Couplings()) | {"strain": np.zeros(len(people), bool)}
+    drawn = draw_drivers(drawn, z, Couplings(), setting) | {"strain": np.zeros(len(people), bool)}
     drawn = draw_conduction(drawn, z, replace(PTB_XL_LIKE, af=0.0, conduction=0.0), heart)
-    hearts = draw_hearts(drawn, z, heart)
-    amplitudes, _ = lead_amplitudes(drawn, hearts, z, heart)
+    hearts = draw_hearts(drawn, z, setting, heart)
+    amplitudes, _ = lead_amplitudes(drawn, hearts, z, setting, heart)
     beats = twelve_leads(beat_templates(hearts, amplitudes, heart))
     return features(beats[:, :, R_SAMPLE - R : R_SAMPLE - R + 400], drawn["rr_ms"])
 

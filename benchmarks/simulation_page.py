@@ -36,7 +36,7 @@ def main() -> None:
     people = ptbxl()
     normal = people[people["normal"] & ~people["lvh"]]
     chosen = normal.iloc[random.choice(len(normal), EACH, replace=False)]
-    cohort = ptb_xl_like(given.n, given.seed)
+    cohort = ptb_xl_like(given.n, given.seed, given.setting)
     healthy = healthy_rows(cohort)
     rows = healthy[like_in_age(chosen, cohort.subjects.iloc[healthy], 1, given.seed)][:EACH]
     ecgs = [(True, read_ecg(path)) for path in chosen["path"]] + [(False, cohort.recording(int(i))) for i in rows]

@@ -38,7 +38,7 @@ def main() -> None:
     given = arguments(__doc__, 8000)
     every_real, _ = measured_ptbxl(given.workers)
     real = every_real[every_real["normal"] & ~every_real["lvh"]].reset_index(drop=True)
-    cohort = ptb_xl_like(given.n, given.seed)
+    cohort = ptb_xl_like(given.n, given.seed, given.setting)
     healthy = healthy_rows(cohort)
     rows = healthy[like_in_age(real, cohort.subjects.iloc[healthy], 5, given.seed)]
     simulated, _ = measure(cohort.subjects, cohort, rows, given.workers)
@@ -67,6 +67,7 @@ def main() -> None:
             "simulated_specificity": round(float(1 - simulated[f"{name}_positive"].mean()), 3),
         }
     result = {
+        "setting": given.setting,
         "n_real": len(real),
         "n_simulated": len(simulated),
         "features": len(FEATURES),

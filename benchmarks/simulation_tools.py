@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lvmass.cohort.manifest import Cohort
 from lvmass.cohort.schema import LVH_CUTOFF_G_M2
 from lvmass.cohort.simulation.cohort import SimulatedSource
-from lvmass.cohort.simulation.constants import SITES
+from lvmass.cohort.simulation.constants import SETTINGS, SITES
 from lvmass.cohort.simulation.drivers import Couplings
 from lvmass.ecg import LEADS, Recording, lvh_criteria, measure_beat, read_ecg, synchronized_beat
 from lvmass.errors import DataError
@@ -48,6 +48,7 @@ def arguments(description: str | None, n: int) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, default=n, help="simulated people")
     parser.add_argument("--seed", type=int, default=2024)
+    parser.add_argument("--setting", choices=list(SETTINGS), default="published", help="of the simulator")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("."), help="folder for figures")
     return parser.parse_args()
@@ -82,9 +83,9 @@ def ptbxl() -> pd.DataFrame:
     return people[~content.duplicated()].reset_index(drop=True)
 
 
-def ptb_xl_like(n: int, seed: int) -> Cohort:
+def ptb_xl_like(n: int, seed: int, setting: str) -> Cohort:
     """Simulated people of the ages and sizes in PTB-XL."""
-    source = SimulatedSource(PTB_XL_LIKE, seed, Couplings())
+    source = SimulatedSource(PTB_XL_LIKE, seed, Couplings(), SETTINGS[setting])
     return Cohort(PTB_XL_LIKE.name, source.subjects(n), True, source)
 
 

@@ -19,6 +19,7 @@ from lvmass.cohort import simulate_cohort
 from lvmass.cohort.covariates import covariate_matrix, covariate_names
 from lvmass.cohort.preprocessing import preprocess
 from lvmass.cohort.schema import LVH_CUTOFF_G_M2, bsa_mosteller_m2
+from lvmass.cohort.simulation.constants import SETTINGS
 from lvmass.ecg.beats import BeatConfig
 from lvmass.evaluation import delong_paired
 from lvmass.evaluation.delong import auc_interval
@@ -40,9 +41,12 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=4000, help="simulated people")
     parser.add_argument("--networks", type=int, default=3, help="networks, whose estimates are averaged")
     parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--setting", choices=list(SETTINGS), default="published", help="of the simulator")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
-    beats = preprocess(simulate_cohort(given.n, seed=given.seed), BeatConfig(), workers=given.workers)
+    beats = preprocess(
+        simulate_cohort(given.n, seed=given.seed, setting=given.setting), BeatConfig(), workers=given.workers
+    )
     names = covariate_names(("demographics", "ecg-parameters"))
     known, lvm_g = covariate_matrix(beats.people, names), beats.people["lvm_g"].to_numpy()
     people = (beats.waveform_mv, known, lvm_g)
@@ -65,7 +69,7 @@ def main() -> None:
         )
         score += model.predict_g(waveforms, covariate_matrix(real, names)) / limit_g / given.networks
     table: list[dict[str, Any]] = []
-    result: dict[str, Any] = {"n": given.n, "networks": given.networks}
+    result: dict[str, Any] = {"setting": given.setting, "n": given.n, "networks": given.networks}
     male = (real["sex"] == "male").to_numpy()
     tuned = (real["fold"] <= 4).to_numpy()
     groups = {"all": male | True, "men": male, "women": ~male, "folds 1-4": tuned, "folds 5-7": ~tuned}

@@ -118,7 +118,11 @@ def main() -> None:
         cost.to_csv(arguments.results / "costs.csv", index=False)
         about = {"study": config.name, "fingerprint": study.fingerprint, "minutes": round(minutes, 1)}
         about |= {"people": [int(t["subject_id"].nunique()) for t in tables], "gpu": arguments.gpu}
-        about |= {"signal_rate_hz": config.signal_rate_hz, "simulated": study.simulated}
+        about |= {
+            "setting": config.development.setting,
+            "signal_rate_hz": config.signal_rate_hz,
+            "simulated": study.simulated,
+        }
         (arguments.results / "about.json").write_text(json.dumps(about, indent=2) + "\n")
     report = {"benchmark": "training_paper", "study": config.name, "gpu": arguments.gpu, "minutes": round(minutes, 2)}
     report |= {"seconds": seconds, "peak_gb": round(memory.peak_gb, 2)}

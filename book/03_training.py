@@ -142,7 +142,10 @@ page.beside(ours, "eLVMass-Net at the paper's size.", origin)
 grown = json.loads(Path("validation/accuracy_oracle.json").read_text())
 rows = page.laid_out(pd.DataFrame(grown["rows"]), "growth")
 where = "a GPU" if grown["gpu"] else "two processor cores"
-caption = f"Error and cost as a simulated cohort grows, on {where}."
+caption = (
+    f"Error and cost as a cohort grows, on {where}; people simulated "
+    f"by the setting {grown['setting']}."
+)
 page.table(rows, caption)
 
 # %% [markdown]

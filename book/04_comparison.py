@@ -119,7 +119,8 @@ figures.forest(straight, title, axis, value=value, reference=0.0)
 # %%
 pairs = page.laid_out(pd.DataFrame(ties["pairs"]), "pairs")
 caption = "Two seeds of one network, and two networks"
-page.table(pairs, f"{caption}; {ties['n']} simulated people.")
+people = f"{ties['n']} people, setting {ties['setting']}"
+page.table(pairs, f"{caption}; {people}.")
 
 # %% [markdown]
 # The less two networks differ beyond what two seeds of one differ by, and the less their mean gains, the more of what they find is the same.

@@ -383,10 +383,10 @@ def _mflop_per_person(model: FittedModel) -> float:
 def kept(folder: str) -> tuple[dict[str, pd.DataFrame], str]:
     """Tables that a benchmark computed at the paper's size, and whose they are."""
     about = json.loads((Path(folder) / "about.json").read_text())
-    people = f"{about['people'][0]} simulated people of study file {about['study']}.toml"
+    people = f"{about['people'][0]} people, simulated by the setting {about['setting']}, of {about['study']}.toml"
     tables = {path.stem: pd.read_csv(path) for path in Path(folder).glob("*.csv")}
     tables["errors_by_fold"] = tables["fold_errors"]
-    return tables, f"{people} (fingerprint {about['fingerprint']})"
+    return tables, f"{people} (fingerprint {about['fingerprint']} then)"
 
 
 # --- chapter 5 ---

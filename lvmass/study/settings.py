@@ -42,6 +42,9 @@ class CohortConfig(Section):
     simulate: str | None = Field(None, description="site to simulate")
     n: int | None = Field(None, ge=20, description="people to simulate")
     seed: int = Field(0, ge=0, description="of the simulation")
+    setting: Literal["published", "literature"] = Field(
+        "published", description="simulate as published numbers imply, or as small studies found; 'external' follows"
+    )
     sex_interaction: bool = Field(True, description="simulate an ECG that follows mass otherwise in men")
     # excluded from the key of stages, like the label: 'content' stands for it, wherever the files lie
     subjects: str | None = Field(None, exclude=True, description="subjects table (CSV), relative to the study file")
@@ -188,7 +191,8 @@ class StudyConfig(Section):
         if name == COUNTERFACTUAL:
             return self.development.model_copy(update={"sex_interaction": False, "label": COUNTERFACTUAL})
         if name == "external" and self.external is not None:
-            return self.external
+            stated = "setting" in self.external.model_fields_set
+            return self.external if stated else self.external.model_copy(update={"setting": self.development.setting})
         raise DataError(f"Study '{self.name}' has no cohort '{name}'; add a table [{name}] to the study file.")
 
 

@@ -78,7 +78,8 @@ def open_cohort(config: CohortConfig) -> Cohort:
     """Simulate a cohort, or open the one in files."""
     if config.simulate is not None and config.n is not None:
         couplings = Couplings(sex_interaction=config.sex_interaction)
-        return simulate_cohort(config.n, like=config.simulate, seed=config.seed, couplings=couplings)
+        simulated = config.model_dump(include={"n", "seed", "setting"})
+        return simulate_cohort(like=config.simulate, couplings=couplings, **simulated)
     options = config.model_dump(include={"unit", "sampling_rate_hz", "leads"})
     return load_cohort(str(config.subjects), name=config.label, **options)
 

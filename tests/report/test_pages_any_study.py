@@ -106,7 +106,7 @@ def test_pages_of_a_whole_study(tiny_study: Study, monkeypatch: pytest.MonkeyPat
     # fewer people than the page takes: what card and oracle say has tests of its own
     whole_card, whole_oracle = card.calibration_card, oracle.oracle
     monkeypatch.setattr(card, "calibration_card", lambda n, **options: whole_card(n // 10, **options))
-    monkeypatch.setattr(oracle, "oracle", lambda n: whole_oracle(n // 10))
+    monkeypatch.setattr(oracle, "oracle", lambda n, **options: whole_oracle(n // 10, **options))
     for page in PAGES:
         text = run_chapter(page, tiny_study.path)
         if page.stem.startswith("07"):

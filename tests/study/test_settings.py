@@ -65,3 +65,14 @@ def test_every_problem_is_listed(tmp_path: Path) -> None:
 def test_missing_file() -> None:
     with pytest.raises(DataError, match=r"none\.toml: cannot be read"):
         read_study_file("none.toml")
+
+
+@pytest.mark.parametrize(("stated", "external"), [("", "literature"), ('setting = "published"\n', "published")])
+def test_one_switch_sets_how_both_cohorts_are_simulated(tmp_path: Path, stated: str, external: str) -> None:
+    text = TINY.read_text().replace("[development]\n", '[development]\nsetting = "literature"\n')
+    path = tmp_path / "study.toml"
+    path.write_text(text.replace("[external]\n", f"[external]\n{stated}"))
+    config = read_study_file(path)
+    assert config.cohort("development").setting == "literature"
+    assert config.cohort("external").setting == external
+    assert read_study_file(TINY).cohort("external").setting == "published"

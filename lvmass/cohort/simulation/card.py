@@ -106,7 +106,7 @@ def measured_features(cohort: Cohort, start: int, stop: int) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def calibration_card(n: int = 2000, *, seed: int = 2026, workers: int = 1) -> pd.DataFrame:
+def calibration_card(n: int = 2000, *, seed: int = 2026, setting: str = "published", workers: int = 1) -> pd.DataFrame:
     """Hold the simulated development cohort against its targets.
 
     Parameters
@@ -115,6 +115,8 @@ def calibration_card(n: int = 2000, *, seed: int = 2026, workers: int = 1) -> pd
         People; memory does not grow with their ECGs.
     seed : int
         Of the cohort.
+    setting : {"published", "literature"}
+        Of the simulator.
     workers : int
         Processes.
 
@@ -129,8 +131,10 @@ def calibration_card(n: int = 2000, *, seed: int = 2026, workers: int = 1) -> pd
     >>> calibration_card(60).columns.tolist()
     ['quantity', 'sex', 'target', 'got', 'low', 'high', 'met', 'source']
     """
-    people = _with_measurements(simulate_cohort(n, seed=seed), n, workers)
-    other_day = _with_measurements(simulate_cohort(n, seed=seed, day=1), min(n, max(n // 5, 200)), workers)
+    people = _with_measurements(simulate_cohort(n, seed=seed, setting=setting), n, workers)
+    other_day = _with_measurements(
+        simulate_cohort(n, seed=seed, setting=setting, day=1), min(n, max(n // 5, 200)), workers
+    )
     groups = {"all": people, "men": people[people["sex"] == "male"], "women": people[people["sex"] == "female"]}
     parts = []
     for sex, targets in _TARGETS.items():

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lvmass.cohort.manifest import Cohort
-from lvmass.cohort.simulation.constants import SITES, Site
+from lvmass.cohort.simulation.constants import SETTINGS, SITES, Setting, Site
 from lvmass.cohort.simulation.drivers import Couplings, draw_conduction, draw_drivers
 from lvmass.cohort.simulation.heart import RATE_HZ, Heart, beat_templates, draw_hearts, lead_amplitudes
 from lvmass.cohort.simulation.people import Latents, People, draw_people, draw_ventricles, person_generator
@@ -18,9 +18,7 @@ from lvmass.cohort.simulation.recording import N_SAMPLES, record_ecg
 from lvmass.ecg.recording import Recording
 from lvmass.errors import DataError
 
-BLOCK = 64
-"""People whose ECGs are made together; memory grows with it, results do not depend on it."""
-
+BLOCK = 64  # people whose ECGs are made together; memory grows with it, results do not depend on it
 _TABLE_BLOCK = 4096
 
 
@@ -46,6 +44,8 @@ class SimulatedSource:
         Seed of the cohort.
     couplings : Couplings
         Paths from mass to the ECG.
+    setting : Setting
+        Spread of mass, and how much an open path carries.
     noise : float
         Factor on the recording's noise.
     day : int
@@ -55,6 +55,7 @@ class SimulatedSource:
     site: Site
     seed: int
     couplings: Couplings
+    setting: Setting = SETTINGS["published"]
     noise: float = 1.0
     day: int = 0
 
@@ -83,10 +84,11 @@ class SimulatedSource:
         (3, 8, 13)
         """
         z = Latents(self.seed, self.site.name, start, stop, self.day)
-        people = draw_drivers(draw_ventricles(draw_people(z, self.site), z), z, self.couplings)
+        people = draw_ventricles(draw_people(z, self.site), z, self.setting)
+        people = draw_drivers(people, z, self.couplings, self.setting)
         people = draw_conduction(people, z, self.site)
-        heart = draw_hearts(people, z)
-        return Simulated(z, people, heart, *lead_amplitudes(people, heart, z))
+        heart = draw_hearts(people, z, self.setting)
+        return Simulated(z, people, heart, *lead_amplitudes(people, heart, z, self.setting))
 
     def _signals_mv(self, start: int, stop: int) -> NDArray[np.float32]:
         """Make the ECGs of people ``start`` to ``stop``, shape (n, 12, N_SAMPLES)."""
@@ -102,23 +104,27 @@ class SimulatedSource:
 
     def subjects(self, n: int) -> pd.DataFrame:
         """Make the subjects table of the first ``n`` people, in blocks."""
-        columns = ["age_years", "height_cm", "weight_kg", "sbp_mmhg", "hypertension", "diabetes", "lvm_g"]
+        columns = ["sex", "age_years", "height_cm", "weight_kg", "sbp_mmhg", "hypertension", "diabetes", "lvm_g"]
         tables = []
         for start in range(0, n, _TABLE_BLOCK):
             z = Latents(self.seed, self.site.name, start, min(start + _TABLE_BLOCK, n))
-            people = draw_ventricles(draw_people(z, self.site), z)
-            table = pd.DataFrame({name: people[name] for name in columns})
-            table.insert(0, "sex", np.where(people["men"], "male", "female"))
-            tables.append(table.round({"lvm_g": 1}))
-        table = pd.concat(tables, ignore_index=True)
+            people = draw_ventricles(draw_people(z, self.site), z, self.setting)
+            people["sex"] = np.where(people["men"], "male", "female")
+            tables.append(pd.DataFrame({name: people[name] for name in columns}))
         ids = [f"{self.site.name}-{self.seed}-{i:06d}" for i in range(n)]
-        for at, (name, value) in enumerate({"subject_id": ids, "patient_id": ids, "site": self.site.name}.items()):
-            table.insert(at, name, value)
-        return table.assign(ecg_path="")
+        identity = pd.DataFrame({"subject_id": ids, "patient_id": ids, "site": self.site.name})
+        return identity.join(pd.concat(tables, ignore_index=True).round({"lvm_g": 1})).assign(ecg_path="")
 
 
 def simulate_cohort(
-    n: int, *, like: str = "tw-cvai", seed: int, couplings: Couplings | None = None, noise: float = 1.0, day: int = 0
+    n: int,
+    *,
+    like: str = "tw-cvai",
+    seed: int,
+    setting: str = "published",
+    couplings: Couplings | None = None,
+    noise: float = 1.0,
+    day: int = 0,
 ) -> Cohort:
     """Simulate people with a CT-like left-ventricular mass and a 12-lead ECG of 10 s at 500 Hz.
 
@@ -130,6 +136,9 @@ def simulate_cohort(
         The development or the external site.
     seed : int
         Not negative; sites with one seed share no person.
+    setting : {"published", "literature"}
+        A spread of mass and an ECG as the published numbers imply them, or as small studies of them found them. The
+        latents are the same: person i has one age, body and disease under both.
     couplings : Couplings, optional
         Switches of the paths from mass to the ECG.
     noise : float
@@ -145,7 +154,7 @@ def simulate_cohort(
     Raises
     ------
     DataError
-        If ``n``, ``seed`` or ``noise`` is negative or the site unknown.
+        If ``n``, ``seed`` or ``noise`` is negative, or the site or setting unknown.
 
     Examples
     --------
@@ -157,7 +166,8 @@ def simulate_cohort(
         raise DataError(
             f"n is {n}, seed {seed}, noise {noise}, day {day}; n must be positive, the others not negative."
         )
-    if like not in SITES:
-        raise DataError(f"like is {like!r}; the simulator knows {' and '.join(map(repr, SITES))}.")
-    source = SimulatedSource(SITES[like], seed, couplings or Couplings(), noise, day)
+    for name, value, known in (("like", like, SITES), ("setting", setting, SETTINGS)):
+        if value not in known:
+            raise DataError(f"{name} is {value!r}; the simulator knows {' and '.join(map(repr, known))}.")
+    source = SimulatedSource(SITES[like], seed, couplings or Couplings(), SETTINGS[setting], noise, day)
     return Cohort(like, source.subjects(n), True, source)

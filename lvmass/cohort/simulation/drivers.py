@@ -45,11 +45,11 @@ class Couplings:
         return cls(0.0, 0.0, 0.0, 0.0, 0.0, False)
 
 
+# all that mass reaches in an ECG
 DRIVERS = ("strength", "growth", "duration", "leftward", "away", "atrium", "strain")
-"""All that mass reaches in an ECG."""
 
 
-def draw_drivers(people: People, z: Latents, on: Couplings) -> People:
+def draw_drivers(people: People, z: Latents, on: Couplings, setting: c.Setting) -> People:
     """Draw the drivers of people's ECGs.
 
     Parameters
@@ -58,6 +58,8 @@ def draw_drivers(people: People, z: Latents, on: Couplings) -> People:
         n people with their ventricles, and their latents.
     on : Couplings
         Which paths from mass to the ECG are open, and how far.
+    setting : Setting
+        How much an open path carries.
 
     Returns
     -------
@@ -66,8 +68,8 @@ def draw_drivers(people: People, z: Latents, on: Couplings) -> People:
         ventricle's wall), ``duration`` (of the QRS), ``leftward`` (frontal axis), ``away`` (T turned against the QRS),
         ``atrium`` (left-atrial force), and ``strain`` (bool: ST down and T inverted against the QRS).
     """
-    more_qrs = np.where(people["men"], *c.VOLTAGE_SEX) if on.sex_interaction else 1.0
-    more_st = np.where(people["men"], *c.ST_T_SEX) if on.sex_interaction else 1.0
+    more_qrs = np.where(people["men"], *setting.voltage_sex) if on.sex_interaction else 1.0
+    more_st = np.where(people["men"], *setting.st_t_sex) if on.sex_interaction else 1.0
 
     def driver(name: str, r: float | NDArray[np.float64], r_body: float = 0.0) -> NDArray[np.float64]:
         own = np.sqrt(1.0 - np.square(r) - r_body**2) * z[name]
@@ -75,12 +77,12 @@ def draw_drivers(people: People, z: Latents, on: Couplings) -> People:
 
     strain = c.STRAIN_MASS * people["excess"] + c.STRAIN_HYPERTENSION * people["hypertension"]
     return people | {
-        "strength": driver("strength", c.STRENGTH_R * on.qrs_voltage * more_qrs, c.STRENGTH_BODY_R),
-        "growth": driver("growth", c.GROWTH_R * on.qrs_voltage * more_qrs),
-        "duration": driver("duration", c.DURATION_R * on.qrs_duration, c.DURATION_BODY_R),
-        "leftward": driver("leftward", c.LEFTWARD_R * on.axis),
-        "away": driver("away", c.AWAY_R * on.st_t * more_st),
-        "atrium": driver("atrium", c.ATRIUM_R * on.atrium),
+        "strength": driver("strength", setting.strength_r * on.qrs_voltage * more_qrs, c.STRENGTH_BODY_R),
+        "growth": driver("growth", setting.growth_r * on.qrs_voltage * more_qrs),
+        "duration": driver("duration", setting.duration_r * on.qrs_duration, c.DURATION_BODY_R),
+        "leftward": driver("leftward", setting.leftward_r * on.axis),
+        "away": driver("away", setting.away_r * on.st_t * more_st),
+        "atrium": driver("atrium", setting.atrium_r * on.atrium),
         "strain": z.uniform("strain") < expit(c.STRAIN + on.st_t * strain),
     }
 

@@ -30,23 +30,22 @@ _QRS_TAPER = np.array([0.2, 0.6, 1.0, 1.0, 1.0, 1.0, 0.6])  # of what no dipole 
 class Heart(NamedTuple):
     """Electrical hearts of n people."""
 
-    forces: Floats
-    """Size and direction of each pulse, mV, shape (n, N_SOURCES, 3)."""
-    time_ms: Floats
-    """Peak of each pulse relative to the R peak, shape (n, N_SOURCES), as its widths before and after."""
+    forces: Floats  # size and direction of each pulse, mV, shape (n, N_SOURCES, 3)
+    time_ms: Floats  # peak of each pulse relative to the R peak, shape (n, N_SOURCES), as its widths before and after
     rise_ms: Floats
     fall_ms: Floats
-    j_ms: Floats
-    """End of the QRS, shape (n,)."""
+    j_ms: Floats  # end of the QRS, shape (n,)
 
 
-def draw_hearts(people: People, z: Latents, normal: c.NormalHeart = c.NORMAL) -> Heart:
+def draw_hearts(people: People, z: Latents, setting: c.Setting, normal: c.NormalHeart = c.NORMAL) -> Heart:
     """Draw the electrical hearts of people.
 
     Parameters
     ----------
     people, z
         n people with drivers and conduction, and their latents.
+    setting : Setting
+        Size of what the drivers do.
     normal : NormalHeart
         Fitted constants.
 
@@ -58,18 +57,18 @@ def draw_hearts(people: People, z: Latents, normal: c.NormalHeart = c.NORMAL) ->
     men, woman = people["men"], (~people["men"]).astype(int)
     older = (people["age_years"] - c.HEART_AGE) / 10.0
     forces = np.zeros((len(men), N_SOURCES, 3))
-    forces[:, _QRS] = _loop(people, older, z, normal)
+    forces[:, _QRS] = _loop(people, older, z, setting, normal)
     main = forces[:, 2:6].sum(1)
     main /= np.linalg.norm(main, axis=1, keepdims=True)
     forces[people["rbbb"], _LATE] = c.RBBB_MV
 
-    against = c.AWAY_MV * people["away"] + c.AWAY_TAIL_MV * _beyond(people["away"])
+    against = setting.away_mv * people["away"] + c.AWAY_TAIL_MV * _beyond(people["away"])
     strain = people["strain"] * (c.STRAIN_MV + c.STRAIN_GROWTH_MV * np.clip(people["growth"], 0.0, 3.0))
     block = c.LBBB_T_MV * people["lbbb"] + c.RBBB_T_MV * people["rbbb"]
     size = normal.t_gain_sd * z["t_size"] + normal.t_with_qrs * normal.gain_sd * people["strength"]
     size += c.T_GROWTH * people["growth"]
     size = np.exp(size + np.where(men, *normal.t_per_decade) * older)[:, None]
-    forces[:, _T] = (normal.t_mv[woman] + normal.t_sd_mv * z["t_turn"]) * size
+    forces[:, _T] = (normal.t_mv[woman] + setting.own[2] * normal.t_sd_mv * z["t_turn"]) * size
     forces[:, _T] -= (against + strain + block)[:, None] * main
     size = np.exp(np.where(men, *normal.st_per_decade) * older)[:, None]
     forces[:, _ST] = normal.st_mv[woman] * size + normal.st_sd_mv * z["st"]
@@ -88,16 +87,17 @@ def _beyond(driver: Floats) -> Floats:
     return np.log1p(np.exp(3.0 * (driver - 1.0))) / 3.0
 
 
-def _loop(people: People, older: Floats, z: Latents, normal: c.NormalHeart) -> Floats:
+def _loop(people: People, older: Floats, z: Latents, setting: c.Setting, normal: c.NormalHeart) -> Floats:
     """QRS forces, shape (n, N_STATIONS, 3)."""
     men = people["men"]
-    shape = _chain(z["force"].reshape(-1, N_STATIONS, 3), c.NEIGHBOUR_RHO) * normal.qrs_sd_mv
-    growth_mv = c.GROWTH_MV * people["growth"] + c.GROWTH_TAIL_MV * _beyond(people["growth"])
+    (size_own, shape_own, _), (force_mv, turn_sd) = setting.own, setting.growth
+    shape = _chain(z["force"].reshape(-1, N_STATIONS, 3), c.NEIGHBOUR_RHO) * normal.qrs_sd_mv * shape_own
+    growth_mv = force_mv * people["growth"] + c.GROWTH_TAIL_MV * _beyond(people["growth"])
     growth_mv *= np.where(men, *c.GROWTH_SEX)
-    turn = c.GROWTH_TURN_SD * z["growth_turn"][:, None, :] * np.linalg.norm(c.GROWTH, axis=1, keepdims=True)
+    turn = turn_sd * z["growth_turn"][:, None, :] * np.linalg.norm(c.GROWTH, axis=1, keepdims=True)
     shape += growth_mv[:, None, None] * (c.GROWTH + turn)
-    size = np.exp(normal.gain_sd * people["strength"] + np.where(men, *normal.gain_per_decade) * older)
-    loop = (normal.qrs_mv[(~men).astype(int)] + shape) * size[:, None, None]
+    size = size_own * normal.gain_sd * people["strength"] + np.where(men, *normal.gain_per_decade) * older
+    loop = (normal.qrs_mv[(~men).astype(int)] + shape) * np.exp(size)[:, None, None]
     # degrees about X, Y and Z; positive about Z turns towards inferior
     turn = normal.turn_sd_deg * z["position"] + normal.strength_turn_deg * z["strength"][:, None]
     turn[:, 1] += np.where(men, *normal.horizontal_per_decade) * older
@@ -140,7 +140,7 @@ def _timing(people: People, z: Latents, normal: c.NormalHeart) -> tuple[Floats, 
     return time, rise, fall, j
 
 
-def _lead_fields(people: People, z: Latents, normal: c.NormalHeart) -> tuple[Floats, Floats]:
+def _lead_fields(people: People, z: Latents, setting: c.Setting, normal: c.NormalHeart) -> tuple[Floats, Floats]:
     """Lead vectors of I, II and V1-V6 for each person, of depolarization and of repolarization, shape (n, 8, 3).
 
     Dower's vectors, changed by the person's anatomy, moved along the row V1-V6 and up or down by electrode placement,
@@ -157,6 +157,7 @@ def _lead_fields(people: People, z: Latents, normal: c.NormalHeart) -> tuple[Flo
     )
     side = side + normal.shift_sd[0] * z["shift"][:, :1]
     moved = np.zeros_like(anatomy)
+    moved[:, :2] = setting.limb_sd * z["limb"].reshape(-1, 2, 3)
     moved[:, _CHEST] = side[:, :, None] * np.gradient(c.DOWER[_CHEST], axis=0)
     # an electrode placed higher sees the heart more from above
     moved[:, _CHEST, 1] += up + normal.shift_sd[1] * z["shift"][:, 1:]
@@ -169,7 +170,7 @@ def _lead_fields(people: People, z: Latents, normal: c.NormalHeart) -> tuple[Flo
 
 
 def lead_amplitudes(
-    people: People, heart: Heart, z: Latents, normal: c.NormalHeart = c.NORMAL
+    people: People, heart: Heart, z: Latents, setting: c.Setting, normal: c.NormalHeart = c.NORMAL
 ) -> tuple[Floats, Floats]:
     """Amplitude of every force in every lead: all that a noise-free ECG holds, beside timing.
 
@@ -177,6 +178,8 @@ def lead_amplitudes(
     ----------
     people, heart, z
         The same n people, their hearts and latents.
+    setting : Setting
+        Spread of the limb leads from day to day.
     normal : NormalHeart
         Fitted constants.
 
@@ -187,7 +190,7 @@ def lead_amplitudes(
     field : ndarray of float64, shape (n, 8, 3)
         Voltage in a lead for a unit force of depolarization along X, Y and Z.
     """
-    field, of_repolarization = _lead_fields(people, z, normal)
+    field, of_repolarization = _lead_fields(people, z, setting, normal)
     amplitude = np.einsum("nls,nfs->nlf", field, heart.forces)
     repolarization = slice(_ST, _T + 1)
     amplitude[:, :, repolarization] = np.einsum("nls,nfs->nlf", of_repolarization, heart.forces[:, repolarization])

@@ -8,18 +8,20 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import sem
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import KFold
 
 from lvmass.cohort.schema import LVH_CUTOFF_G_M2
-from lvmass.cohort.simulation.constants import SITES
+from lvmass.cohort.simulation.constants import SETTINGS, SITES
 from lvmass.cohort.simulation.drivers import DRIVERS, Couplings, draw_drivers
 from lvmass.cohort.simulation.people import Latents, draw_people, draw_ventricles
 
 _BLOCK = 4096
 _FOLDS = 5
+_OTHERS = 1_000_003
 
 
 @dataclass(frozen=True)
@@ -50,19 +52,15 @@ class Oracle:
     partial_r2_se: float
 
 
-def oracle(
-    n: int = 100_000, *, like: str = "tw-cvai", seed: int = 1_000_003, couplings: Couplings | None = None
-) -> Oracle:
-    """Estimate the best attainable MAE and AUC of a simulated cohort, cross-fitted.
+def oracle(n: int = 100_000, *, setting: str = "published", couplings: Couplings | None = None) -> Oracle:
+    """Estimate the best attainable MAE and AUC of people like the development cohort's, cross-fitted.
 
     Parameters
     ----------
     n : int
-        People.
-    like : {"tw-cvai", "ntuh"}
-        Site.
-    seed : int
-        Of these people; not that of a cohort that is studied.
+        People, of a seed that no cohort has that is studied.
+    setting : {"published", "literature"}
+        Of the simulator.
     couplings : Couplings, optional
         Open paths from mass to the ECG.
 
@@ -76,7 +74,7 @@ def oracle(
     >>> best.mae_g < best.demographics_mae_g
     True
     """
-    demographics, drivers, lvm_g, index = _drawn(n, like, seed, couplings or Couplings())
+    demographics, drivers, lvm_g, index = _drawn(n, "tw-cvai", _OTHERS, setting, couplings or Couplings())
     both = np.concatenate([demographics, drivers], axis=1)
     without, with_ecg, aucs, gains = np.empty(n), np.empty(n), [], []
     for train, test in KFold(_FOLDS, shuffle=True, random_state=0).split(both):
@@ -86,28 +84,24 @@ def oracle(
         aucs.append(roc_auc_score(lvh, index[test] * with_ecg[test]))
         gains.append(1.0 - np.mean((lvm_g - with_ecg)[test] ** 2) / np.mean((lvm_g - without)[test] ** 2))
     error = np.abs(lvm_g - with_ecg)
-
-    def standard_error(values: NDArray[np.float64] | list[float]) -> float:
-        return float(np.std(values, ddof=1) / np.sqrt(len(values)))
-
     return Oracle(
         n=n,
         mae_g=float(error.mean()),
-        mae_se_g=standard_error(error),
+        mae_se_g=sem(error),
         demographics_mae_g=float(np.abs(lvm_g - without).mean()),
         auc=float(np.mean(aucs)),
-        auc_se=standard_error(aucs),
+        auc_se=sem(aucs),
         partial_r2=float(np.mean(gains)),
-        partial_r2_se=standard_error(gains),
+        partial_r2_se=sem(gains),
     )
 
 
-def oracle_estimates(n: int, *, like: str, seed: int, learn_from: int = 100_000) -> NDArray[np.float64]:
+def oracle_estimates(n: int, *, like: str, seed: int, setting: str, learn_from: int = 100_000) -> NDArray[np.float64]:
     """Estimate LVM of a cohort's people from what their ECG carries, learnt from other people of the site.
 
     Parameters
     ----------
-    n, like, seed
+    n, like, seed, setting
         The cohort, as `lvmass.cohort.simulate_cohort` takes it.
     learn_from : int
         People of another seed.
@@ -119,21 +113,22 @@ def oracle_estimates(n: int, *, like: str, seed: int, learn_from: int = 100_000)
 
     Examples
     --------
-    >>> oracle_estimates(3, like="tw-cvai", seed=1, learn_from=2000).shape
+    >>> oracle_estimates(3, like="tw-cvai", seed=1, setting="published", learn_from=2000).shape
     (3,)
     """
-    demographics, drivers, lvm_g, _ = _drawn(learn_from, like, seed + 1_000_003, Couplings())
-    own_demographics, own_drivers, _, _ = _drawn(n, like, seed, Couplings())
+    demographics, drivers, lvm_g, _ = _drawn(learn_from, like, seed + _OTHERS, setting, Couplings())
+    own_demographics, own_drivers, _, _ = _drawn(n, like, seed, setting, Couplings())
     known = np.concatenate([demographics, drivers], axis=1)
     return _estimate(known, lvm_g, np.concatenate([own_demographics, own_drivers], axis=1))
 
 
-def _drawn(n: int, like: str, seed: int, couplings: Couplings) -> tuple[NDArray[np.float64], ...]:
+def _drawn(n: int, like: str, seed: int, setting: str, couplings: Couplings) -> tuple[NDArray[np.float64], ...]:
     """Demographics, drivers, labels, and one over (body surface times cut-off), of n people, in blocks."""
     parts = []
     for start in range(0, n, _BLOCK):
         z = Latents(seed, like, start, min(start + _BLOCK, n))
-        people = draw_drivers(draw_ventricles(draw_people(z, SITES[like]), z), z, couplings)
+        people = draw_ventricles(draw_people(z, SITES[like]), z, SETTINGS[setting])
+        people = draw_drivers(people, z, couplings, SETTINGS[setting])
         demographics = [people[name] for name in ("men", "age_years", "height_cm", "weight_kg", "bsa_m2")]
         cutoff = np.where(people["men"], LVH_CUTOFF_G_M2["male"], LVH_CUTOFF_G_M2["female"])
         drivers = np.column_stack([people[name] for name in DRIVERS])

@@ -15,11 +15,9 @@ from scipy.special import expit, ndtr
 from lvmass.cohort.schema import bsa_mosteller_m2
 from lvmass.cohort.simulation import constants as c
 
+# Some people: name to values of shape (n,). Each step of the simulation adds columns of its own.
 People = dict[str, NDArray[Any]]
-"""Some people: name to values of shape (n,). Each step of the simulation adds columns of its own."""
-
-N_STATIONS = 7
-"""Forces along the QRS loop, see :mod:`lvmass.cohort.simulation.heart`."""
+N_STATIONS = 7  # forces along the QRS loop, see lvmass.cohort.simulation.heart
 
 _WIDTHS: dict[str, int] = {
     # people
@@ -36,7 +34,7 @@ _WIDTHS: dict[str, int] = {
     # torso
     "chest": 1, "shift": 2, "lead_field": 24, "residue": 8 * (N_STATIONS + 3),
     # the day of the recording: last, because another day draws them anew
-    "placement": 21, "breathing": 2, "noise": 5,
+    "placement": 21, "breathing": 2, "noise": 5, "limb": 6,
 }  # fmt: skip
 _OFFSETS = dict(zip(_WIDTHS, np.cumsum([0, *_WIDTHS.values()]), strict=False))
 _N_LATENTS = sum(_WIDTHS.values())
@@ -143,7 +141,7 @@ def draw_people(z: Latents, site: c.Site) -> People:
     }
 
 
-def draw_ventricles(people: People, z: Latents) -> People:
+def draw_ventricles(people: People, z: Latents, setting: c.Setting) -> People:
     """Give people a left-ventricular mass, and the label that a CT scanner would give.
 
     Parameters
@@ -152,6 +150,8 @@ def draw_ventricles(people: People, z: Latents) -> People:
         From :func:`draw_people`.
     z : Latents
         The same people's latents.
+    setting : Setting
+        How widely mass is spread.
 
     Returns
     -------
@@ -160,18 +160,18 @@ def draw_ventricles(people: People, z: Latents) -> People:
         standardized within sex; ``excess``, the log of true over expected mass in SDs: what couplings carry to the ECG.
     """
     men = people["men"]
-    body = c.MASS_BSA_POWER * np.log(people["bsa_m2"] / np.where(men, *c.MASS_BSA_M2))
+    body = setting.mass_bsa_power * np.log(people["bsa_m2"] / np.where(men, *c.MASS_BSA_M2))
     expected = np.log(np.where(men, *c.MASS_G)) + body
     expected = expected + np.where(men, *c.MASS_PER_YEAR) * (people["age_years"] - c.PEOPLE_AGE)
     excess = c.MASS_PER_SBP * (people["sbp_mmhg"] - c.MASS_SBP) + c.MASS_SMOKING * people["smoking"]
     excess = excess + c.MASS_DIABETES * people["diabetes"] + c.MASS_EXERCISE * z["exercise"]
-    share = z.uniform("tail")
-    tail = -c.TAIL_MEAN * np.log(np.maximum(share / c.TAIL_SHARE, c.TAIL_END))
-    excess = excess + np.where(men, *c.MASS_SD) * z["mass"] + np.where(share < c.TAIL_SHARE, tail, 0.0)
+    share, (tail_share, tail_mean, tail_end) = z.uniform("tail"), setting.tail
+    tail = -tail_mean * np.log(np.maximum(share / tail_share, tail_end))
+    excess = excess + np.where(men, *setting.mass_sd) * z["mass"] + np.where(share < tail_share, tail, 0.0)
     mass = np.exp(expected + excess)
     return people | {
         "mass_g": mass,
         "lvm_g": mass * np.exp(c.LABEL_CV * z["label"]),
-        "body": body / (c.MASS_BSA_POWER * c.BODY_SD),
-        "excess": excess / c.EXCESS_SD,
+        "body": body / (setting.mass_bsa_power * c.BODY_SD),
+        "excess": excess / setting.excess_sd,
     }
