@@ -78,6 +78,28 @@ def lvm_distributions(people: pd.DataFrame) -> Picture:
 # --- estimates ---
 
 
+def implied_region(cohorts: pd.DataFrame) -> Picture:
+    """Draw which spreads and ECGs give the published numbers, under each cut-off; see `implied_cohorts`."""
+    names = list(cohorts["cutoff"].unique())
+    figure, panels = new_figure(1, len(names), width=2.0 * len(names) + 0.8, height=3.4, sharey=True)
+    for panel, name in zip(panels, names, strict=True):
+        fits = select(cohorts, cutoff=name).pivot_table("fits", "ecg_r2", "cv", aggfunc="sum")
+        sns.heatmap(fits, ax=panel, cmap="Blues", vmin=0, vmax=4, cbar=False, linewidths=0.5, linecolor="#DDDDDD")
+        panel.invert_yaxis()
+        panel.tick_params(labelsize=8, rotation=0)
+        # what small studies found: spread of normal people, and an ECG that says little (study facts 6.3)
+        n_columns, n_rows = (int((axis.to_numpy(float) <= 0.2).sum()) for axis in (fits.columns, fits.index))
+        panel.plot([0, n_columns, n_columns], [n_rows, n_rows, 0], color=OURS, lw=1.5, clip_on=False)
+        panel.set(xlabel="CV of mass within a sex", ylabel="", title=textwrap.fill(printed(name), 18))
+        panel.xaxis.label.set_size(8)
+    panels[0].set_ylabel("share of the rest from the ECG")
+    return Picture(
+        figure,
+        "Cohorts that give the published MAE, MAPE and pooled c-statistic, by cut-off, spread and what the ECG says: "
+        "darker, with more shares of body size. The corner below left, outlined, is what small studies found.",
+    )
+
+
 def learning_curves(histories: Mapping[str, Sequence[Sequence[Mapping[str, float]]]], keep: str) -> Shown:
     """Draw the MAE on the inner validation split by epoch, a line a fit, a panel a training; mark the epoch kept."""
     drawn = {name: [fit for fit in fits if fit and "validation_mae_g" in fit[0]] for name, fits in histories.items()}

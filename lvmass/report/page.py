@@ -19,6 +19,7 @@ from tableone import TableOne
 from lvmass import __version__
 from lvmass.cohort.schema import bsa_mosteller_m2
 from lvmass.evaluation import LVH_CUTOFFS_G_M2
+from lvmass.evaluation.inverse import PREDICTED
 from lvmass.report.words import LAYOUTS, PUBLISHED, printed, reasons
 from lvmass.study.study import Study
 from lvmass.training.model import FittedModel
@@ -444,6 +445,27 @@ def cutoffs(results: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         row["cutoffs"]: f"{printed(row['cutoffs'])}\n({row['female_g_m2']:.0f} / {row['male_g_m2']:.0f} g/m²)"
         for _, row in rows.iterrows()
     }
+
+
+def implied(cohorts: pd.DataFrame) -> Markdown:
+    """Which of the cohorts of `implied_cohorts` give the published numbers, and what of the rest came out."""
+    fits, prior = cohorts[cohorts["fits"]], cohorts[(cohorts["cv"] <= 0.2) & (cohorts["ecg_r2"] <= 0.2)]
+
+    def span(column: str, digits: int = 2) -> str:
+        return f"{fits[column].min():.{digits}f} to {fits[column].max():.{digits}f}"
+
+    def came_out(*names: str) -> int:
+        ranges = [(fits[name] - PREDICTED[name][0]).abs() <= PREDICTED[name][1] + 1e-9 for name in names]
+        return int(np.logical_and.reduce(ranges).sum())
+
+    return say(
+        f"Of {len(cohorts):,} combinations {len(fits)} fit (blue), with a CV of {span('cv')}, {span('body_share')} of "
+        f"the variance by body size and {span('ecg_r2')} of the rest from the ECG; of the {len(prior)} in the corner "
+        f"that small studies span (outlined), {prior['fits'].sum()} do. Where they fit, the sex median has an MAE of "
+        f"{span('median_mae_g', 1)} g, and sex with body size {span('body_mae_g', 1)} g. Not fitted: both sex-specific "
+        f"c-statistics come out within their printed SD in {came_out('auc_male', 'auc_female')} of the {len(fits)}, "
+        f"and the published comparator's error, as that of an ECG without body size, in {came_out('comparator_mae_g')}."
+    )
 
 
 def switch(rows: pd.DataFrame) -> Markdown:

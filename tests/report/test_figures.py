@@ -14,12 +14,13 @@ from matplotlib.figure import Figure
 from lvmass.cohort import simulate_cohort
 from lvmass.ecg import measure_beat, synchronized_beat
 from lvmass.evaluation import evaluate, recalibrate
+from lvmass.evaluation.inverse import implied_cohorts
 from lvmass.evaluation.lvh import LVH_CUTOFFS_G_M2
 from lvmass.evaluation.tables import example_predictions
 from lvmass.networks import build_network
 from lvmass.networks.elvmass_net import ElvmassNet
 from lvmass.report import ecg_figures, figures
-from lvmass.report.page import select
+from lvmass.report.page import implied, select
 from lvmass.report.style import SEX_COLOURS, Picture
 from lvmass.report.words import PUBLISHED
 from lvmass.saliency import segment_shares
@@ -199,3 +200,15 @@ def test_paper_is_true_to_scale(seconds: float) -> None:
     # 1 mV is 10 mm and 1 s is 25 mm: a millivolt is 0.4 of a second's length
     assert axes.get_aspect() == pytest.approx(0.4)
     assert np.ptp(axes.get_xlim()) == seconds
+
+
+def test_region_of_the_cohorts_that_fit() -> None:
+    cohorts = implied_cohorts([0.20, 0.24], [0.26], [0.15, 0.40])
+    drawn = figures.implied_region(cohorts)
+    assert "what small studies found" in drawn.alt
+    assert len(drawn.figure.axes) == cohorts["cutoff"].nunique()
+    said = str(implied(cohorts).data)
+    n_fit = int(cohorts["fits"].sum())
+    assert 0 < n_fit < len(cohorts)
+    assert f"Of {len(cohorts)} combinations {n_fit} fit" in said
+    assert "(outlined), 0 do" in said
