@@ -40,12 +40,17 @@ NO_GAP = pd.DataFrame(columns=["cutoffs", "cohort", "model", "sex", "quantity", 
 
 
 def banner(study: Study) -> HTML:
-    """Say what study made the page, and whether its people are simulated."""
+    """Say what study made the page, whether its people are simulated, and what of its numbers is by construction."""
     cohorts = [study.config.cohort(name) for name in study.cohort_names()]
     simulated = [cohort.label for cohort in cohorts if cohort.simulate is not None]
     whose = SIMULATED if simulated else OWN
     if 0 < len(simulated) < len(cohorts):
         whose = f"{SIMULATED.replace('this study', html.escape(simulated[0]))} The other cohort is from files."
+    if any(cohort.simulate is not None and cohort.setting == "published" for cohort in cohorts):
+        whose += (
+            " They follow the setting <code>published</code>, which was chosen so that errors and c-statistics come "
+            "near the paper's: agreement in these is by construction."
+        )
     made = (
         f"Study <code>{html.escape(study.path.name)}</code> (fingerprint <code>{study.fingerprint}</code>), "
         f"lvmass {__version__}. Published numbers are labelled as such and come from patients."

@@ -37,6 +37,7 @@ def test_banner_names_study_and_says_simulated(tiny_study: Study) -> None:
     text = banner(tiny_study).data
     assert "Simulated cohort." in text
     assert "tiny.toml" in text
+    assert "by construction" in text
     assert tiny_study.fingerprint in text
 
 
@@ -160,11 +161,13 @@ def test_banner_of_a_half_simulated_study_says_whose_people_are_simulated(tiny_s
         class config:
             @staticmethod
             def cohort(name: str) -> Any:
-                return SimpleNamespace(label=name, simulate="ntuh" if name == "external" else None)
+                simulate = "ntuh" if name == "external" else None
+                return SimpleNamespace(label=name, simulate=simulate, setting="literature")
 
     text = banner(cast("Study", Half())).data
     assert "The people of external and their ECGs come out of a simulator" in text
     assert "The other cohort is from files." in text
+    assert "by construction" not in text
 
 
 def test_a_person_with_several_ecgs_is_counted_once(tiny_study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
