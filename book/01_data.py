@@ -152,7 +152,8 @@ if study.simulated:
     caption = f"The oracle, setting {at['setting']}."
     display(page.table(page.laid_out(best, "oracle"), caption))
 else:
-    display(page.missing("card and oracle", "the people are real"))
+    what = "calibration card and oracle"
+    display(page.missing(what, "the people of this study are real"))
 
 # %% [markdown]
 # ## What could be wrong
