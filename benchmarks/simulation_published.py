@@ -1,6 +1,6 @@
 """Does a cohort of the paper's size give the published numbers? eLVMass-Net out of fold on simulated people.
 
-    python benchmarks/simulation_published.py [--seeds 101 102 103] [--setting published] [--ecg-only]
+    python benchmarks/simulation_published.py [--seeds 101 102 103] [--setting published] [--ecg-only] [--results FILE]
 
 Prints, for each cohort and their mean: MAE, MAPE and the c-statistics for LVH by grams (sex-specific models in their
 sex, the pooled one in everyone and within each sex), the oracle on the same people, and demographics without an ECG.
@@ -87,6 +87,7 @@ def main() -> None:
     parser.add_argument("--setting", choices=list(SETTINGS), default="published")
     parser.add_argument("--ecg-only", action="store_true")
     parser.add_argument("--workers", type=int, default=0, help="processes; 0 takes one for each core")
+    parser.add_argument("--results", type=Path, help="JSON file for the table of chapter 3")
     given = parser.parse_args()
     rows = {}
     for seed in given.seeds:
@@ -97,6 +98,12 @@ def main() -> None:
     for name, (value, sd) in (FITTED | PREDICTED).items():
         table.loc[table.index == name, ["published", "sd"]] = value, sd
     print(table.round(3).to_string())
+    if given.results is not None:
+        lines = table.drop(columns="sd").rename(columns={"published": "published (patients)"}).T.round(4)
+        lines = lines.rename_axis("cohort").reset_index().astype(object)
+        rows_kept = lines.where(lines.notna(), None).to_dict("records")
+        kept = {"seeds": given.seeds, "setting": given.setting, "n": N, "rows": rows_kept}
+        given.results.write_text(json.dumps(kept, indent=1) + "\n")
     result = {"setting": given.setting, "n": N, "mean": table["mean"].round(4).to_dict()}
     print(json.dumps({"benchmark": "simulation_published", **result}))
 

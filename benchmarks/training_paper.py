@@ -27,6 +27,7 @@ from lvmass.study.settings import StudyConfig, read_study_file
 from lvmass.study.study import Study
 from lvmass.training.settings import MachineConfig
 
+SAVED = ("errors", "errors_by_fold", "c_statistics")
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -93,7 +94,7 @@ def main() -> None:
     minutes = (marks[-1][1] - marks[0][1]) / 60
     workers = config.workers or joblib.cpu_count()
     table = pd.concat(tables)
-    tables_of = evaluate(table, arguments.reference, n_resamples=config.bootstrap, only=["errors", "errors_by_fold"])
+    tables_of = evaluate(table, arguments.reference, n_resamples=config.bootstrap, only=SAVED)
     errors = tables_of["errors"]
     # every line, sex-specific ones too, against the pooled reference
     alone = predictions.groupby("model")["training"].transform("nunique") == 1
@@ -112,11 +113,13 @@ def main() -> None:
     print(f"peak memory of all processes together: {memory.peak_gb:.2f} GB")
     if arguments.results is not None:
         arguments.results.mkdir(parents=True, exist_ok=True)
-        tables_of["errors_by_fold"].to_csv(arguments.results / "fold_errors.csv", index=False)
-        errors.to_csv(arguments.results / "errors.csv", index=False)
+        for old in arguments.results.glob("*.csv"):
+            old.unlink()
+        for name in SAVED:
+            tables_of[name].to_csv(arguments.results / f"{name}.csv", index=False)
         differences.to_csv(arguments.results / "differences.csv", index=False)
         cost.to_csv(arguments.results / "costs.csv", index=False)
-        about = {"study": config.name, "fingerprint": study.fingerprint, "minutes": round(minutes, 1)}
+        about = {"study": arguments.study.name, "fingerprint": study.fingerprint, "minutes": round(minutes, 1)}
         about |= {"people": [int(t["subject_id"].nunique()) for t in tables], "gpu": arguments.gpu}
         about |= {
             "setting": config.development.setting,

@@ -102,11 +102,21 @@ figures.predicted_against_true(own, f"Out-of-fold estimates of {name}")
 
 # %%
 numbers = page.over_folds(results, study.reference)
-grams = numbers[numbers["unit"] != ""]
-ours = grams.set_index("key")["text"]
-title = f"{name}, mean ± SD over folds"
-display(page.beside(ours, f"{title}, and over all (95 %)."))
-figures.beside_published(grams, title, "g, or %")
+large, origin = page.paper_size()
+every = {page.PAPER_SIZE: large, "this study file": numbers}
+display(figures.beside_published(every, f"{name}, mean ± SD"))
+page.beside(numbers, f"Paper's size: {origin}.", large)
+
+# %% [markdown]
+# The study that this page computes may be small, so that it fits into minutes.
+# `benchmarks/training_paper.py` runs the same code on as many people as the paper had, all of them simulated, from a study file of its own; its tables are kept in `book/paper_size/`.
+# One cohort may be lucky. `benchmarks/simulation_published.py` draws more of that size, from seeds that nothing else uses:
+
+# %%
+file = Path("validation/simulation_published.json")
+cohorts = pd.DataFrame(json.loads(file.read_text())["rows"])
+caption = "eLVMass-Net out of fold in cohorts of 1459 simulated people."
+page.table(page.laid_out(cohorts, "cohorts"), caption)
 
 # %% [markdown]
 # ## Does the waveform add anything?
@@ -119,18 +129,6 @@ rows = results.get("error_differences")
 rows = page.select(rows, model_b="demographics", **where)
 shown = page.laid_out(rows, "error_differences")
 page.table(shown, f"{name} against demographics alone.")
-
-# %% [markdown]
-# ## At the paper's size
-#
-# The study that this page computes may be small, so that it fits into minutes.
-# `benchmarks/training_paper.py` runs the same code on as many people as the paper had, all of them simulated; what follows was computed there, from a study file of its own, and is kept in `book/paper_size/`.
-
-# %%
-kept, origin = page.kept("paper_size/paper")
-numbers = page.over_folds(kept, "elvmass-net").set_index("key")
-ours = numbers["text"][["mae_g", "mape_percent"]]
-page.beside(ours, "eLVMass-Net at the paper's size.", origin)
 
 # %% [markdown]
 # ## How much is there to find?

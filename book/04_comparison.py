@@ -100,6 +100,16 @@ rivals = page.select(kept["differences"], sex="all")
 display(*figures.differences(rivals, "eLVMass-Net", origin))
 
 # %% [markdown]
+# ### What the published comparators' error may mean
+#
+# The better published comparator is 5 g worse than eLVMass-Net; the abstracts do not say what it reads.
+# Some designs see the ECG alone, so three networks are trained without demographics and without ECG parameters, too.
+
+# %%
+where |= {"training": "pooled", "metric": "mae_g"}
+page.ecg_only(page.select(kept["errors"], **where))
+
+# %% [markdown]
 # ### Do two networks find the same?
 #
 # `benchmarks/accuracy_ties.py` asks what eLVMass-Net and the FCN find in the same people and folds: whether a straight line through the beat's voltages would have found it, and whether it is the same.
@@ -151,7 +161,7 @@ display(shown, drawn)
 # ## What could be wrong
 #
 # - The comparators are re-implementations from published descriptions, with our covariates instead of their authors'; LVM-AI's exact settings are not public ([study facts 2.4](facts-2-4)), and neither was made for as few people as there are here.
-# - Training budgets are stated in the study file and differ between models. All were tuned before training moved chest electrodes and the TCN dropped whole channels; none was tuned again, except that LVM-AI was given a shorter fit in the quick study; how far electrodes move was chosen on eLVMass-Net. Both were chosen on those other people.
+# - Training budgets are stated in the study file and differ between models. All were tuned with one budget, few settings each and one seed, so that a better setting may exist for any of them. How far electrodes move was chosen on eLVMass-Net, a shorter fit of LVM-AI for the quick study on its own, and networks that see the ECG alone were not tuned again. All of this was chosen on people that appear nowhere else.
 # - A network that is not significantly different from demographics has not been shown to be useless, only not shown to be useful.
 #
 # ## On your cohort

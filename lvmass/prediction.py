@@ -151,7 +151,8 @@ def predict(
     if beat is None or measured is None:
         raise DataError(f"{recording.source}: " + " ".join(notes))
     person: dict[str, Any] = {"sex": sex, "age_years": age_years, "height_cm": height_cm, "weight_kg": weight_kg}
-    person |= asdict(measured) | {name: found.value for name, found in lvh_criteria(beat, measured, sex).items()}
+    person |= asdict(measured) | measured.t_waves_mv
+    person |= {name: found.value for name, found in lvh_criteria(beat, measured, sex).items()}
     covariates = covariate_matrix({name: [value] for name, value in person.items()}, model.covariates)
     lvm_g = float(model.predict_g(beat.waveform_mv[None], covariates)[0])
     half_width_g = card.interval_half_width_g[sex]

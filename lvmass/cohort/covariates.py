@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lvmass.cohort.schema import bsa_mosteller_m2
+from lvmass.ecg.recording import INDEPENDENT_LEADS, LEADS
 
 COVARIATE_GROUPS: dict[str, tuple[str, ...]] = {
     "demographics": ("male", "age_years", "height_cm", "weight_kg", "bsa_m2"),
@@ -21,6 +22,7 @@ COVARIATE_GROUPS: dict[str, tuple[str, ...]] = {
         *("sokolow_lyon_voltage_mv", "sokolow_lyon_product_mv_ms", "cornell_voltage_mv", "cornell_product_mv_ms"),
         *("peguero_lo_presti_mv", "gubner_ungerleider_mv", "r_avl_mv", "strain_leads", "romhilt_estes_points"),
     ),
+    "t-waves": tuple(f"t_{LEADS[i].lower()}_mv" for i in INDEPENDENT_LEADS),
 }
 STUDY_GROUPS = ("demographics", "ecg-parameters")
 """What the study gives its networks; the LVH criteria are for baselines that see no waveform."""
@@ -44,7 +46,7 @@ def covariate_matrix(people: Mapping[str, Any] | pd.DataFrame, names: tuple[str,
     ----------
     people : DataFrame or mapping of str to array_like, each of shape (n,)
         A table with ``sex, age_years, height_cm, weight_kg``, the measured ``qrs_duration_ms, qrs_axis_deg,
-        heart_rate_bpm`` and the values of LVH criteria, as far as ``names`` need them.
+        heart_rate_bpm``, T amplitudes and the values of LVH criteria, as far as ``names`` need them.
     names : tuple of str
         Columns wanted, from ``COVARIATE_GROUPS``.
 

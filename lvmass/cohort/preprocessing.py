@@ -48,8 +48,9 @@ class Beats:
     time_ms : ndarray, shape (n_samples,)
         Time of each sample relative to R.
     people : DataFrame, n_usable rows
-        The subjects table of usable people, with the measured ECG parameters, the sign of atrial fibrillation and the
-        criteria that are covariates; a device's own value in the subjects table is kept under the name ``device_*``.
+        The subjects table of usable people, with the measured ECG parameters and T amplitudes, the sign of atrial
+        fibrillation and the criteria that are covariates; a device's own value in the subjects table is kept under the
+        name ``device_*``.
     criteria : DataFrame, n_usable rows
         Voltage criteria of LVH, a value and a ``*_positive`` flag each.
     report : DataFrame, one row for every person
@@ -135,10 +136,10 @@ def assemble(cohort: Cohort, parts: Sequence[Block], config: BeatConfig, *, fold
         raise DataError(f"{cohort.name}: no ECG is usable; the commonest reason: {table['reason'].mode()[0]}")
     kept = table[usable].reset_index(drop=True)
     people = cohort.subjects.loc[usable].reset_index(drop=True)
-    names = (*PARAMETERS, *COVARIATE_GROUPS["criteria"])
+    measured = kept[[*PARAMETERS, *COVARIATE_GROUPS["t-waves"]]].astype(float)
+    names = (*measured, *COVARIATE_GROUPS["criteria"])
     people = people.rename(columns={name: f"device_{name}" for name in names if name in people})
     criteria = pd.DataFrame(kept["criteria"].tolist())
-    measured = kept[list(PARAMETERS)].astype(float)
     # an ECG shows fibrillation on its day only: what the subjects table says of the person comes first
     known = people.pop("atrial_fibrillation") if "atrial_fibrillation" in people else pd.Series(np.nan, people.index)
     measured["atrial_fibrillation"] = known.fillna(kept["atrial_fibrillation"].astype(float)).astype(bool)
@@ -189,7 +190,7 @@ def beats_of_block(cohort: Cohort, start: int, stop: int, config: BeatConfig) ->
             continue
         for name, criterion in lvh_criteria(beat, measured, sex).items():
             row["criteria"] |= {name: criterion.value, f"{name}_positive": criterion.positive}
-        row |= {name: getattr(measured, name) for name in PARAMETERS}
+        row |= {name: getattr(measured, name) for name in PARAMETERS} | measured.t_waves_mv
         row |= {"atrial_fibrillation": fibrillation_sign(beat, measured), "usable": True, "n_beats": beat.n_beats}
         waveforms.append(beat.waveform_mv[None])
     return pd.DataFrame(rows), np.concatenate(waveforms)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.signal import find_peaks
 
 from lvmass.ecg.delineation import ST_MS, Fiducials, delineate, isoelectric_level
-from lvmass.ecg.recording import LEADS, Beat, Floats
+from lvmass.ecg.recording import INDEPENDENT_LEADS, LEADS, Beat, Floats
 
 _I, _AVF = LEADS.index("I"), LEADS.index("aVF")
 _MIN_WAVE_MV = 0.02  # smaller deflections of a QRS complex are not named (CSE working party)
@@ -57,6 +57,11 @@ class EcgParameters(Fiducials):
     s_mv: Floats
     st_j_mv: Floats
     t_mv: Floats
+
+    @property
+    def t_waves_mv(self) -> dict[str, float]:
+        """T amplitudes of the eight independent leads by name, such as ``t_v5_mv``."""
+        return {f"t_{LEADS[i].lower()}_mv": float(self.t_mv[i]) for i in INDEPENDENT_LEADS}
 
 
 def measure_beat(beat: Beat) -> EcgParameters:

@@ -55,9 +55,9 @@ def implied_cohorts(
         One row a combination: ``cutoff, cv, body_share, ecg_r2``; ``prevalence`` of LVH; ``mae_g, mape_percent`` and,
         by grams, ``auc_pooled, auc_male, auc_female``; ``median_mae_g`` of the sex's median, ``body_mae_g`` of sex and
         body size, ``comparator_mae_g`` of sex and ECG; ``fold_sd_p``, the two-sided probability of a printed SD over
-        folds as far from the expected one, for the c-statistic where it is smallest; ``fits``, whether all of
-        ``FITTED`` lie within their printed SDs and ``fold_sd_p`` is 0.05 or more; ``predicts``, whether all of
-        ``PREDICTED`` do.
+        folds as far from the expected one, three times the smallest of three c-statistics (Bonferroni); ``fits``,
+        whether all of ``FITTED`` lie within their printed SDs and ``fold_sd_p`` is 0.05 or more; ``predicts``, whether
+        all of ``PREDICTED`` do.
 
     Examples
     --------
@@ -120,7 +120,7 @@ def _given_by(grid: pd.DataFrame, name: str, cutoff: dict[str, float] | float) -
         printed_sd = (FITTED | PREDICTED)[f"auc_{who}"][1]
         below = chi2.cdf((_FOLDS - 1) * printed_sd**2 / _auc_variance(auc, with_lvh, n - with_lvh), _FOLDS - 1)
         odds.append(2.0 * np.minimum(below, 1.0 - below))
-    return found.assign(fold_sd_p=np.min(odds, axis=0))
+    return found.assign(fold_sd_p=np.minimum(1.0, len(odds) * np.min(odds, axis=0)))
 
 
 def _auc(positive: Floats, negative: Floats) -> Floats:

@@ -173,6 +173,7 @@ def forest(
     value: str = "estimate",
     reference: float | None = None,
     tests: Mapping[str, str] | None = None,
+    bars: str = "95 % intervals",
 ) -> Shown:
     """Draw estimates with intervals, a line each.
 
@@ -187,6 +188,8 @@ def forest(
         Where the vertical line stands.
     tests : mapping of str to str, optional
         What to write beside a section.
+    bars : str
+        What the lines are, for the alternative text.
     """
     if rows.empty:
         return missing(title)
@@ -227,7 +230,7 @@ def forest(
     axes.set(yticks=places, yticklabels=labels, ylim=(y + 0.4, 0.6), xlabel=axis_label, title=title)
     words = "; ".join(str(label).replace("\n", " ") for label in dict.fromkeys(labels))
     said = "".join(f" {section}: {text}." for section, text in (tests or {}).items())
-    return Picture(figure, f"{title}: {axis_label} with 95 % intervals for {words}.{said}")
+    return Picture(figure, f"{title}: {axis_label} with {bars} for {words}.{said}")
 
 
 def _verdicts(rows: pd.DataFrame, reference: str) -> Markdown:
@@ -269,16 +272,72 @@ def gap_steps(rows: pd.DataFrame, steps: Sequence[str], title: str, caption: str
     return [forest(drawn.assign(hue=drawn["quantity"]), title, axis_label, reference=0.0), table(shown, caption)]
 
 
-def beside_published(ours: pd.DataFrame, title: str, axis_label: str) -> Shown:
-    """Draw our ``mean ± sd`` over folds, by ``key`` of ``PUBLISHED``, beside the published one."""
-    facts = [PUBLISHED[key] for key in ours["key"]]
-    published = pd.DataFrame({"mean": [fact.value for fact in facts], "sd": [fact.sd for fact in facts]})
-    parts = []
-    for hue, numbers in (("published, patients", published), ("this study file", ours.reset_index(drop=True))):
-        mean, sd = numbers["mean"].astype(float), numbers["sd"].astype(float)
-        part = pd.DataFrame({"estimate": mean, "ci_low": mean - sd, "ci_high": mean + sd, "hue": hue})
-        parts.append(part.assign(label=[fact.what for fact in facts], note="too few for folds"))
-    return forest(pd.concat(parts, ignore_index=True), title, axis_label)
+def beside_published(ours: Mapping[str, pd.DataFrame], title: str) -> Shown:
+    """Draw the published mean ± SD over folds and below it ours, one unit a panel.
+
+    ``ours``: tables of `lvmass.report.page.over_folds`, by whose numbers they are.
+    """
+    given = {key for numbers in ours.values() for key in numbers["key"]}
+    facts = {key: fact for key, fact in PUBLISHED.items() if key in given}
+    if not facts:
+        return missing(title)
+    units = {fact.unit: [key for key in facts if facts[key].unit == fact.unit] for fact in facts.values()}
+    every = {"published, patients": {key: (fact.value, fact.sd) for key, fact in facts.items()}} | {
+        whose: dict(zip(numbers["key"], zip(*_numbers(numbers, "mean", "sd"), strict=True), strict=True))
+        for whose, numbers in ours.items()
+    }
+    tall = [0.4 + len(keys) for keys in units.values()]
+    figure, axes = new_figure(
+        len(units), width=6.0, height=0.8 * sum(tall) + 0.9, height_ratios=tall, squeeze=False
+    )  # fmt: skip
+    for panel, (unit, keys) in zip(axes[:, 0], units.items(), strict=True):
+        for turn, (whose, numbers) in enumerate(every.items()):
+            colour = _colour(whose, turn)
+            for line, key in enumerate(keys):
+                if key not in numbers:
+                    continue
+                (mean, sd), y = numbers[key], -line + 0.25 - 0.5 * turn / max(1, len(every) - 1)
+                if np.isnan(mean):
+                    at = {"transform": panel.get_yaxis_transform(), "va": "center"}
+                    panel.text(0.01, y, f"{whose}: too few for folds", fontsize=8, color="#777777", **at)
+                    continue
+                panel.errorbar(mean, y, xerr=sd, fmt="D" if turn == 0 else "o", color=colour, ms=5, lw=1.8)
+        names = [textwrap.fill(facts[key].what, 26, break_on_hyphens=False) for key in keys]
+        panel.set(yticks=-np.arange(len(keys)), yticklabels=names, ylim=(0.6 - len(keys), 0.6))
+        panel.set_xlabel(unit or "c-statistic")
+        panel.xaxis.set_major_locator(MaxNLocator(6))
+    for turn, whose in enumerate(every):
+        axes[0, 0].plot([], [], "D-" if turn == 0 else "o-", color=_colour(whose, turn), label=whose)
+    figure.suptitle(title, fontsize=11)
+    figure.legend(loc="outside lower center", ncols=len(every), fontsize=9)
+    said = "; ".join(f"{fact.what}, published {fact}" for fact in facts.values())
+    return Picture(figure, f"{title}, {' and '.join(every)}. {said}.")
+
+
+def gap_cohorts(steps: pd.DataFrame, tests: pd.DataFrame, title: str) -> list[Any]:
+    """Steps of the gap over many cohorts, and how often a test finds one; tables of ``benchmarks/gap_cohorts.py``."""
+    switches = tests["switch"].unique()
+    rows = select(steps, quantity=["mechanical", "fewer people", "one sex only"], switch=[*switches])
+    labels = rows["quantity"] + ", " + rows["sex"].map(printed)
+    hues, models = "switch " + rows["switch"], rows["model"].map(printed) + rows["n_cohorts"].map(", {} cohorts".format)
+    drawn = rows.assign(label=labels, hue=hues, section=models, ci_low=rows["new_low"], ci_high=rows["new_high"])
+    bars = "mean, and where a new cohort lies (95 %)"
+    figure = forest(drawn, title, f"change of the c-statistic: {bars}", reference=0.0, bars="such ranges")
+    means = wide(steps, ["model", "quantity", "sex"], "switch", digits=3)
+    means = means.drop(columns=["strong", "as simulated minus off"], errors="ignore")
+    percent = tests.assign(test=tests["quantity"] + tests["level"].map(", p < {:g}".format))
+    percent[["estimate", "ci_low", "ci_high"]] *= 100
+    shown = wide(percent, ["model", "test", "sex"], "switch", digits=0)
+    said = []
+    for (model, test), found in select(percent, switch="off").groupby(["model", "test"], sort=False):
+        counts = (f"{row['found']} of {row['n_cohorts']} in {printed(row['sex'])}" for _, row in found.iterrows())
+        said.append(f"{printed(model)}, {test}: {', '.join(counts)}")
+    return [
+        figure,
+        table(means, "Mean steps of the c-statistic (95 %), by the simulator's switch."),
+        say(f"With the switch off, tests find the sex-specific model better in cohorts as follows. {'; '.join(said)}."),
+        table(shown, "Cohorts (%, 95 %) in which a test finds a gain; by chance alone it does in half of the level."),
+    ]
 
 
 RUNGS = {

@@ -18,6 +18,7 @@ from tableone import TableOne
 
 from lvmass import __version__
 from lvmass.cohort.schema import bsa_mosteller_m2
+from lvmass.cohort.simulation.constants import SETTINGS
 from lvmass.evaluation import LVH_CUTOFFS_G_M2
 from lvmass.evaluation.inverse import PREDICTED
 from lvmass.report.words import LAYOUTS, PUBLISHED, printed, reasons
@@ -31,6 +32,9 @@ SIMULATED = (
 OWN = "<strong>Cohort from files.</strong> Its people are real."
 GAP_NEEDS = "it needs women and men, and a model trained both pooled and sex-specific"
 TOO_FEW = "There are too few people with LVH, or without, in one of the sexes."
+
+PAPER_SIZE = "eLVMass-Net at the paper's size, simulated"
+"""Label of the kept study in figures."""
 
 NO_GAP = pd.DataFrame(columns=["cutoffs", "cohort", "model", "sex", "quantity", "estimate", "note"])
 """The table ``gap`` of a study that trains no model both ways."""
@@ -155,12 +159,27 @@ def wide(
     return cells.reset_index().rename_axis(columns=None)
 
 
-def beside(ours: Mapping[str, str] | pd.Series, caption: str, whose: str = "this study file") -> HTML | Markdown:
-    """Show published numbers beside ours, each labelled; ``ours`` maps keys of ``PUBLISHED`` to our numbers as text."""
-    ours = dict(ours)
-    facts = [PUBLISHED[key] for key in ours]
-    rows = [(fact.what, str(fact), text, fact.source) for fact, text in zip(facts, ours.values(), strict=True)]
-    return table(pd.DataFrame(rows, columns=["what", "published (patients)", whose, "source"]), caption)
+def beside(
+    ours: Mapping[str, str] | pd.DataFrame, caption: str, paper_size: pd.DataFrame | None = None
+) -> HTML | Markdown:
+    """Show published numbers beside ours, and beside those of the study at the paper's size if given.
+
+    Ours are texts by keys of ``PUBLISHED``, or columns ``key`` and ``text`` as of `over_folds`.
+    """
+    columns = {} if paper_size is None else {"paper's size (simulated)": _texts(paper_size)}
+    columns["this study file"] = _texts(ours)
+    facts = {key: PUBLISHED[key] for texts in columns.values() for key in texts}
+    rows = [
+        {"what": fact.what, "published (patients)": str(fact)}
+        | {whose: texts.get(key, "–") for whose, texts in columns.items()}
+        | {"source": fact.source}
+        for key, fact in facts.items()
+    ]
+    return table(pd.DataFrame(rows), caption)
+
+
+def _texts(numbers: Mapping[str, str] | pd.DataFrame) -> dict[str, str]:
+    return dict(zip(numbers["key"], numbers["text"], strict=True) if isinstance(numbers, pd.DataFrame) else numbers)
 
 
 # --- numbers in sentences ---
@@ -332,6 +351,26 @@ def over_folds(results: Mapping[str, pd.DataFrame], model: str) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["key", "unit", "mean", "sd", "text"])
 
 
+def paper_size() -> tuple[pd.DataFrame, str]:
+    """`over_folds` of eLVMass-Net in the kept study at the paper's size, and whose numbers these are."""
+    tables, origin = kept("paper_size/paper")
+    return over_folds(tables, "elvmass-net"), origin
+
+
+def how_far(numbers: pd.DataFrame, model: str) -> Markdown:
+    """Which of our numbers, from `over_folds`, lie within two printed SDs of the published ones."""
+    far = []
+    for key, mean, text in zip(numbers["key"], numbers["mean"].astype(float), numbers["text"], strict=True):
+        fact = PUBLISHED[key]
+        if fact.sd is not None and not abs(mean - fact.value) <= 2 * fact.sd:
+            far.append(f"{fact.what}, {text.partition(';')[0]} ({fact} published)")
+    if numbers.empty:
+        return missing("how far ours are from the published numbers")
+    within = f"{len(numbers) - len(far)} of {len(numbers)} numbers of {printed(model)} lie within two printed SDs"
+    why = "These are other people, and fewer people make smaller folds and train models less well."
+    return say(f"In this study file {within}." + (f" Farther off: {'; '.join(far)}. {why}" if far else ""))
+
+
 def costs(study: Study) -> pd.DataFrame:
     """Cost of every network of a study, one row a model and training.
 
@@ -389,10 +428,44 @@ def _mflop_per_person(model: FittedModel) -> float:
 def kept(folder: str) -> tuple[dict[str, pd.DataFrame], str]:
     """Tables that a benchmark computed at the paper's size, and whose they are."""
     about = json.loads((Path(folder) / "about.json").read_text())
-    people = f"{about['people'][0]} people, simulated by the setting {about['setting']}, of {about['study']}.toml"
+    people = f"{about['people'][0]} people, simulated by the setting {about['setting']}, of {about['study']}"
     tables = {path.stem: pd.read_csv(path) for path in Path(folder).glob("*.csv")}
-    tables["errors_by_fold"] = tables["fold_errors"]
-    return tables, f"{people} (fingerprint {about['fingerprint']} then)"
+    return tables, people + (f" (fingerprint {about['fingerprint']} then)" if "fingerprint" in about else "")
+
+
+# --- chapter 4 ---
+
+ECG_ONLY = ", ECG only"
+"""End of the names of models that see no demographics."""
+
+
+def ecg_only(mae: pd.DataFrame) -> Markdown:
+    """What networks have with and without demographics, and what the published comparator's error then means.
+
+    ``mae``: rows of ``errors``, one a model, some of whose names end in ``ECG_ONLY``.
+    """
+    rows = {str(row["model"]): row for _, row in mae.iterrows()}
+    alone = {name.removesuffix(ECG_ONLY): row for name, row in rows.items() if name.endswith(ECG_ONLY)}
+    if not alone:
+        return missing("networks without demographics")
+    pairs = [
+        f"{printed(name)} has {_with_interval(row, unit=' g')} without and {_with_interval(rows[name], unit=' g')} "
+        "with demographics"
+        for name, row in alone.items()
+        if name in rows
+    ]
+    published, errors_g = PUBLISHED["comparator_mae_g"], [row["estimate"] for row in alone.values()]
+    assert published.sd is not None
+    low, high = published.value - published.sd, published.value + published.sd
+    if min(errors_g) > high:
+        means = "all of these are above: leaving out demographics would explain it, and more"
+    elif max(errors_g) < low:
+        means = "all of these are below: leaving out demographics alone does not explain it here"
+    elif min(errors_g) < low or max(errors_g) > high:
+        means = f"these span {min(errors_g):.1f} to {max(errors_g):.1f} g: it may be such a network, or a worse one"
+    else:
+        means = "such an error is what each of these networks has here without demographics, whatever its architecture"
+    return say(f"{'; '.join(pairs)}. The better published comparator has {published}; {means}.")
 
 
 # --- chapter 5 ---
@@ -470,6 +543,41 @@ def implied(cohorts: pd.DataFrame) -> Markdown:
         f"{span('median_mae_g', 1)} g, and sex with body size {span('body_mae_g', 1)} g. Not fitted: both sex-specific "
         f"c-statistics come out within their printed SD in {came_out('auc_male', 'auc_female')} of the {len(fits)}, "
         f"and the published comparator's error, as that of an ECG without body size, in {came_out('comparator_mae_g')}."
+    )
+
+
+TELLS_MORE = "the published errors need an ECG that says more of mass than small studies found"
+DEPARTURES = {
+    "LVM SD, g": "the published MAE and MAPE need a wider spread of mass",
+    "partial R² of the ECG": TELLS_MORE,
+    "R² of the ECG alone": TELLS_MORE,
+    "r of Sokolow-Lyon with LVM": TELLS_MORE,
+    "r of Cornell product with LVM": TELLS_MORE,
+    "voltage, obese to lean, %": "large bodies have larger hearts, whose voltage makes up for part of the chest",
+}
+"""Why quantities of the calibration card are above their target in the setting ``published``."""
+
+
+def departures(card: pd.DataFrame, setting: str) -> Markdown:
+    """What a setting of the simulator lets an ECG know of mass, and the rows of the card outside their target, why."""
+    here, other = SETTINGS[setting], next(each for name, each in SETTINGS.items() if name != setting)
+    ties = {"QRS voltage": "growth_r", "T against the QRS": "away_r", "QRS duration": "duration_r"}
+    told = [f"{what} {getattr(here, tie):.2f} ({getattr(other, tie):.2f})" for what, tie in ties.items()]
+    share = [f"{100 * each.tail[0]:g} %" for each in (here, other)]
+    largest = [f"{each.tail[2] ** -each.tail[1]:.1f}" for each in (here, other)]
+    outside: dict[str, list[str]] = {}
+    for row in card[~card["met"]].to_dict("records"):
+        known = setting == "published" and row["got"] > row["high"]
+        why = DEPARTURES.get(row["quantity"], "") if known else ""
+        names = outside.setdefault(why or "no reason but chance is known", [])
+        names.append(f"{row['quantity']} ({printed(row['sex'])}): {row['got']:.3g} for {row['target']}")
+    listed = [f"Outside ({why}): {'; '.join(names)}." for why, names in outside.items()]
+    return say(
+        f"In the setting {here.name} (in {other.name} in brackets), LVM grows with body surface to the power of "
+        f"{here.mass_bsa_power:g} ({other.mass_bsa_power:g}). What drives the ECG correlates with mass beyond body "
+        f"size: {'; '.join(told)}. In {share[0]} ({share[1]}) of the people disease enlarges the ventricle, beside its "
+        f"normal spread, by a factor of its own, at most {largest[0]} ({largest[1]}).\n\n"
+        f"{card['met'].sum()} of {len(card)} rows lie within their target. " + " ".join(listed)
     )
 
 

@@ -45,7 +45,12 @@ class CohortConfig(Section):
     setting: Literal["published", "literature"] = Field(
         "published", description="simulate as published numbers imply, or as small studies found; 'external' follows"
     )
-    sex_interaction: bool = Field(True, description="simulate an ECG that follows mass otherwise in men")
+    sex_interaction: float = Field(
+        1.0,
+        ge=0,
+        le=4,
+        description="how far the simulated ECG follows mass otherwise in women: 0 not, 4 strongly",
+    )
     # excluded from the key of stages, like the label: 'content' stands for it, wherever the files lie
     subjects: str | None = Field(None, exclude=True, description="subjects table (CSV), relative to the study file")
     unit: Literal["mV", "uV", "V"] | None = Field(None, description="voltage unit of ECG files that state none")
@@ -189,7 +194,7 @@ class StudyConfig(Section):
         if name == "development":
             return self.development
         if name == COUNTERFACTUAL:
-            return self.development.model_copy(update={"sex_interaction": False, "label": COUNTERFACTUAL})
+            return self.development.model_copy(update={"sex_interaction": 0.0, "label": COUNTERFACTUAL})
         if name == "external" and self.external is not None:
             stated = "setting" in self.external.model_fields_set
             return self.external if stated else self.external.model_copy(update={"setting": self.development.setting})

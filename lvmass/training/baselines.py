@@ -15,7 +15,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-BASELINES = ("sex-median", "ridge", "gradient-boosting")
+BASELINES = ("sex-median", "linear", "ridge", "gradient-boosting")
 
 
 class Predictor(Protocol):
@@ -51,10 +51,11 @@ def fit_baseline(kind: str, covariates: NDArray[np.float64], lvm_g: NDArray[np.f
 
     Parameters
     ----------
-    kind : {"sex-median", "ridge", "gradient-boosting"}
-        For "sex-median" the first covariate must be ``male``. Ridge reads covariates, their squares and products.
+    kind : {"sex-median", "linear", "ridge", "gradient-boosting"}
+        For "sex-median" the first covariate must be ``male``. "linear" is a ridge regression on the covariates alone,
+        which cannot learn from both sexes what differs between them; "ridge" also reads their squares and products.
     covariates : ndarray, shape (n, n_covariates)
-        Raw, NaN where missing (ridge imputes the training median and adds a flag; boosting sorts them by itself).
+        Raw, NaN where missing (ridges impute the training median and add a flag; boosting sorts them by itself).
     lvm_g : ndarray, shape (n,)
         Target.
 
@@ -86,12 +87,11 @@ def fit_baseline(kind: str, covariates: NDArray[np.float64], lvm_g: NDArray[np.f
         return _SexMedian((women, men))
     if kind not in BASELINES:
         raise ValueError(f"There is no baseline '{kind}'; there are {', '.join(BASELINES)}.")
-    if kind == "ridge":
+    if kind in ("linear", "ridge"):
         regression: Any = make_pipeline(
             SimpleImputer(strategy="median", add_indicator=True),
             StandardScaler(),
-            PolynomialFeatures(2, include_bias=False),
-            StandardScaler(),
+            *((PolynomialFeatures(2, include_bias=False), StandardScaler()) if kind == "ridge" else ()),
             RidgeCV(alphas=np.logspace(-1, 4, 21)),
         )
     else:

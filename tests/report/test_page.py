@@ -16,9 +16,12 @@ from lvmass.report.page import (
     _with_interval,
     banner,
     beside,
+    departures,
+    ecg_only,
     error_table,
     everybody,
     gap_answer,
+    how_far,
     laid_out,
     missing,
     over_folds,
@@ -59,6 +62,51 @@ def test_published_stands_beside_ours_with_its_source() -> None:
     text = beside({"mae_g": "15.0 g"}, "Caption").data
     for word in ("14.33 ± 0.71 g", "15.0 g", "published (patients)", "medRxiv"):
         assert word in text
+
+
+def test_published_stands_beside_the_paper_size_too() -> None:
+    text = beside({"mae_g": "15.0 g"}, "Caption", pd.DataFrame({"key": ["mape_percent"], "text": "12.5 %"})).data
+    for word in ("15.0 g", "12.5 %", "s size (simulated)", "–"):
+        assert word in text
+
+
+@pytest.mark.parametrize(
+    ("grams", "means"),
+    [
+        ((17.0, 18.0), "all of these are below"),
+        ((19.0, 20.0), "whatever its architecture"),
+        ((18.0, 20.0), "span 18.0 to 20.0 g"),
+        ((21.0, 22.0), "and more"),
+    ],
+)
+def test_networks_without_demographics_stand_beside_the_published_comparator(
+    grams: tuple[float, float], means: str
+) -> None:
+    rows = {"model": ["fcn", "fcn, ECG only", "resnet, ECG only"], "estimate": [14.0, *grams], "ci_low": 13.0}
+    text = ecg_only(pd.DataFrame(rows).assign(ci_high=20.0)).data
+    assert f"FCN has {grams[0]:.1f} g (13.0 to 20.0) without and 14.0 g (13.0 to 20.0) with demographics" in text
+    assert means in text
+    assert "Not shown" in ecg_only(pd.DataFrame(rows)[:1]).data
+
+
+def test_rows_outside_the_card_are_named_with_the_reason() -> None:
+    rows = {"quantity": ["LVM SD, g", "LVM SD, g", "LVM mean, g"], "sex": ["men", "women", "all"]}
+    card = pd.DataFrame(rows).assign(target="26", high=27.0, got=[31.7, 9.0, 26.0], met=[False, False, True])
+    published, literature = (departures(card, setting).data for setting in ("published", "literature"))
+    assert "1 of 3 rows" in published
+    assert "need a wider spread of mass): LVM SD, g (men): 31.7 for 26." in published
+    assert "no reason but chance is known): LVM SD, g (women): 9" in published  # too small, not too wide
+    assert "wider spread" not in literature
+    assert "to the power of 1.5 (1)" in published
+
+
+def test_how_far_ours_are_from_the_published_numbers() -> None:
+    numbers = pd.DataFrame({"key": ["mae_g", "auc_male"], "mean": [14.0, 0.88], "text": ["14.0 g; all", "0.88; all"]})
+    text = how_far(numbers, "elvmass-net").data
+    assert "1 of 2 numbers of eLVMass-Net lie within two printed SDs" in text
+    assert "LVH c-statistic, men, sex-specific, 0.88 (0.77 ± 0.05 published)" in text
+    assert "Farther" not in how_far(numbers[:1], "elvmass-net").data
+    assert "Not shown" in how_far(numbers[:0], "elvmass-net").data
 
 
 def test_interval_or_the_reason_why_there_is_none() -> None:

@@ -26,6 +26,18 @@ def test_ridge_finds_a_product_and_bears_missing_values() -> None:
     assert np.isfinite(fit_baseline("ridge", covariates, mass).predict_g(None, covariates)).all()
 
 
+def test_linear_reads_no_product() -> None:
+    """What men's mass follows and women's does not, it cannot tell apart when it learns from both."""
+    generator = np.random.default_rng(0)
+    male, voltage = generator.integers(0, 2, 4000).astype(float), generator.normal(size=4000)
+    covariates = np.column_stack([male, voltage])
+    mass = np.exp(4.6 + 0.2 * male * voltage)
+    linear, ridge = (fit_baseline(kind, covariates, mass).predict_g(None, covariates) for kind in ("linear", "ridge"))
+    slopes = [np.polyfit(voltage[male == sex], np.log(linear[male == sex]), 1)[0] for sex in (0.0, 1.0)]
+    assert slopes == pytest.approx([0.1, 0.1], abs=0.01)
+    assert np.abs(ridge - mass).mean() < 1 < np.abs(linear - mass).mean()
+
+
 def test_gradient_boosting_finds_a_threshold_and_bears_missing_values() -> None:
     generator = np.random.default_rng(0)
     covariates = generator.normal(size=(800, 2))

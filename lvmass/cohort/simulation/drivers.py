@@ -23,8 +23,9 @@ class Couplings:
     ----------
     qrs_voltage, qrs_duration, axis, st_t, atrium : float
         Strength of each path from excess mass (beyond what sex and body size predict) to the ECG, 0 to 1.
-    sex_interaction : bool
-        Whether the paths differ in strength between men and women.
+    sex_interaction : float
+        Power of the factors by which paths differ in strength between men and women: 0 makes them alike, 4 is a
+        positive control.
 
     Examples
     --------
@@ -37,12 +38,17 @@ class Couplings:
     axis: float = 1.0
     st_t: float = 1.0
     atrium: float = 1.0
-    sex_interaction: bool = True
+    sex_interaction: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse a power at which a correlation would pass 1."""
+        if not 0 <= self.sex_interaction <= 4:
+            raise ValueError(f"sex_interaction must lie between 0 and 4; got {self.sex_interaction:g}.")
 
     @classmethod
     def none(cls) -> "Couplings":
         """Return all couplings switched off."""
-        return cls(0.0, 0.0, 0.0, 0.0, 0.0, False)
+        return cls(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 # all that mass reaches in an ECG
@@ -68,8 +74,8 @@ def draw_drivers(people: People, z: Latents, on: Couplings, setting: c.Setting) 
         ventricle's wall), ``duration`` (of the QRS), ``leftward`` (frontal axis), ``away`` (T turned against the QRS),
         ``atrium`` (left-atrial force), and ``strain`` (bool: ST down and T inverted against the QRS).
     """
-    more_qrs = np.where(people["men"], *setting.voltage_sex) if on.sex_interaction else 1.0
-    more_st = np.where(people["men"], *setting.st_t_sex) if on.sex_interaction else 1.0
+    more_qrs = np.where(people["men"], *setting.voltage_sex) ** on.sex_interaction
+    more_st = np.where(people["men"], *setting.st_t_sex) ** on.sex_interaction
 
     def driver(name: str, r: float | NDArray[np.float64], r_body: float = 0.0) -> NDArray[np.float64]:
         own = np.sqrt(1.0 - np.square(r) - r_body**2) * z[name]
