@@ -68,7 +68,9 @@ def summary(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     does so in half of the level.
     """
     keys = ["model", "sex", "quantity"]
+    order = {name: k for k, name in enumerate((*MODELS, "female", "male", *STEPS))}
     wide = rows[rows["quantity"].isin(STEPS)].pivot_table(index=[*keys, "seed"], columns="switch", values="estimate")
+    wide = wide[[*SWITCH]].sort_index(key=lambda level: level.map(lambda name: order.get(name, name)))
     for on in ("as simulated", "strong"):
         wide[f"{on} minus off"] = wide[on] - wide["off"]
     long = wide.reset_index().melt([*keys, "seed"], var_name="switch", value_name="estimate")

@@ -99,7 +99,8 @@ def main() -> None:
         table.loc[table.index == name, ["published", "sd"]] = value, sd
     print(table.round(3).to_string())
     if given.results is not None:
-        lines = table.drop(columns="sd").rename(columns={"published": "published (patients)"}).T.round(4)
+        lines = table.drop(columns="sd").T.round(4)
+        lines = lines.rename({"published": "published (patients)", "mean": "mean of these"})
         lines = lines.rename_axis("cohort").reset_index().astype(object)
         rows_kept = lines.where(lines.notna(), None).to_dict("records")
         kept = {"seeds": given.seeds, "setting": given.setting, "n": N, "rows": rows_kept}

@@ -102,7 +102,7 @@ display(*figures.differences(rivals, "eLVMass-Net", origin))
 # %% [markdown]
 # ### What the published comparators' error may mean
 #
-# The better published comparator is 5 g worse than eLVMass-Net; the abstracts do not say what it reads.
+# The better published comparator is much worse than eLVMass-Net; the abstracts do not say what it reads.
 # Some designs see the ECG alone, so three networks are trained without demographics and without ECG parameters, too.
 
 # %%

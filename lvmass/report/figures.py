@@ -323,7 +323,7 @@ def gap_cohorts(steps: pd.DataFrame, tests: pd.DataFrame, title: str) -> list[An
     drawn = rows.assign(label=labels, hue=hues, section=models, ci_low=rows["new_low"], ci_high=rows["new_high"])
     bars = "mean, and where a new cohort lies (95 %)"
     figure = forest(drawn, title, f"change of the c-statistic: {bars}", reference=0.0, bars="such ranges")
-    means = wide(steps, ["model", "quantity", "sex"], "switch", digits=3)
+    means = wide(select(steps, quantity=["mechanical", "training"]), ["model", "quantity", "sex"], "switch", digits=3)
     means = means.drop(columns=["strong", "as simulated minus off"], errors="ignore")
     percent = tests.assign(test=tests["quantity"] + tests["level"].map(", p < {:g}".format))
     percent[["estimate", "ci_low", "ci_high"]] *= 100

@@ -166,6 +166,7 @@ def test_published_numbers_stand_beside_ours() -> None:
 def test_steps_of_the_gap_over_cohorts() -> None:
     people = {"model": "net", "switch": ["off", "strong", "strong minus off"], "n_cohorts": 5, "sex": "male"}
     steps = pd.DataFrame({**people, "quantity": "one sex only", "estimate": [0.0, 0.1, 0.1]})
+    steps = pd.concat([steps, steps.assign(quantity="training")])
     steps = steps.assign(ci_low=-0.05, ci_high=0.15, new_low=-0.1, new_high=0.2)
     tests = pd.DataFrame({**people, "quantity": "paired within sex", "level": 0.05, "found": [1, 4, 0]})[:2]
     tests = tests.assign(estimate=[0.2, 0.8], ci_low=[0.01, 0.28], ci_high=[0.72, 0.99])
