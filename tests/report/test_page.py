@@ -137,7 +137,7 @@ def test_p_values() -> None:
 
 def test_error_table_has_a_row_a_fit(tiny_study: Study) -> None:
     found = error_table(tiny_study.results(), ["mae_g", "mape_percent"], "development")
-    assert found[["model", "training"]].drop_duplicates().shape[0] == len(found) == 9
+    assert found[["model", "training"]].drop_duplicates().shape[0] == len(found) == 10
     assert found.shape[1] == 6
 
 
