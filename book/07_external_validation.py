@@ -21,6 +21,7 @@ import pandas as pd
 from IPython.display import display
 from lvmass import Study
 from lvmass.evaluation import recalibrate
+from lvmass.evaluation.decision import BEST_CRITERION
 from lvmass.report import figures, page
 from lvmass.report.words import printed
 from lvmass.study.settings import default_study_file
@@ -77,7 +78,8 @@ for when, rows in (("", agreement), (", recalibrated", corrected)):
 # ## Calibration
 #
 # Grams are calibrated if measured mass, regressed on estimated mass, has slope 1 and intercept 0.
-# The probability of LVH comes from a logistic regression on estimated mass and sex, learnt in the development cohort.
+# The probability of LVH comes from a logistic regression of LVH on the *estimated index over the cut-off of the sex* (estimated LVM / BSA / cut-off), learnt in the development cohort without the person's own fold.
+# Observed / expected is the number of people with LVH over the sum of their probabilities $p$. With $y = 1$ for LVH, else 0, the Brier score is the mean of $(p - y)^2$; its skill, $1 - \text{Brier} / (\pi (1 - \pi))$ with the prevalence $\pi$, is 0 for giving everyone $\pi$ and 1 for certainty. In the development cohort, observed / expected is near 1 by construction.
 
 # %%
 everyone = {"sex": "all"} | fit
@@ -96,13 +98,19 @@ figures.calibration_curves(rows, "Probability of LVH")
 # %% [markdown]
 # ## Is it of use?
 #
-# Net benefit counts those rightly sent to imaging, minus those wrongly sent, weighted by how many of these one would accept for one of those {cite:p}`vickers2006`.
+# Whoever sends people with a probability of LVH of $t$ or more to imaging has the net benefit {cite:p}`vickers2006`
+#
+# $$\text{NB}(t) = \frac{\text{TP}}{n} - \frac{\text{FP}}{n} \cdot \frac{t}{1 - t},$$
+#
+# where TP and FP count those of the $n$ people who are sent with and without LVH. The range of $t$, 10 to 30 %, was stated beforehand. A classical criterion says yes or no at every $t$; the best one is that of the highest net benefit in other people (the other folds, or the development cohort).
 
 # %%
 where = {"sex": "all", "cohort": there, "training": fit["training"]}
-benefit = page.select(results.get("decision_curves"), **where)
-title = f"Decision curves, {label}"
-figures.decision_curves(benefit, study.reference, title)
+models = [study.reference, BEST_CRITERION, "demographics"]
+names = ("decision_curves", "net_benefit_differences")
+curves, pairs = (page.select(results.get(n), **where) for n in names)
+title = f"Net benefit, {label}"
+display(*figures.decision_curves(curves, pairs, models, title))
 
 # %% [markdown]
 # ## For whom does it fail?
@@ -124,12 +132,7 @@ for metric, axis in axes.items():
     display(drawn)
 
 # %%
-low = tests[(tests["p_holm"] < 0.05).fillna(False)]
-names = low["variable"].map(printed) + ", " + low["metric"].map(printed)
-page.say(
-    "Differences between groups after Holm's correction: "
-    f"{'; '.join(names) or 'none that this number of people shows'}."
-)
+page.group_effects(tests)
 
 # %% [markdown]
 # ## Do the intervals hold?
@@ -169,4 +172,4 @@ page.say(
 # ## On your cohort
 #
 # Add a table `[external]` with your second cohort to the study file. A column `atrial_fibrillation` in the subjects table replaces the sign in the ECG.
-# The tables of this page are in `results/`: `errors`, `agreement`, `mass_calibration`, `probability_calibration`, `calibration_curve`, `decision_curves`, `subgroup_errors`, `subgroup_interactions`, `interval_coverage`.
+# The tables of this page are in `results/`: `errors`, `agreement`, `mass_calibration`, `probability_calibration`, `calibration_curve`, `decision_curves`, `net_benefit_differences`, `subgroup_errors`, `subgroup_interactions`, `interval_coverage`.

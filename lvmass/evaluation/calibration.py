@@ -1,10 +1,10 @@
-"""Agreement and calibration of predicted mass, the probability of LVH and its use, and intervals for a person.
+"""Agreement and calibration of predicted mass, the probability of LVH, and intervals for a person.
 
 What is learnt from true masses (a line, a probability, an interval's width) is learnt on development people only, and
 never on the person it is applied to.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -17,16 +17,26 @@ from statsmodels.genmod import families
 from statsmodels.genmod.generalized_linear_model import GLM
 
 from lvmass.errors import DataError
-from lvmass.evaluation.errors import ESTIMATES, MIN_GROUP, MIN_PEOPLE, over_people, with_groups
-from lvmass.evaluation.lvh import MIN_CLASS, both_classes
+from lvmass.evaluation.errors import ESTIMATES, MIN_GROUP, MIN_PEOPLE, bootstrap_limits, over_people, with_groups
+from lvmass.evaluation.lvh import MIN_CLASS, PRIMARY, both_classes, lvh_score
 from lvmass.evaluation.results import FIT, LEVEL, At, Inputs, Statistic
 from lvmass.evaluation.tables import NotEstimable
 
 FloatArray = NDArray[np.float64]
 
 
-def _out_of_fold(predictions: pd.DataFrame, development: str) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Yield row numbers to learn from and to apply to: each development fold by the others, another cohort by all."""
+def out_of_fold(predictions: pd.DataFrame, development: str) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Yield row numbers to learn from and to apply to: each development fold by the others, another cohort by all.
+
+    Each model and training by itself; no person is in both.
+
+    Examples
+    --------
+    >>> from lvmass.evaluation.tables import example_predictions
+    >>> table = example_predictions(50).query("model == 'net' and training == 'pooled'")
+    >>> [(len(learn), len(apply)) for learn, apply in out_of_fold(table, "dev")]
+    [(40, 10), (40, 10), (40, 10), (40, 10), (40, 10), (50, 50)]
+    """
     for (model, training), fit in predictions.reset_index(drop=True).groupby(["model", "training"], sort=False):
         rows, fold = fit.index.to_numpy(), fit["fold"].to_numpy()
         own = (fit["cohort"] == development).to_numpy()
@@ -40,12 +50,23 @@ def _out_of_fold(predictions: pd.DataFrame, development: str) -> Iterator[tuple[
             yield rows[own], other.index.to_numpy()
 
 
-def _as_learnt_from(predictions: pd.DataFrame, learn: NDArray[np.intp], apply: NDArray[np.intp]) -> FloatArray:
-    """Estimates to apply to, stretched so that a slope learnt on single models suits their mean; see `recalibrate`."""
-    estimates = predictions["predicted_lvm_g"].to_numpy(float)
+def as_learnt_from(
+    predictions: pd.DataFrame, learn: NDArray[np.intp], apply: NDArray[np.intp], per_g: FloatArray | float = 1.0
+) -> FloatArray:
+    """Scores to apply to, stretched so that a slope learnt on single models suits their mean; see `recalibrate`.
+
+    A score is the estimate times ``per_g``: by default gram, and the index with one over each person's body surface.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"predicted_lvm_g": [90.0, 110, 90, 110], "model_sd_g": [0.0, 0, 5, 5]})
+    >>> as_learnt_from(table, np.array([0, 1]), np.array([2, 3])).tolist()
+    [87.5, 112.5]
+    """
+    estimates = predictions["predicted_lvm_g"].to_numpy(float) * per_g
     if "model_sd_g" not in predictions:
         return estimates[apply]
-    noise = predictions["model_sd_g"].fillna(0.0).to_numpy(float) ** 2
+    noise = (predictions["model_sd_g"].fillna(0.0).to_numpy(float) * per_g) ** 2
     variance = estimates[apply].var()
     added = max(0.0, noise[apply].mean() - noise[learn].mean())
     centre = estimates[learn].mean()
@@ -88,14 +109,14 @@ def recalibrate(predictions: pd.DataFrame, development: str) -> pd.DataFrame:
     """
     true, predicted = (predictions[name].to_numpy(float) for name in ("lvm_g", "predicted_lvm_g"))
     corrected = predicted.copy()
-    for learn, apply in _out_of_fold(predictions, development):
+    for learn, apply in out_of_fold(predictions, development):
         if len(learn) < 3:
             raise DataError("Recalibration needs three or more development people to learn from.")
         if np.ptp(predicted[learn]) == 0:
             corrected[apply] = predicted[apply] + (true[learn] - predicted[learn]).mean()
         else:
             line = stats.linregress(predicted[learn], true[learn])
-            corrected[apply] = line.intercept + line.slope * _as_learnt_from(predictions, learn, apply)
+            corrected[apply] = line.intercept + line.slope * as_learnt_from(predictions, learn, apply)
     return predictions.assign(predicted_lvm_g=corrected)
 
 
@@ -181,59 +202,82 @@ def _agreement(people: pd.DataFrame, at: At) -> dict[str, Any]:
     return _bland_altman(both[:, 0], both[:, 1]) | _icc(both)
 
 
-def _lvh_probability(predictions: pd.DataFrame, development: str) -> pd.DataFrame:
-    """Return the predictions with ``lvh_probability``: logistic regression on predicted mass and sex.
+def lvh_probability(
+    predictions: pd.DataFrame, development: str, cutoffs_g_m2: Mapping[str, float] = PRIMARY
+) -> FloatArray:
+    """Return each row's probability of LVH: logistic regression on the estimated index over the cut-off of the sex.
 
-    Fitted practically without penalty in the development cohort, fold by fold as in `recalibrate` (same parameters
-    and errors; also its stretch of a mean of models, after which probabilities are still a little too near the middle,
-    because a mean of models leaves less of the outcome open). Where a class has fewer than five patients to learn from,
-    the probability is missing.
+    ``logit p = a + b · (predicted LVM / BSA) / cut-off``: LVH is an index above the cut-off of one's sex, so that grams
+    would give the large person with a normal heart too much, and the small one too little. ``a`` and ``b`` are each
+    model's and training's own, fitted practically without penalty in the development cohort, fold by fold as in
+    `recalibrate`, also with its stretch of a mean of models (after which probabilities are still a little too near the
+    middle, because a mean of models leaves less of the outcome open).
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As `recalibrate` takes them.
+    development : str
+        Name of the development cohort.
+    cutoffs_g_m2 : mapping
+        Those that the column ``lvh`` came from.
+
+    Returns
+    -------
+    array of float
+        NaN where a class has fewer than ``MIN_CLASS`` patients to learn from.
 
     Examples
     --------
     >>> from lvmass.evaluation.tables import example_predictions
-    >>> table = _lvh_probability(example_predictions(), "dev")
-    >>> table.groupby("lvh")["lvh_probability"].mean().round(2).to_dict()
-    {False: 0.15, True: 0.39}
+    >>> table = example_predictions()
+    >>> table.assign(p=lvh_probability(table, "dev")).groupby("lvh")["p"].mean().round(2).to_dict()
+    {False: 0.14, True: 0.4}
     """
-    mass = predictions["predicted_lvm_g"].to_numpy(float)
-    spread, male = mass.std() or 1.0, (predictions["sex"] == "male").to_numpy(float)
-    features = np.column_stack([(mass - mass.mean()) / spread, male])
+    index_per_g = lvh_score(predictions.assign(gram=1.0), "indexed", cutoffs_g_m2, "gram")
     probability = np.full(len(predictions), np.nan)
-    for learn, apply in _out_of_fold(predictions, development):
+    for learn, apply in out_of_fold(predictions, development):
         with suppress(NotEstimable):
             lvh = both_classes(predictions.iloc[learn])
-            # a trace of ridge (1e-6) keeps the fit finite where the mass separates the classes or repeats the sex
-            fit = LogisticRegression(C=1e6, solver="newton-cholesky").fit(features[learn], lvh)
-            scaled = (_as_learnt_from(predictions, learn, apply) - mass.mean()) / spread
-            probability[apply] = fit.predict_proba(np.column_stack([scaled, male[apply]]))[:, 1]
-    return predictions.assign(lvh_probability=pd.array(probability, dtype="Float64"))
+            known = predictions["predicted_lvm_g"].to_numpy(float)[learn] * index_per_g[learn]
+            centre, spread = known.mean(), known.std() or 1.0
+            # a trace of ridge (1e-6) keeps the fit finite where the index separates the classes
+            fit = LogisticRegression(C=1e6, solver="newton-cholesky").fit((known[:, None] - centre) / spread, lvh)
+            there = as_learnt_from(predictions, learn, apply, index_per_g)
+            probability[apply] = fit.predict_proba((there[:, None] - centre) / spread)[:, 1]
+    return probability
 
 
-def _probable(study: Inputs) -> pd.DataFrame:
-    """All fits with `_lvh_probability`."""
-    return _lvh_probability(study.predictions, study.development)
+def probable(study: Inputs) -> pd.DataFrame:
+    """All fits with a column ``lvh_probability``, see there."""
+    found = lvh_probability(study.predictions, study.development, study.cutoffs_g_m2)
+    return study.predictions.assign(lvh_probability=pd.array(found, dtype="Float64"))
 
 
-def _known_probability(people: pd.DataFrame) -> tuple[NDArray[np.bool_], FloatArray]:
+def known_probability(people: pd.DataFrame) -> tuple[NDArray[np.bool_], FloatArray]:
     """Outcome and probability of people that all have one; `NotEstimable` otherwise or where a class is too small."""
     if people["lvh_probability"].isna().any():
         raise NotEstimable("too few to learn a probability")
     return both_classes(people), people["lvh_probability"].to_numpy(float)
 
 
+_PROBABLE = "slope intercept observed_over_expected brier brier_skill"
+
+
 @Statistic(
     "probability_calibration", FIT,
-    "sex slope slope_ci_low slope_ci_high intercept intercept_ci_low intercept_ci_high brier observed_over_expected "
-    "n_lvh n_subjects note", of=_probable,
+    f"sex {' '.join(f'{name} {name}_ci_low {name}_ci_high' for name in _PROBABLE.split())} n_lvh n_subjects note",
+    of=probable,
 )  # fmt: skip
 def _calibrated(people: pd.DataFrame, at: At) -> dict[str, Any]:
-    """Logistic calibration of probabilities (Cox 1958; Van Calster et al., BMC Med 2019;17:230).
+    """Logistic calibration of probabilities, and how far they are off (Van Calster et al., BMC Med 2019;17:230).
 
     The slope (ideal 1) is that of the outcome on ``logit p``; the intercept (ideal 0, "in the large") is fitted with
-    slope 1.
+    slope 1. Observed over expected is ``Σ y / Σ p``; in the development cohort it is near 1 by construction. The Brier
+    score is the mean of ``(p - y)²``, its skill ``1 - Brier / (π (1 - π))`` that against giving everyone the share
+    ``π`` of these people with LVH. Intervals of the last three: BCa bootstrap.
     """
-    y, p = _known_probability(people)
+    y, p = known_probability(people)
     if np.ptp(p) == 0:
         raise NotEstimable("Calibration needs both outcomes and more than one probability.")
     if p[y].min() >= p[~y].max() or p[y].max() <= p[~y].min():
@@ -244,46 +288,30 @@ def _calibrated(people: pd.DataFrame, at: At) -> dict[str, Any]:
     for name, fit in (("slope", steep), ("intercept", large)):
         low, high = fit.conf_int(1 - LEVEL)[0]
         row |= {name: float(fit.params[0]), f"{name}_ci_low": float(low), f"{name}_ci_high": float(high)}
-    return row | {"brier": float(np.square(p - y).mean()), "observed_over_expected": float(y.sum() / p.sum())}
+    terms = np.stack([np.ones_like(p), y, p, (p - y) ** 2])
+    limits = bootstrap_limits(terms, _off, LEVEL, at.n_resamples, at.seed)
+    for name, value, low, high in zip(_PROBABLE.split()[2:], _off(terms.sum(axis=1)), *limits, strict=True):
+        row |= {name: float(value), f"{name}_ci_low": float(low), f"{name}_ci_high": float(high)}
+    return row
 
 
-@Statistic("calibration_curve", FIT, "sex bin mean_probability observed ci_low ci_high n_subjects note", of=_probable)
+def _off(sums: FloatArray) -> FloatArray:
+    """Observed over expected, Brier score and its skill, from sums over people of 1, y, p and (p - y)²."""
+    n, y, p, squared = sums
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.stack([y / p, squared / n, 1 - squared / (y * (1 - y / n))])
+
+
+@Statistic("calibration_curve", FIT, "sex bin mean_probability observed ci_low ci_high n_subjects note", of=probable)
 def _curve(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     """Observed share with LVH against mean probability in at most ten groups of equal size, with Wilson's interval."""
-    lvh, p = _known_probability(people)
+    lvh, p = known_probability(people)
     rows = []
     for k, group in enumerate(np.array_split(np.argsort(p, kind="stable"), max(1, min(10, p.size // MIN_CLASS)))):
         low, high = stats.binomtest(int(lvh[group].sum()), group.size).proportion_ci(LEVEL, "wilson")
         row = {"bin": k, "mean_probability": float(p[group].mean()), "observed": float(lvh[group].mean())}
         rows.append(row | {"ci_low": low, "ci_high": high} | dict.fromkeys(("n_subjects", "n_patients"), group.size))
     return rows
-
-
-# Probabilities at which someone may want to act on suspected LVH.
-THRESHOLDS = np.arange(2, 61) / 100
-
-
-def _net_benefit(y: NDArray[np.bool_], probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Net benefit ``TP/n - FP/n · t/(1 - t)`` of acting on a probability of t or more, at each of ``THRESHOLDS``.
-
-    Vickers and Elkin, Med Decis Making 2006;26:565. Acting on everyone is the probability 1, on no one gives 0.
-    """
-    acted, odds = probability >= THRESHOLDS[:, None], THRESHOLDS / (1 - THRESHOLDS)
-    return np.asarray(((acted & y).sum(axis=1) - (acted & ~y).sum(axis=1) * odds) / y.size)
-
-
-@Statistic(
-    "decision_curves", FIT, "sex threshold net_benefit net_benefit_all n_lvh n_subjects note",
-    of=_probable, clusters=True,
-)  # fmt: skip
-def _decisions(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
-    """Net benefit of the LVH probability, beside acting on everyone (acting on no one is 0)."""
-    lvh, probability = _known_probability(people)
-    model, everyone = (_net_benefit(lvh, p) for p in (probability, np.ones(lvh.size)))
-    return [
-        {"threshold": float(t), "net_benefit": float(a), "net_benefit_all": float(b)}
-        for t, a, b in zip(THRESHOLDS, model, everyone, strict=True)
-    ]
 
 
 def interval_half_widths(fit: pd.DataFrame, confidence: float = 0.9) -> dict[str, float]:
@@ -339,7 +367,7 @@ def _conformal_intervals(predictions: pd.DataFrame, development: str) -> pd.Data
     """
     rows = predictions.reset_index(drop=True)
     half = np.full(len(rows), np.nan)
-    for learn, apply in _out_of_fold(predictions, development):
+    for learn, apply in out_of_fold(predictions, development):
         half[apply] = rows.loc[apply, "sex"].map(interval_half_widths(rows.loc[learn])).to_numpy(float)
     predicted = rows["predicted_lvm_g"].to_numpy(float)
     low, high = (pd.array(np.maximum(limit, 0.0), dtype="Float64") for limit in (predicted - half, predicted + half))

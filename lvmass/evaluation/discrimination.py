@@ -77,7 +77,7 @@ def _paired(people: pd.DataFrame, at: At, score: str) -> dict[str, Any]:
     """DeLong's paired test of the reference (a) against another model (b)."""
     row: dict[str, Any] = {"n_a": len(people), "n_b": len(people)}
     with _noted(row):
-        a, b = (lvh_score(people, score, at.cutoffs_g_m2, name) for name in ("predicted_lvm_g", "other_g"))
+        a, b = (lvh_score(people, score, at.cutoffs_g_m2, name) for name in ("predicted_lvm_g", "other"))
         row |= asdict(delong_paired(both_classes(people), a, b, cluster=people["patient_id"]))
     return row
 
@@ -86,7 +86,7 @@ def _both_trainings(study: Inputs) -> pd.DataFrame:
     """The sex-specific fits (a, missing where there is none) beside the pooled ones (b) of each cohort and model."""
     keys = ["cohort", "model", "subject_id"]
     pooled, specific = (study.predictions[study.predictions["training"] == t] for t in ("pooled", "sex-specific"))
-    both = pooled.merge(specific[keys[:2]].drop_duplicates()).rename(columns={"predicted_lvm_g": "other_g"})
+    both = pooled.merge(specific[keys[:2]].drop_duplicates()).rename(columns={"predicted_lvm_g": "other"})
     return both.merge(specific[[*keys, "predicted_lvm_g"]], on=keys, how="left")
 
 
@@ -107,10 +107,10 @@ def _trainings(people: pd.DataFrame, at: At, comparison: str, score: str) -> dic
         return _paired(own, at, score)
     row: dict[str, Any] = {"n_a": len(own), "n_b": len(everyone)}
     with _noted(row):
-        ends = [_curve(own, score, at), _curve(everyone, score, at, "other_g")]
+        ends = [_curve(own, score, at), _curve(everyone, score, at, "other")]
         step = _row("gap", _sum(ends, [1.0, -1.0]), everyone.set_index("subject_id"))
         a = both_classes(own), lvh_score(own, score, at.cutoffs_g_m2)
-        b = both_classes(everyone), lvh_score(everyone, score, at.cutoffs_g_m2, "other_g")
+        b = both_classes(everyone), lvh_score(everyone, score, at.cutoffs_g_m2, "other")
         result = delong_unpaired(*a, *b, cluster=(own["patient_id"], everyone["patient_id"]))
         row |= asdict(result) | {"p_overlap": step["p_value"]}
     return row

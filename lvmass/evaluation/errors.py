@@ -58,13 +58,19 @@ def _errors(sums: FloatArray) -> FloatArray:
         return np.stack([absolute / n, percent / n, np.sqrt(squared / n), 1 - squared / spread, plain / n])
 
 
-def _by_patient(terms: FloatArray, people: pd.DataFrame) -> FloatArray:
-    """Sums of the terms within each patient, in order of appearance."""
+def by_patient(terms: FloatArray, people: pd.DataFrame) -> FloatArray:
+    """Sums of the terms, shape (k, n), within each patient, in order of appearance.
+
+    Examples
+    --------
+    >>> by_patient(np.array([[1.0, 2, 3]]), pd.DataFrame({"patient_id": ["a", "b", "a"]})).tolist()
+    [[4.0, 2.0]]
+    """
     codes, patients = pd.factorize(people["patient_id"])
     return np.stack([np.bincount(codes, each, len(patients)) for each in terms])
 
 
-def _bootstrap_limits(
+def bootstrap_limits(
     terms: FloatArray, function: Callable[[FloatArray], FloatArray], level: float, n_resamples: int, seed: int
 ) -> tuple[FloatArray, FloatArray]:
     """Bias-corrected accelerated (BCa) bootstrap limits of functions of sums (Efron, JASA 1987;82:171).
@@ -88,7 +94,7 @@ def _bootstrap_limits(
 
     Examples
     --------
-    >>> low, high = _bootstrap_limits(np.arange(20.0)[None], lambda sums: sums / 20, 0.95, 999, 0)
+    >>> low, high = bootstrap_limits(np.arange(20.0)[None], lambda sums: sums / 20, 0.95, 999, 0)
     >>> bool(low[0] < 9.5 < high[0])
     True
     """
@@ -134,10 +140,10 @@ ESTIMATES = "sex metric unit estimate ci_low ci_high n_subjects note"
 @Statistic("errors", FIT, ESTIMATES, clusters=True)
 def over_people(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     """Errors over all out-of-fold people with a BCa bootstrap interval (patients are resampled, not ECGs or folds)."""
-    terms, none = _by_patient(_terms(people), people), np.full(len(METRICS), np.nan)
+    terms, none = by_patient(_terms(people), people), np.full(len(METRICS), np.nan)
     values, low, high = _errors(terms.sum(axis=1)), none, none
     if enough := terms.shape[1] >= MIN_PEOPLE:
-        low, high = _bootstrap_limits(terms, _errors, LEVEL, at.n_resamples, at.seed)
+        low, high = bootstrap_limits(terms, _errors, LEVEL, at.n_resamples, at.seed)
     rows = []
     for (metric, unit), value, below, above in zip(METRICS.items(), values, low, high, strict=True):
         row: dict[str, Any] = {"metric": metric, "unit": unit}
@@ -161,8 +167,8 @@ def _differences(people: pd.DataFrame, at: At) -> dict[str, Any]:
     The interval is a BCa bootstrap over patients; the two-sided p value flips the sign of each patient's difference at
     random (exchanges the two models within a patient), exactly where all flips are fewer than the resamples.
     """
-    a, b = (np.abs((people[name] - people["lvm_g"]).to_numpy(float)) for name in ("predicted_lvm_g", "other_g"))
-    terms = _by_patient(np.stack([np.ones_like(a), a - b]), people)
+    a, b = (np.abs((people[name] - people["lvm_g"]).to_numpy(float)) for name in ("predicted_lvm_g", "other"))
+    terms = by_patient(np.stack([np.ones_like(a), a - b]), people)
     permuted = stats.permutation_test(
         (terms[1],), np.mean, permutation_type="samples", vectorized=True, n_resamples=at.n_resamples,
         batch=200, rng=np.random.default_rng(at.seed),
@@ -171,7 +177,7 @@ def _differences(people: pd.DataFrame, at: At) -> dict[str, Any]:
     row["p_value"] = float(permuted.pvalue)
     if (few := terms.shape[1] < MIN_PEOPLE) or np.ptp(terms[1]) == 0:
         return row | {"note": "too few people for an interval" if few else "no spread, no interval"}
-    low, high = _bootstrap_limits(terms, lambda sums: sums[1:] / sums[0], LEVEL, at.n_resamples, at.seed)
+    low, high = bootstrap_limits(terms, lambda sums: sums[1:] / sums[0], LEVEL, at.n_resamples, at.seed)
     return row | {"ci_low": float(low[0]), "ci_high": float(high[0])}
 
 

@@ -63,13 +63,16 @@ class Inputs:
         both = (gap[0], gap[1]) if gap else None
         return replace(self, predictions=predictions, gap=both, cutoffs_g_m2=cutoffs_g_m2, _made={})
 
-    def rivals(self) -> pd.DataFrame:
-        """Return the reference model (a) beside every other one (b), in each cohort and training on people of both."""
-        table = self.predictions.rename(columns={"model": "model_a"})
+    def rivals(self, table: pd.DataFrame | None = None, column: str = "predicted_lvm_g") -> pd.DataFrame:
+        """Return the reference model (a) beside every other one (b), in each cohort and training on people of both.
+
+        The other's ``column`` is called ``other``; by default of the predictions.
+        """
+        table = (self.predictions if table is None else table).rename(columns={"model": "model_a"})
         own, others = (table[(table["model_a"] == self.reference) == is_own] for is_own in (True, False))
-        others = others.rename(columns={"model_a": "model_b", "predicted_lvm_g": "other_g"})
+        others = others.rename(columns={"model_a": "model_b", column: "other"})
         keys = ["cohort", "training", "subject_id"]
-        return own.merge(others[[*keys, "model_b", "other_g"]], on=keys)
+        return own.merge(others[[*keys, "model_b", "other"]], on=keys)
 
 
 class At(NamedTuple):

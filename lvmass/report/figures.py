@@ -12,7 +12,7 @@ from IPython.display import Markdown
 from matplotlib.ticker import MaxNLocator
 
 from lvmass.cohort.schema import SEXES
-from lvmass.report.page import laid_out, missing, p_value, say, select, table, wide
+from lvmass.report.page import laid_out, missing, net_benefit, p_value, say, select, table, wide
 from lvmass.report.style import COLOURS, OTHERS, OURS, SEX_COLOURS, Picture, new_figure
 from lvmass.report.words import PUBLISHED, printed, reasons
 
@@ -440,24 +440,31 @@ def calibration_curves(rows: pd.DataFrame, title: str) -> Shown:
     return Picture(figure, f"{title}: share with LVH against estimated probability, by cohort.")
 
 
-def decision_curves(rows: pd.DataFrame, reference: str, title: str) -> Shown:
-    """Draw net benefit by threshold, the reference model in front; rows of one training, cohort and sex."""
+def decision_curves(rows: pd.DataFrame, pairs: pd.DataFrame, models: Sequence[str], title: str) -> list[Any]:
+    """Net benefit by threshold, the first model's difference from the others in a table, and a sentence on these.
+
+    Rows of ``decision_curves`` and ``net_benefit_differences`` of one training, cohort and sex.
+    """
     known = rows[rows["net_benefit"].notna()] if len(rows) else rows
+    known = select(known, model=[*models])
     if known.empty:
-        return missing(title, "there are too few people with LVH, or without")
+        return [missing(title, "there are too few people with LVH, or without")]
     figure, axes = new_figure(width=7.0, height=4.0)
-    models = [reference, *(name for name in known["model"].unique() if name != reference)]
-    for turn, model in enumerate(models):
+    for turn, model in enumerate(models := [name for name in models if (known["model"] == name).any()]):
         x, y, everyone = _numbers(known[known["model"] == model], "threshold", "net_benefit", "net_benefit_all")
-        look = {"color": (OURS, *OTHERS)[turn % 8], "lw": 1.2 if turn else 2.5, "zorder": 2 if turn else 3}
-        axes.plot(x, y, label=printed(model), **look)
-    axes.plot(x, everyone, color="#222222", lw=1, ls=":", label="treat everyone as having LVH")
-    axes.axhline(0, color="#222222", lw=1, ls="--", label="treat no one")
-    axes.set(xlabel="probability of LVH at which one acts", ylabel="net benefit", title=title)
-    axes.set_ylim(-0.15 * everyone.max(), 1.1 * everyone.max())
+        axes.plot(100 * x, y, label=printed(model), color=(OURS, *OTHERS)[turn], lw=1.2 if turn else 2.5)
+    axes.plot(100 * x, everyone, color="#222222", lw=1, ls=":", label="examine everyone")
+    axes.axhline(0, color="#222222", lw=1, ls="--", label="examine no one")
+    highest = max(known["net_benefit"].max(), 1e-3)
+    axes.set(xlabel="probability of LVH at which one acts (%)", ylabel="net benefit", title=title)
+    axes.set_ylim(-0.25 * highest, 1.1 * highest)
     axes.legend(fontsize=8)
     names = ", ".join(map(printed, models))
-    return Picture(figure, f"{title}: net benefit of {names}, of treating everyone and no one.")
+    drawn = Picture(figure, f"{title}: net benefit of {names}, of examining everyone and no one.")
+    pairs = select(pairs, model_b=[*models[1:]]).rename(columns={"model_b": "model"})
+    shown = wide(pairs.assign(at=[f"at {100 * t:.0f} %" for t in pairs["threshold"]]), ["model"], "at", "difference", 3)
+    caption = f"Net benefit of {printed(models[0])} minus that of others (95 %)."
+    return [drawn, table(shown, caption), net_benefit(pairs)]
 
 
 def saliency_by_segment(shares: pd.DataFrame) -> Picture:

@@ -673,6 +673,28 @@ def saliency_findings(shares: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(findings, columns=["", "published (patients)", "this study file"])
 
 
+def group_effects(tests: pd.DataFrame) -> Markdown:
+    """Which groups differ in their errors; rows of ``subgroup_interactions``."""
+    low = tests[(tests["p_holm"] < 0.05).fillna(False)]
+    names = low["variable"].map(printed) + ", " + low["metric"].map(printed)
+    named = "; ".join(names) or "none that this number of people shows"
+    return say(f"Differences between groups after Holm's correction: {named}.")
+
+
+def net_benefit(rows: pd.DataFrame, at: float = 0.2) -> Markdown:
+    """How the reference compares at the middle of the thresholds; rows of ``net_benefit_differences``."""
+    known = select(rows, threshold=at)
+    if known.empty:
+        return missing("differences of net benefit", "there are too few people with LVH, or nothing to compare with")
+    words = ("higher than that of", "lower than that of", "not significantly different from that of")
+    said = [
+        f"{_verdict(row, *words)} {printed(row['model'])} (difference {_with_interval(row, 'difference', 3)})"
+        for _, row in known.iterrows()
+    ]
+    here = printed(known["model_a"].iloc[0])
+    return say(f"At {100 * at:.0f} %, the middle of the range, the net benefit of {here} is {'; '.join(said)}.")
+
+
 def external_answer(results: Mapping[str, pd.DataFrame], there: str, label: str, fit: Mapping[str, str]) -> Markdown:
     """Answer of chapter 7: errors there and at home, before and after recalibration."""
 

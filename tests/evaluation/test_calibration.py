@@ -7,9 +7,11 @@ from numpy.testing import assert_allclose
 from numpy.typing import ArrayLike
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
+from statsmodels.api import GLM, add_constant, families
 
 from lvmass.errors import DataError
-from lvmass.evaluation.calibration import _calibrated, _lvh_probability, recalibrate
+from lvmass.evaluation.calibration import _calibrated, lvh_probability, recalibrate
+from lvmass.evaluation.lvh import PRIMARY
 from lvmass.evaluation.results import At
 from lvmass.evaluation.tables import NotEstimable, example_predictions
 
@@ -34,9 +36,8 @@ def test_recalibration_learns_from_development_only_and_never_from_oneself() -> 
         other_truth = TABLE.assign(lvm_g=TABLE["lvm_g"].where(~hidden, 500 - TABLE["lvm_g"]))
         after = recalibrate(other_truth, "dev")["predicted_lvm_g"]
         assert_allclose(after[hidden], before[hidden])
-        chance = _lvh_probability(TABLE.assign(lvh=TABLE["lvh"] ^ hidden), "dev")["lvh_probability"]
-        usual = _lvh_probability(TABLE, "dev")["lvh_probability"]
-        assert_allclose(chance[hidden].to_numpy(float), usual[hidden].to_numpy(float))
+        chance = lvh_probability(TABLE.assign(lvh=TABLE["lvh"] ^ hidden), "dev")
+        assert_allclose(chance[hidden], lvh_probability(TABLE, "dev")[hidden])
     row = find(table_of("calibration_after_recalibration", FIT), cohort="dev", sex="all")
     assert abs(row["slope"] - 1) < 0.05
 
@@ -87,7 +88,7 @@ def calibration(y: ArrayLike, p: ArrayLike) -> dict[str, float]:
     """Calibration of these probabilities of LVH."""
     people = pd.DataFrame({"lvh": np.asarray(y, bool), "lvh_probability": p})
     people["patient_id"] = people.index
-    return _calibrated(people, At("all", people, {}, 0, 0))
+    return _calibrated(people, At("all", people, {}, 999, 0))
 
 
 def test_probability_calibration_hand_worked() -> None:
@@ -102,6 +103,14 @@ def test_probability_calibration_hand_worked() -> None:
     assert_allclose(bad["observed_over_expected"], 80 / 130)
     assert bad["intercept_ci_high"] < 0
     assert_allclose(bad["brier"], brier_score_loss(y, np.repeat([0.5, 0.8], 100)))
+    # Brier score (0.2 · 0.8 + 0.6 · 0.4) / 2 against 0.4 · 0.6 of the prevalence, and 0.265 against it
+    assert_allclose([good["brier_skill"], bad["brier_skill"]], [1 - 0.2 / 0.24, 1 - 0.265 / 0.24])
+    assert bad["brier_skill_ci_low"] < bad["brier_skill"] < bad["brier_skill_ci_high"] < good["brier_skill"]
+    # interval of a ratio by the delta method: ln(O/E) has the variance of y - (O/E) p over n · mean(y)²
+    p, ratio = np.repeat([0.5, 0.8], 100), 80 / 130
+    half = 1.96 * (y - ratio * p).std() / np.sqrt(200) / y.mean()
+    ends = [bad["observed_over_expected_ci_low"], bad["observed_over_expected_ci_high"]]
+    assert_allclose(ends, ratio * np.exp([-half, half]), rtol=0.03)
 
 
 def test_probability_calibration_equals_scikit_learn() -> None:
@@ -135,7 +144,35 @@ def test_probabilities_of_exactly_one_have_a_finite_slope() -> None:
 def test_a_probability_is_learnt_from_patients_not_from_ecgs() -> None:
     one_person = (FIT["subject_id"] < "dev-0010") & (FIT["cohort"] == "dev")
     table = FIT.assign(lvh=one_person, patient_id=FIT["patient_id"].where(~one_person, "the same"))
-    assert _lvh_probability(table, "dev")["lvh_probability"].isna().all()
+    assert np.isnan(lvh_probability(table, "dev")).all()
+
+
+def test_a_probability_is_the_models_own_logistic_regression_on_the_index() -> None:
+    apart = lvh_probability(FIT, "dev")
+    assert_allclose(lvh_probability(TABLE, "dev")[TABLE.index.get_indexer(FIT.index)], apart, rtol=0, atol=0)
+    index = FIT["predicted_lvm_g"] / FIT["bsa_m2"] / FIT["sex"].map(PRIMARY)
+    for own, rest in ((FIT["fold"] == 2, FIT["fold"].isin([0, 1, 3, 4])), (FIT["fold"] == -1, FIT["fold"] >= 0)):
+        known = GLM(FIT.loc[rest, "lvh"].astype(float), add_constant(index[rest]), family=families.Binomial()).fit()
+        assert_allclose(apart[own], known.predict(add_constant(index[own])), atol=1e-4)
+    # the cut-offs are those of the study
+    other = {"female": 60.0, "male": 90.0}
+    assert not np.allclose(lvh_probability(FIT, "dev", other), apart, atol=0.01)
+
+
+def test_small_and_large_people_have_calibrated_probabilities() -> None:
+    rng, n = np.random.default_rng(3), 6000
+    bsa, index = np.exp(rng.normal(np.log(1.7), 0.12, n)), rng.normal(68, 10, n)
+    people = pd.DataFrame({"lvm_g": index * bsa, "bsa_m2": bsa, "lvh": index > 80, "fold": np.arange(n) % 5})
+    people = people.assign(
+        predicted_lvm_g=(68 + 0.5 * (index - 68) + rng.normal(0, 5, n)) * bsa, subject_id=people.index,
+        patient_id=people.index, sex="male", model="net", training="pooled", cohort="dev",
+    )  # fmt: skip
+    grams = people[["predicted_lvm_g"]] / 100
+    by_grams = LogisticRegression(C=np.inf).fit(grams, people["lvh"]).predict_proba(grams)[:, 1]
+    third = pd.qcut(bsa, 3, labels=False)
+    for p, calibrated in ((lvh_probability(people, "dev"), True), (by_grams, False)):
+        ratios = (people["lvh"].groupby(third).sum() / pd.Series(p).groupby(third).sum()).to_numpy()
+        assert (np.abs(np.log(ratios)).max() < np.log(1.15)) == calibrated
 
 
 def test_learnt_probabilities_are_calibrated_and_tables_hold() -> None:
@@ -148,7 +185,7 @@ def test_learnt_probabilities_are_calibrated_and_tables_hold() -> None:
     cases = int(TABLE.query("cohort == 'dev' and model == 'net' and training == 'pooled'")["lvh"].sum())
     assert_allclose((one["observed"] * one["n_subjects"]).sum(), cases)
     rare = TABLE.assign(lvh=TABLE["subject_id"].isin(["dev-0001", "dev-0002", "ext-0003"]))
-    for name in ("probability_calibration", "calibration_curve", "decision_curves"):
+    for name in ("probability_calibration", "calibration_curve", "decision_curves", "net_benefit_differences"):
         table = table_of(name, rare)
         assert set(table["note"]) == {"too few to learn a probability"}
         assert "nan" not in table.to_string().lower()

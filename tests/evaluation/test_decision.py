@@ -10,8 +10,15 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from statsmodels.stats.contingency_tables import mcnemar
 
 from lvmass.errors import DataError
-from lvmass.evaluation.calibration import THRESHOLDS, _net_benefit
-from lvmass.evaluation.decision import GRID, _operating_point
+from lvmass.evaluation.calibration import lvh_probability
+from lvmass.evaluation.decision import (
+    BEST_CRITERION,
+    DIFFERENCE_THRESHOLDS,
+    GRID,
+    THRESHOLDS,
+    _benefit,
+    _operating_point,
+)
 from lvmass.evaluation.lvh import PRIMARY, lvh_score
 from lvmass.evaluation.tables import example_predictions
 
@@ -111,12 +118,51 @@ def test_curves_equal_scikit_learn() -> None:
 
 def test_net_benefit_hand_worked() -> None:
     # at 20 %: 2 hits, 1 false alarm of 5: 2/5 - 1/5 · 0.25; at 50 %: 1 and 1: 1/5 - 1/5
-    found = _net_benefit(np.array([1, 1, 0, 0, 0]) == 1, np.array([0.9, 0.3, 0.6, 0.1, 0.1]))
-    assert_allclose(found[np.searchsorted(THRESHOLDS, [0.2, 0.5])], [0.35, 0.0], atol=1e-15)
+    y, p = np.array([1, 1, 0, 0, 0]) == 1, np.array([0.9, 0.3, 0.6, 0.1, 0.1])
+    assert_allclose(_benefit(y, p, np.array([0.2, 0.5])).mean(axis=1), [0.35, 0.0], atol=1e-15)
     # acting on everyone: prevalence - (1 - prevalence) t / (1 - t), which is 0 at t = prevalence
-    assert_allclose(_net_benefit(np.arange(4) == 0, np.ones(4))[np.searchsorted(THRESHOLDS, 0.25)], 0, atol=1e-15)
+    assert_allclose(_benefit(np.arange(4) == 0, np.ones(4), np.array([0.25])).mean(), 0, atol=1e-15)
+    assert_allclose([THRESHOLDS[0], THRESHOLDS[-1], *DIFFERENCE_THRESHOLDS], [0.1, 0.3, 0.1, 0.15, 0.2, 0.25, 0.3])
     one = table_of("decision_curves", TABLE).query(
         "cohort == 'dev' and model == 'net' and training == 'pooled' and sex == 'all'"
     )
     near = one.iloc[(one["threshold"] - 0.2).abs().argmin()]
     assert near["net_benefit"] > max(0, near["net_benefit_all"])
+
+
+def test_differences_of_net_benefit_are_those_of_the_curves_with_an_interval() -> None:
+    options = {"criteria": voltage(), "n_resamples": 999}
+    curves = table_of("decision_curves", TABLE, "net", **options)
+    table = table_of("net_benefit_differences", TABLE, "net", **options)
+    assert set(table["model_b"]) == {"body", BEST_CRITERION}
+    for other in ("body", BEST_CRITERION):
+        where = {"cohort": "ext", "training": "pooled", "sex": "female"}
+        at = [find(curves, model=model, threshold=0.2, **where)["net_benefit"] for model in ("net", other)]
+        row = find(table, model_b=other, threshold=0.2, **where)
+        assert_allclose([row["net_benefit_a"], row["net_benefit_b"], row["difference"]], [*at, at[0] - at[1]])
+    # by hand, against a yes/no rule: hits minus false alarms · 1/4, and the normal interval of a mean
+    row = find(table, model_b=BEST_CRITERION, threshold=0.2, cohort="ext", training="pooled", sex="all")
+    people = TABLE.query("cohort == 'ext' and model == 'net' and training == 'pooled'")
+    p = lvh_probability(TABLE.query("model == 'net' and training == 'pooled'"), "dev")[400:]
+    says = people.merge(voltage(), on=["cohort", "subject_id"])["positive"].to_numpy(bool)
+    worth = np.where(people["lvh"], 1, -0.25)
+    each = worth * (p >= 0.2) - worth * says
+    assert_allclose(row["difference"], each.mean())
+    half = 1.96 * each.std() / 20
+    assert_allclose([row["ci_low"], row["ci_high"]], [each.mean() - half, each.mean() + half], atol=0.15 * half)
+
+
+def test_the_best_criterion_is_chosen_without_the_people_it_is_judged_on() -> None:
+    people = FIT.drop_duplicates("subject_id")
+    inside, lvh = people["fold"] == 0, people["lvh"]
+    # "here" is right in the first fold and nowhere else, "elsewhere" the other way round
+    rules = {"here": lvh.where(inside, ~lvh), "elsewhere": lvh.where(~inside, ~lvh)}
+    criteria = pd.concat(
+        people[["cohort", "subject_id"]].assign(criterion=name, value=1.0, positive=rule)
+        for name, rule in rules.items()
+    )
+    curves = table_of("decision_curves", FIT, criteria=criteria)
+    row = find(curves, model=BEST_CRITERION, sex="all", threshold=0.2)
+    # the better one in the rest is wrong about everyone of the first fold, whose truth it must not know
+    right = lvh & ~inside, inside & ~lvh
+    assert_allclose(row["net_benefit"], (right[0].sum() - 0.25 * right[1].sum()) / len(people))

@@ -13,7 +13,7 @@ from sklearn import metrics
 from statsmodels.stats.multitest import multipletests
 
 from lvmass.errors import DataError
-from lvmass.evaluation.errors import _bootstrap_limits
+from lvmass.evaluation.errors import bootstrap_limits
 from lvmass.evaluation.results import _add_holm
 from lvmass.evaluation.tables import check_predictions, example_predictions
 
@@ -95,15 +95,15 @@ def moments(sums: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("n", [10, 57, 400])
-def test_bootstrap_limits_are_those_of_scipy(n: int) -> None:
+def testbootstrap_limits_are_those_of_scipy(n: int) -> None:
     x = np.random.default_rng(n).gamma(2, 7, n)
-    low, high = _bootstrap_limits(np.stack([np.ones(n), x, x**2]), moments, 0.9, 1999, 5)
+    low, high = bootstrap_limits(np.stack([np.ones(n), x, x**2]), moments, 0.9, 1999, 5)
     for k, function in enumerate((np.mean, np.var)):
         expected = stats.bootstrap(
             (x,), function, confidence_level=0.9, n_resamples=1999, rng=np.random.default_rng(5), batch=200
         ).confidence_interval
         assert_allclose([low[k], high[k]], expected, rtol=1e-9)
-    none = _bootstrap_limits(np.ones((3, n)), moments, 0.9, 99, 0)
+    none = bootstrap_limits(np.ones((3, n)), moments, 0.9, 99, 0)
     assert np.isnan(none).all()
 
 
@@ -112,7 +112,7 @@ def test_time_of_the_bootstrap_does_not_grow_with_the_square_of_the_people() -> 
     seconds = []
     for n in (3_000, 24_000):
         start = time.process_time()
-        _bootstrap_limits(terms[:, :n], moments, 0.95, 200, 0)
+        bootstrap_limits(terms[:, :n], moments, 0.95, 200, 0)
         seconds.append(time.process_time() - start)
     assert seconds[1] < 24 * seconds[0]  # eight times the people; the square would be 64 times
 

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from lvmass.cohort import simulate_cohort
 from lvmass.ecg import measure_beat, synchronized_beat
 from lvmass.evaluation import evaluate, recalibrate
+from lvmass.evaluation.decision import BEST_CRITERION
 from lvmass.evaluation.inverse import implied_cohorts
 from lvmass.evaluation.lvh import LVH_CUTOFFS_G_M2
 from lvmass.evaluation.tables import example_predictions
@@ -185,11 +186,22 @@ def test_agreement_calibration_and_decisions(tables: dict[str, pd.DataFrame]) ->
     curve = select(tables["calibration_curve"], sex="all", **FIT)
     words(figures.calibration_curves(curve, "P"))
     benefit = select(tables["decision_curves"], cohort="dev", training="pooled", sex="all")
-    words(figures.decision_curves(benefit, "net", "Decisions"), "net benefit of net, body")
+    pairs = select(tables["net_benefit_differences"], cohort="dev", training="pooled", sex="all")
+    drawn, shown, said = figures.decision_curves(benefit, pairs, ["net", BEST_CRITERION, "demographics"], "Decisions")
+    words(drawn, f"net benefit of net, {BEST_CRITERION}, of")
+    middle = select(pairs, model_b=BEST_CRITERION, threshold=0.2).iloc[0]
+    told = f"{middle['difference']:.3f} ({middle['ci_low']:.3f} to {middle['ci_high']:.3f})"
+    assert middle["ci_low"] < 0 < middle["ci_high"]
+    assert f"not significantly different from that of {BEST_CRITERION} (difference {told})" in said.data
+    above = figures.decision_curves(benefit, pairs.assign(ci_low=0.001), ["net", BEST_CRITERION], "Decisions")[2]
+    assert f"of net is higher than that of {BEST_CRITERION}" in above.data
+    assert told in shown.data
+    assert "<td >body" not in shown.data
     for nothing in (
         figures.bland_altman({"as it is": (people, row[:0])}),
         figures.calibration_curves(curve[:0], "P"),
-        figures.decision_curves(benefit[:0], "net", "No one"),
+        *figures.decision_curves(benefit[:0], pairs, ["net"], "No one"),
+        figures.decision_curves(benefit, pairs, ["net"], "Nothing beside")[2],
     ):
         assert isinstance(nothing, Markdown)
 
