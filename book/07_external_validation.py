@@ -49,7 +49,8 @@ page.table(errors, f"{label}: errors without refit (95 %).")
 # %% [markdown]
 # ## Agreement
 #
-# Difference against mean, with 95 % limits {cite:p}`blandaltman1999`. A falling cloud is expected of any estimate that keeps to the middle when it is unsure: small hearts are overestimated and large ones underestimated, also without bias on average.
+# Error (estimated minus measured LVM) against the estimate, within each sex, with 95 % limits of agreement {cite:p}`blandaltman1999`: mean ± 1.96 SD, both once the same for everyone of a sex (first table), once as straight lines of the estimate, the SD by regression of the absolute residuals.
+# Against the measured mass, or the mean of both, every imperfect estimate has errors that fall: regression to the mean. Against the estimate, a calibrated one has none that rise or fall.
 
 # %%
 people = study.predictions()
@@ -58,21 +59,21 @@ if there == "external":
 before = page.select(people, **fit)
 after = recalibrate(before, "development")
 where = {"cohort": there} | fit
-agreement = page.select(results.get("agreement"), **where)
-corrected = results.get("agreement_after_recalibration")
-corrected = page.select(corrected, **where)
-figures.bland_altman(
-    {
-        "as it is": (page.select(before, cohort=there), agreement),
-        "recalibrated": (page.select(after, cohort=there), corrected),
-    }
-)
+ends = {"as it is": "", "recalibrated": "_after_recalibration"}
+panels = {}
+for when, end in ends.items():
+    people = page.select(after if end else before, cohort=there)
+    rows = page.select(results.get(f"agreement_limits{end}"), **where)
+    panels[when] = people, rows
+figures.bland_altman(panels)
 
 # %%
-caption = "Bland-Altman: bias, limits, slope of difference on mean"
-for when, rows in (("", agreement), (", recalibrated", corrected)):
-    shown = page.laid_out(rows, "agreement")
-    display(page.table(shown, f"{caption}{when} (95 %)."))
+for name in ("agreement", "agreement_limits"):
+    for when, end in ends.items():
+        rows = page.select(results.get(f"{name}{end}"), **where)
+        caption = f"{printed(name)}, {when} (95 %)."
+        display(page.table(page.laid_out(rows, name), caption))
+page.spread(page.select(results.get("agreement"), **where))
 
 # %% [markdown]
 # ## Calibration
@@ -172,4 +173,4 @@ page.say(
 # ## On your cohort
 #
 # Add a table `[external]` with your second cohort to the study file. A column `atrial_fibrillation` in the subjects table replaces the sign in the ECG.
-# The tables of this page are in `results/`: `errors`, `agreement`, `mass_calibration`, `probability_calibration`, `calibration_curve`, `decision_curves`, `net_benefit_differences`, `subgroup_errors`, `subgroup_interactions`, `interval_coverage`.
+# The tables of this page are in `results/`: `errors`, `agreement`, `agreement_limits`, `mass_calibration`, `probability_calibration`, `calibration_curve`, `decision_curves`, `net_benefit_differences`, `subgroup_errors`, `subgroup_interactions`, `interval_coverage`.

@@ -4,7 +4,7 @@
 """
 
 # these modules register their statistics
-from lvmass.evaluation import calibration, decision, discrimination, errors  # noqa: F401
+from lvmass.evaluation import agreement, calibration, decision, discrimination, errors  # noqa: F401
 from lvmass.evaluation.calibration import recalibrate
 from lvmass.evaluation.delong import delong_paired, delong_unpaired, delong_variance, paired_sample_size
 from lvmass.evaluation.lvh import LVH_CUTOFF_SOURCES, LVH_CUTOFFS_G_M2

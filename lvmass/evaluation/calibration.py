@@ -1,4 +1,4 @@
-"""Agreement and calibration of predicted mass, the probability of LVH, and intervals for a person.
+"""Calibration of predicted mass, the probability of LVH, and intervals for a person.
 
 What is learnt from true masses (a line, a probability, an interval's width) is learnt on development people only, and
 never on the person it is applied to.
@@ -120,17 +120,18 @@ def recalibrate(predictions: pd.DataFrame, development: str) -> pd.DataFrame:
     return predictions.assign(predicted_lvm_g=corrected)
 
 
-def _recalibrated(study: Inputs) -> pd.DataFrame:
+def recalibrated(study: Inputs) -> pd.DataFrame:
+    """All fits after `recalibrate`."""
     return recalibrate(study.predictions, study.development)
 
 
-Statistic("errors_after_recalibration", FIT, ESTIMATES, of=_recalibrated, clusters=True)(over_people)
+Statistic("errors_after_recalibration", FIT, ESTIMATES, of=recalibrated, clusters=True)(over_people)
 
 _LINE = ("slope", "slope_ci_low", "slope_ci_high", "intercept_g", "intercept_ci_low_g", "intercept_ci_high_g")
 
 
 @Statistic(
-    "calibration_after_recalibration", FIT, f"sex {' '.join(_LINE)} n_subjects note", of=_recalibrated, least=MIN_PEOPLE
+    "calibration_after_recalibration", FIT, f"sex {' '.join(_LINE)} n_subjects note", of=recalibrated, least=MIN_PEOPLE
 )
 @Statistic("mass_calibration", FIT, f"sex {' '.join(_LINE)} n_subjects note", least=MIN_PEOPLE)
 def _line(people: pd.DataFrame, at: At) -> dict[str, Any]:
@@ -142,64 +143,6 @@ def _line(people: pd.DataFrame, at: At) -> dict[str, Any]:
     both = ((found.slope, found.stderr), (found.intercept, found.intercept_stderr))
     values = [float(value + k * t * se) for value, se in both for k in (0, -1, 1)]
     return dict(zip(_LINE, values, strict=True))
-
-
-def _bland_altman(true: FloatArray, predicted: FloatArray) -> dict[str, float]:
-    """Bias ± 1.96 SD of predicted minus true mass (Bland and Altman, Stat Methods Med Res 1999;8:135).
-
-    Intervals by Student's t: bias with ``SD / sqrt(n)``, limits with ``SD sqrt(1/n + 1.96² / (2 (n - 1)))``.
-    Proportional bias is the regression of the difference on the mean of both; a slope below 0 is expected of any
-    prediction that shrinks towards the mean, also of an unbiased one.
-    """
-    difference, middle = predicted - true, (predicted + true) / 2
-    if np.ptp(middle) == 0:
-        raise NotEstimable("Agreement: all people have the same mean of true and predicted mass.")
-    n, bias, sd = true.size, float(difference.mean()), float(difference.std(ddof=1))
-    z, t = float(stats.norm.isf(0.025)), float(stats.t.isf((1 - LEVEL) / 2, n - 1))
-    half = {"bias": t * sd / np.sqrt(n)}
-    half["lower"] = half["upper"] = t * sd * np.sqrt(1 / n + z**2 / (2 * (n - 1)))
-    row = {"sd_g": sd}
-    for name, value in (("bias", bias), ("lower", bias - z * sd), ("upper", bias + z * sd)):
-        limits = {f"{name}_ci_low_g": value - half[name], f"{name}_ci_high_g": value + half[name]}
-        row |= {f"{name}_g": value} | {limit: float(at) for limit, at in limits.items()}
-    line = stats.linregress(middle, difference)
-    return row | {"proportional_slope": float(line.slope), "proportional_p": float(line.pvalue)}
-
-
-def _icc(x: FloatArray) -> dict[str, float]:
-    """Absolute agreement ICC(A,1) = ICC(2,1) of n people rated by k methods, shape (n, k), with its interval.
-
-    Two-way model (Shrout and Fleiss, Psychol Bull 1979;86:420; interval: McGraw and Wong, Psychol Methods 1996;1:30).
-    """
-    (n, k), grand = x.shape, x.mean()
-    people, methods = x.mean(axis=1), x.mean(axis=0)
-    msr = k * np.square(people - grand).sum() / (n - 1)
-    msc = n * np.square(methods - grand).sum() / (k - 1)
-    mse = np.square(x - people[:, None] - methods + grand).sum() / ((n - 1) * (k - 1))
-    if mse == 0 and msc == 0:
-        return {"icc": 1.0, "icc_ci_low": 1.0, "icc_ci_high": 1.0}
-    icc = (msr - mse) / (msr + (k - 1) * mse + k * (msc - mse) / n)
-    a = k * icc / (n * (1 - icc))
-    b = 1 + k * icc * (n - 1) / (n * (1 - icc))
-    v = (a * msc + b * mse) ** 2 / ((a * msc) ** 2 / (k - 1) + (b * mse) ** 2 / ((n - 1) * (k - 1)))
-    f_low, f_high = stats.f.isf((1 - LEVEL) / 2, n - 1, v), stats.f.isf((1 - LEVEL) / 2, v, n - 1)
-    rest = k * msc + (k * n - k - n) * mse
-    low = n * (msr - f_low * mse) / (f_low * rest + n * msr)
-    high = n * (f_high * msr - mse) / (rest + n * f_high * msr)
-    return {"icc": float(icc), "icc_ci_low": float(low), "icc_ci_high": float(high)}
-
-
-_AGREEMENT = (
-    "sex bias_g bias_ci_low_g bias_ci_high_g sd_g lower_g lower_ci_low_g lower_ci_high_g upper_g upper_ci_low_g "
-    "upper_ci_high_g proportional_slope proportional_p icc icc_ci_low icc_ci_high n_subjects note"
-)
-
-
-@Statistic("agreement_after_recalibration", FIT, _AGREEMENT, of=_recalibrated, least=MIN_PEOPLE)
-@Statistic("agreement", FIT, _AGREEMENT, least=MIN_PEOPLE)
-def _agreement(people: pd.DataFrame, at: At) -> dict[str, Any]:
-    both = people[["lvm_g", "predicted_lvm_g"]].to_numpy(float)
-    return _bland_altman(both[:, 0], both[:, 1]) | _icc(both)
 
 
 def lvh_probability(

@@ -265,7 +265,7 @@ def evaluate(
     >>> from lvmass.evaluation.tables import example_predictions
     >>> tables = evaluate(example_predictions(60), n_resamples=99)
     >>> sorted(tables)[:4]
-    ['agreement', 'agreement_after_recalibration', 'c_statistics', 'calibration_after_recalibration']
+    ['agreement', 'agreement_after_recalibration', 'agreement_limits', 'agreement_limits_after_recalibration']
     """
     for table in (predictions, *(table for table in gap or () if len(table))):
         check_predictions(table)

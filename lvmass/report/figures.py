@@ -135,31 +135,34 @@ def predicted_against_true(predictions: pd.DataFrame, title: str) -> Picture:
 
 
 def bland_altman(groups: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> Shown:
-    """Draw differences against means with bias and limits; each label with predictions and their row of agreement."""
+    """Draw errors against estimates, with mean and limits by sex; each label with predictions and ``agreement_limits``.
+
+    Lines go from the 5th to the 95th percentile of the estimates.
+    """
+    groups = {label: (people, rows[rows["lower_g"].notna()]) for label, (people, rows) in groups.items() if len(rows)}
     groups = {label: pair for label, pair in groups.items() if len(pair[1])}
     if not groups:
         return missing("Bland-Altman plots")
     figure, axes = new_figure(1, len(groups), width=4.8 * len(groups), height=3.9, sharex=True, sharey=True)
     said = []
-    for panel, (label, (people, agreement)) in zip(np.atleast_1d(axes), groups.items(), strict=True):
-        row = agreement.iloc[0]
+    for panel, (label, (people, limits)) in zip(np.atleast_1d(axes), groups.items(), strict=True):
         for sex, own in people.groupby("sex"):
-            middle, difference = (own["predicted_lvm_g"] + own["lvm_g"]) / 2, own["predicted_lvm_g"] - own["lvm_g"]
-            look: dict[str, Any] = {"ms": 3, "alpha": 0.45, "mew": 0, "color": SEX_COLOURS[str(sex)]}
-            panel.plot(middle, difference, "o", label=printed(sex), **look)
-        for name, style in (("bias", "-"), ("lower", "--"), ("upper", "--")):
-            value = row[f"{name}_g"]
-            if pd.notna(value):
-                panel.axhline(value, color="#222222", lw=1.2, ls=style)
-                panel.axhspan(row[f"{name}_ci_low_g"], row[f"{name}_ci_high_g"], color="#999999", alpha=0.35, lw=0)
-                panel.text(1.0, value, f"{value:+.0f}", transform=panel.get_yaxis_transform(), va="center", fontsize=8)
-        panel.axhline(0, color=OURS, lw=0.8)
-        panel.set(title=label, xlabel="mean of estimated and measured LVM (g)")
-        if pd.notna(row["bias_g"]):
-            said.append(f"{label}: bias {row['bias_g']:.1f} g, limits {row['lower_g']:.0f} to {row['upper_g']:.0f} g")
+            look: dict[str, Any] = {"ms": 3, "alpha": 0.35, "mew": 0, "color": SEX_COLOURS[str(sex)]}
+            panel.plot(own["predicted_lvm_g"], own["predicted_lvm_g"] - own["lvm_g"], "o", label=printed(sex), **look)
+        for sex, rows in limits.groupby("sex"):
+            x, colour = rows["predicted_g"].to_numpy(float), SEX_COLOURS[str(sex)]
+            for name, style in (("mean_error", "-"), ("lower", "--"), ("upper", "--")):
+                y, *ends = _numbers(rows, f"{name}_g", f"{name}_ci_low_g", f"{name}_ci_high_g")
+                panel.plot(x, y, color=colour, lw=1.6, ls=style)
+                panel.fill_between(x, *ends, color=colour, alpha=0.2, lw=0)
+            middle = rows.iloc[len(rows) // 2]
+            text = "{mean_error_g:+.1f} g, limits {lower_g:.0f} to {upper_g:.0f} g".format(**middle)
+            said.append(f"{label}, {printed(sex)}: mean error at the median estimate {text}")
+        panel.axhline(0, color="#222222", lw=0.8)
+        panel.set(title=label, xlabel="estimated LVM (g)")
     np.atleast_1d(axes)[0].set_ylabel("estimated minus measured (g)")
     np.atleast_1d(axes)[0].legend(loc="lower left", fontsize=8)
-    return Picture(figure, f"Bland-Altman plots with 95 % intervals of bias and limits. {'; '.join(said)}.")
+    return Picture(figure, f"Errors against estimates, with mean, 95 % limits, and their intervals. {'; '.join(said)}.")
 
 
 # --- estimates with intervals: the one forest plot ---

@@ -673,6 +673,23 @@ def saliency_findings(shares: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(findings, columns=["", "published (patients)", "this study file"])
 
 
+def spread(rows: pd.DataFrame) -> Markdown:
+    """Intraclass correlation within each sex, and whether errors spread more in large estimates; of ``agreement``."""
+    said = []
+    for _, row in select(rows[rows["icc"].notna()], sex=["female", "male"]).iterrows():
+        text = f"in {printed(row['sex'])} {_with_interval(row, 'icc', 2)}"
+        if pd.notna(row["sd_slope"]):
+            ends = {"ci_low": row["sd_slope_ci_low"], "ci_high": row["sd_slope_ci_high"]}
+            how = _verdict(ends, "grows", "falls", "does not change significantly")
+            text += (
+                f", where the SD of the error {how} with the estimate: by {_with_interval(row, 'sd_slope', 2)} g a gram"
+            )
+        said.append(text)
+    if not said:
+        return missing("the intraclass correlation", "there are too few people")
+    return say(f"Intraclass correlation of estimated and measured mass: {'; '.join(said)}.")
+
+
 def group_effects(tests: pd.DataFrame) -> Markdown:
     """Which groups differ in their errors; rows of ``subgroup_interactions``."""
     low = tests[(tests["p_holm"] < 0.05).fillna(False)]

@@ -91,7 +91,7 @@ ODD: dict[str, tuple[str, tuple[str, ...]]] = {
 def test_every_odd_study_has_every_table_with_notes(name: str, tmp_path: Path) -> None:
     keep, empty = ODD[name]
     tables = every_table_of(FEW.query(keep))
-    assert len(tables) == 27
+    assert len(tables) == 29
     for table in tables.values():
         assert "nan" not in table.to_string().lower()
     for each in empty:
@@ -122,7 +122,7 @@ def ordinary() -> dict[str, pd.DataFrame]:
 @pytest.mark.parametrize("n", [10, 40, 150])
 def test_everything_at_once_without_a_nan(n: int, tmp_path: Path) -> None:
     tables = all_tables(n)
-    assert len(tables) == 27
+    assert len(tables) == 29
     for name, result in tables.items():
         assert not result.empty, name
         assert "nan" not in result.to_string().lower(), name

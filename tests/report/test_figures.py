@@ -22,7 +22,7 @@ from lvmass.evaluation.tables import example_predictions
 from lvmass.networks import build_network
 from lvmass.networks.elvmass_net import ElvmassNet
 from lvmass.report import ecg_figures, figures
-from lvmass.report.page import implied, select
+from lvmass.report.page import implied, select, spread
 from lvmass.report.style import SEX_COLOURS, Picture
 from lvmass.report.words import PUBLISHED
 from lvmass.saliency import segment_shares
@@ -179,10 +179,20 @@ def test_steps_of_the_gap_over_cohorts() -> None:
 
 
 def test_agreement_calibration_and_decisions(tables: dict[str, pd.DataFrame]) -> None:
-    people, row = select(TABLE, **FIT), select(tables["agreement"], sex="all", **FIT)
+    people, rows = select(TABLE, **FIT), select(tables["agreement_limits"], **FIT)
     corrected = recalibrate(people, "dev")
-    picture = figures.bland_altman({"as it is": (people, row), "recalibrated": (corrected, row)})
-    assert f"{row['upper_g'].item():+.0f}" in words(picture, f"bias {row['bias_g'].item():.1f} g")
+    picture = figures.bland_altman({"as it is": (people, rows), "recalibrated": (corrected, rows)})
+    middle = select(rows, sex="female", percentile=50).iloc[0]
+    words(picture, f"recalibrated, women: mean error at the median estimate {middle['mean_error_g']:+.1f} g")
+    lines = [line for line in picture.figure.axes[0].lines if line.get_linestyle() == "--"]  # type: ignore[union-attr]
+    assert len(lines) == 4
+    assert lines[0].get_ydata() == pytest.approx(select(rows, sex="female")["lower_g"].to_numpy(float))
+    said = spread(select(tables["agreement"], **FIT))
+    own = select(tables["agreement"], sex="male", **FIT).iloc[0]
+    assert f"in men {own['icc']:.2f} ({own['icc_ci_low']:.2f} to {own['icc_ci_high']:.2f})" in str(said.data)
+    assert str(said.data).count("does not change significantly with the estimate: by") == 2
+    grown = spread(tables["agreement"].assign(sd_slope_ci_low=0.01))
+    assert "SD of the error grows with the estimate" in str(grown.data)
     curve = select(tables["calibration_curve"], sex="all", **FIT)
     words(figures.calibration_curves(curve, "P"))
     benefit = select(tables["decision_curves"], cohort="dev", training="pooled", sex="all")
@@ -198,7 +208,8 @@ def test_agreement_calibration_and_decisions(tables: dict[str, pd.DataFrame]) ->
     assert told in shown.data
     assert "<td >body" not in shown.data
     for nothing in (
-        figures.bland_altman({"as it is": (people, row[:0])}),
+        figures.bland_altman({"as it is": (people, rows[:0])}),
+        spread(tables["agreement"][:0]),
         figures.calibration_curves(curve[:0], "P"),
         *figures.decision_curves(benefit[:0], pairs, ["net"], "No one"),
         figures.decision_curves(benefit, pairs, ["net"], "Nothing beside")[2],
