@@ -173,16 +173,15 @@ page.table(
 
 # %% [markdown]
 # ## Every model
+#
+# By estimated grams, or as index over cut-off.
+# Fold models differ by offsets that say nothing of their people: over all out-of-fold scores, even a model that gives everyone of a fold the same grams does not score exactly 0.5.
+# So c-statistics and DeLong's tests on this page compare people within a fold. A fold counts by its number of pairs, and variances of folds add up. The last column mixes the folds.
 
 # %%
 aucs = page.select(results.get("c_statistics"), cohort="development")
-aucs = aucs.drop(columns=["ci_low", "ci_high"])
-aucs = aucs.assign(who=aucs["sex"].map(printed) + ", " + aucs["score"])
-aucs = page.wide(aucs, ["model", "training"], "who", "auc", 2)
-caption = (
-    "C-statistics for LVH: estimated grams, or index over cut-off."
-)
-page.table(aucs, caption)
+caption = "C-statistics for LVH, development cohort (95 %)."
+page.table(page.c_statistic_table(aucs), caption)
 
 # %% [markdown]
 # ## What could be wrong
@@ -190,7 +189,7 @@ page.table(aucs, caption)
 # - The mechanical part depends on how far apart the sexes' masses and cut-offs lie; in another population it differs.
 # - Intervals are DeLong's: models are fixed. They say nothing of what another training run would give; the steps of training would be wider with it.
 # - The share is given only where the gap is significantly different from zero; in small studies such gaps are overstated, and the mechanical share of them understated.
-# - Out-of-fold scores of different fold models are pooled into one curve; the mean over folds avoids that.
+# - ROC curves, and readings at a criterion's specificity, mix the out-of-fold scores of different fold models; c-statistics do not.
 # - The switch of a simulator is one idea of how sexes could differ. A null result in the counterfactual cohort says that the method finds nothing where there is nothing, not that women and men are alike.
 #
 # ## On your cohort

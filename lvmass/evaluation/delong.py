@@ -5,9 +5,16 @@ score lower (ties count half); its variance comes from the spread of the placeme
 DeLong and Clarke-Pearson, Biometrics 1988;44:837). One sort a curve gives all of them: a placement is a
 person's midrank among all minus the midrank within the own class (Sun and Xu, IEEE Signal Process Lett
 2014;21:1389), so the cost is O(n log n). Counts of halves are exact in float64; they are divided at the end.
+
+Out-of-fold scores come from as many models as there are folds, each with an offset that says nothing of its people
+(Airola et al., Comput Stat Data Anal 2011;55:1828). With ``fold``, only people of one fold are compared:
+``AUC = Σ w_k AUC_k``, of variance ``Σ w_k² var_k``, for no patient is in two folds. The weight ``w_k`` is the fold's
+share of all pairs with and without the condition, so that the area is, as without folds, the share of the pairs
+compared that are ranked right.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,6 +25,7 @@ from lvmass.errors import DataError
 from lvmass.evaluation.tables import NotEstimable
 
 FloatArray = NDArray[np.float64]
+# Whose each row is, or in which fold; None: every row is of its own patient, or all are of one fold.
 Clusters = ArrayLike | None
 
 
@@ -80,14 +88,55 @@ def _placement_counts(positive: NDArray[np.bool_], score: FloatArray) -> FloatAr
     return counts
 
 
-def _components(y_true: ArrayLike, scores: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Areas (k,) and the placements, less the area, of those with (k, m) and without (k, n) the condition."""
+class _Fold(NamedTuple):
+    """People whose scores are compared with each other."""
+
+    # Their rows, who of them has the condition, and whose each row is.
+    rows: NDArray[np.intp]
+    positive: NDArray[np.bool_]
+    cluster: Clusters
+    # The fold's share of all pairs that are compared.
+    weight: float
+    # Areas (k,), and the placements, less the area, of those with (k, m) and without (k, n) the condition.
+    areas: FloatArray
+    with_it: FloatArray
+    without: FloatArray
+
+
+def _folds(y_true: ArrayLike, scores: ArrayLike, cluster: Clusters, fold: Clusters) -> list[_Fold]:
+    """Areas and placements of every fold, but for those with a class of fewer than two patients: no variance there."""
     positive, s = _check(y_true, scores)
-    counts = np.stack([_placement_counts(positive, row) for row in s])
-    with_it, without = counts[:, positive], counts[:, ~positive]
-    m, n = with_it.shape[1], without.shape[1]
-    aucs = with_it.sum(axis=1) / (float(m) * n)
-    return aucs, with_it / n - aucs[:, None], without / m - aucs[:, None]
+    codes = np.zeros(positive.size, dtype=np.intp) if fold is None else pd.factorize(np.asarray(fold))[0]
+    found: list[_Fold] = []
+    for k in range(int(codes.max()) + 1):
+        rows = np.flatnonzero(codes == k)
+        own, whose = positive[rows], None if cluster is None else np.asarray(cluster)[rows]
+        if min(_patients(own, whose)) < 2:
+            continue
+        counts = np.stack([_placement_counts(own, row[rows]) for row in s])
+        with_it, without = counts[:, own], counts[:, ~own]
+        m, n = with_it.shape[1], without.shape[1]
+        areas = with_it.sum(axis=1) / (float(m) * n)
+        centred = with_it / n - areas[:, None], without / m - areas[:, None]
+        found.append(_Fold(rows, own, whose, float(m) * n, areas, *centred))
+    if not found:
+        where = "in one patient only" if fold is None else "in fewer than two patients of each fold"
+        raise NotEstimable(f"DeLong: the condition, or its absence, is {where}; it takes two.")
+    pairs = sum(each.weight for each in found)
+    return [each._replace(weight=each.weight / pairs) for each in found]
+
+
+def _areas(folds: list[_Fold], contrast: ArrayLike = ((1.0,),)) -> tuple[FloatArray, FloatArray]:
+    """Linear combinations of the areas, the rows of ``contrast`` (q, k), and their covariance (q, q).
+
+    The variance of a difference comes from differences of placements, without cancellation: 0 for equal scores.
+    """
+    c = np.asarray(contrast)
+    area = np.sum([each.weight * each.areas for each in folds], axis=0)
+    spreads = [
+        each.weight**2 * _spread(c @ each.with_it, c @ each.without, each.positive, each.cluster) for each in folds
+    ]
+    return c @ area, np.sum(spreads, axis=0)
 
 
 def _spread(with_it: FloatArray, without: FloatArray, positive: NDArray[np.bool_], cluster: Clusters) -> FloatArray:
@@ -100,22 +149,24 @@ def _spread(with_it: FloatArray, without: FloatArray, positive: NDArray[np.bool_
     if cluster is None:
         return with_it @ with_it.T / (m * (m - 1.0)) + without @ without.T / (n * (n - 1.0))
     codes, names = pd.factorize(np.asarray(cluster))
-    (i10, i01), i = _clusters(positive, codes), len(names)
+    (i10, i01), i = _patients(positive, cluster), len(names)
     x = np.stack([np.bincount(codes[positive], row, i) for row in with_it / m])
     y = np.stack([np.bincount(codes[~positive], row, i) for row in without / n])
     cross = x @ y.T * i / (i - 1)
     return x @ x.T * i10 / (i10 - 1) + y @ y.T * i01 / (i01 - 1) + cross + cross.T
 
 
-def _clusters(positive: NDArray[np.bool_], codes: NDArray[np.intp]) -> tuple[int, int]:
-    """How many clusters have the condition in some row, and how many lack it in some."""
-    with_it, without = np.unique(codes[positive]).size, np.unique(codes[~positive]).size
-    if min(with_it, without) < 2:
-        raise NotEstimable("DeLong: the condition, or its absence, is in one patient only; it takes two.")
-    return with_it, without
+def _patients(positive: NDArray[np.bool_], cluster: Clusters) -> tuple[int, int]:
+    """How many patients have the condition in some row, and how many lack it in some."""
+    if cluster is None:
+        return int(positive.sum()), int((~positive).sum())
+    codes = pd.factorize(np.asarray(cluster))[0]
+    return np.unique(codes[positive]).size, np.unique(codes[~positive]).size
 
 
-def delong_variance(y_true: ArrayLike, score: ArrayLike, *, cluster: Clusters = None) -> tuple[float, float]:
+def delong_variance(
+    y_true: ArrayLike, score: ArrayLike, *, cluster: Clusters = None, fold: Clusters = None
+) -> tuple[float, float]:
     """Area under one ROC curve and DeLong's variance of it.
 
     Parameters
@@ -126,11 +177,14 @@ def delong_variance(y_true: ArrayLike, score: ArrayLike, *, cluster: Clusters = 
         Higher means more likely; any unit.
     cluster : array, shape (n,), optional
         Whose each row is, where a patient may have several; then the variance is Obuchowski's (1997) of clusters.
+    fold : array, shape (n,), optional
+        Which model gave the score: only people of one fold are compared, see above. A fold with fewer than two
+        patients in a class has no variance and is left out.
 
     Raises
     ------
     DataError
-        If shapes differ, a score is not finite or a class has fewer than two people.
+        If shapes differ, a score is not finite or a class has fewer than two people (in every fold).
 
     Examples
     --------
@@ -139,13 +193,21 @@ def delong_variance(y_true: ArrayLike, score: ArrayLike, *, cluster: Clusters = 
     >>> twice = [0, 0, 1, 1, 0, 0, 1, 1], [1, 3, 2, 4, 1, 3, 2, 4]
     >>> delong_variance(*twice, cluster=[*"abcd", *"abcd"])  # says nothing that is new
     (0.75, 0.125)
+    >>> delong_variance(*twice, fold=[1, 1, 1, 1, 2, 2, 2, 2])  # other people: half the variance
+    (0.75, 0.0625)
     """
-    aucs, with_it, without = _components(y_true, score)
-    return float(aucs[0]), float(_spread(with_it, without, np.asarray(y_true).astype(bool), cluster)[0, 0])
+    aucs, covariance = _areas(_folds(y_true, score, cluster, fold))
+    return float(aucs[0]), float(covariance[0, 0])
 
 
 def auc_interval(
-    y_true: ArrayLike, score: ArrayLike, level: float = 0.95, method: str = "plain", *, cluster: Clusters = None
+    y_true: ArrayLike,
+    score: ArrayLike,
+    level: float = 0.95,
+    method: str = "plain",
+    *,
+    cluster: Clusters = None,
+    fold: Clusters = None,
 ) -> tuple[float, float, float]:
     """Area and its confidence limits: ``auc ± z·se`` clipped to [0, 1], or the same on the logit scale.
 
@@ -163,7 +225,7 @@ def auc_interval(
     >>> print(f"{auc:.3f} ({low:.3f} to {high:.3f})")
     0.889 (0.261 to 0.995)
     """
-    auc, variance = delong_variance(y_true, score, cluster=cluster)
+    auc, variance = delong_variance(y_true, score, cluster=cluster, fold=fold)
     half = stats.norm.isf((1 - level) / 2) * np.sqrt(variance)
     if method == "plain":
         return auc, max(0.0, float(auc - half)), min(1.0, float(auc + half))
@@ -199,7 +261,13 @@ def _result(
 
 
 def delong_paired(
-    y_true: ArrayLike, score_a: ArrayLike, score_b: ArrayLike, level: float = 0.95, *, cluster: Clusters = None
+    y_true: ArrayLike,
+    score_a: ArrayLike,
+    score_b: ArrayLike,
+    level: float = 0.95,
+    *,
+    cluster: Clusters = None,
+    fold: Clusters = None,
 ) -> DelongResult:
     """Compare two scores of the same people: ``z = (A - B) / sqrt(var A + var B - 2 cov)``.
 
@@ -211,11 +279,9 @@ def delong_paired(
     >>> round(result.difference, 3), round(result.p_value, 3)
     (0.222, 0.371)
     """
-    aucs, with_it, without = _components(y_true, [np.asarray(score_a), np.asarray(score_b)])
-    groups = np.asarray(y_true).astype(bool), cluster
-    # var A + var B - 2 cov without its cancellation: exactly 0 for equal scores
-    variance = _spread(with_it[:1] - with_it[1:], without[:1] - without[1:], *groups)
-    return _result(aucs, _spread(with_it, without, *groups), float(variance[0, 0]), level)
+    folds = _folds(y_true, [np.asarray(score_a), np.asarray(score_b)], cluster, fold)
+    areas, covariance = _areas(folds, ((1.0, 0.0), (0.0, 1.0), (1.0, -1.0)))
+    return _result(areas[:2], covariance[:2, :2], float(covariance[2, 2]), level)
 
 
 def delong_unpaired(
@@ -226,12 +292,13 @@ def delong_unpaired(
     level: float = 0.95,
     *,
     cluster: tuple[ArrayLike, ArrayLike] | None = None,
+    fold: tuple[Clusters, Clusters] = (None, None),
 ) -> DelongResult:
     """Compare areas of two *different* groups of people: ``(A - B) / sqrt(var A + var B)``.
 
     ``p_value`` and the interval use Student's t with Welch–Satterthwaite degrees of freedom (of people, or patients),
     as R's pROC does: the normal form (``p_value_normal``) rejects a little more often than it says. Input and errors
-    as `delong_variance`; ``cluster`` is a pair, one for each group.
+    as `delong_variance`; ``cluster`` and ``fold`` are pairs, one for each group.
 
     Examples
     --------
@@ -240,15 +307,23 @@ def delong_unpaired(
     (0.359, 4.2, 0.737, 0.72)
     """
     whose_a, whose_b = (np.arange(np.size(y_true_a)), np.arange(np.size(y_true_b))) if cluster is None else cluster
-    (auc_a, variance_a), n_a = delong_variance(y_true_a, score_a, cluster=whose_a), np.unique(whose_a).size
-    (auc_b, variance_b), n_b = delong_variance(y_true_b, score_b, cluster=whose_b), np.unique(whose_b).size
+    (auc_a, variance_a), n_a = (
+        delong_variance(y_true_a, score_a, cluster=whose_a, fold=fold[0]),
+        np.unique(whose_a).size,
+    )
+    (auc_b, variance_b), n_b = (
+        delong_variance(y_true_b, score_b, cluster=whose_b, fold=fold[1]),
+        np.unique(whose_b).size,
+    )
     variance = variance_a + variance_b
     spread = variance_a**2 / (n_a - 1) + variance_b**2 / (n_b - 1)
     df = variance**2 / spread if spread > 0 else float(n_a + n_b - 2)
     return _result(np.array([auc_a, auc_b]), np.diag([variance_a, variance_b]), variance, level, df=df)
 
 
-def auc_influence(y_true: ArrayLike, score: ArrayLike, *, cluster: Clusters = None) -> tuple[float, FloatArray]:
+def auc_influence(
+    y_true: ArrayLike, score: ArrayLike, *, cluster: Clusters = None, fold: Clusters = None
+) -> tuple[float, FloatArray]:
     """Area under one curve, and each person's part in its error, shape (n,).
 
     The sum of their squares is DeLong's variance; over people that two curves share, the sum of products is the
@@ -263,14 +338,13 @@ def auc_influence(y_true: ArrayLike, score: ArrayLike, *, cluster: Clusters = No
     >>> area, round(float(part @ part), 3)
     (0.75, 0.125)
     """
-    area, with_it, without = _components(y_true, score)
-    positive = np.asarray(y_true).astype(bool)
-    m, n = with_it.size, without.size
-    i10, i01 = (m, n) if cluster is None else _clusters(positive, pd.factorize(np.asarray(cluster))[0])
-    part = np.empty(positive.size)
-    part[positive] = with_it[0] / m * np.sqrt(i10 / (i10 - 1))
-    part[~positive] = without[0] / n * np.sqrt(i01 / (i01 - 1))
-    return float(area[0]), part
+    folds = _folds(y_true, score, cluster, fold)
+    part = np.zeros(np.size(y_true))
+    for rows, positive, whose, weight, _, with_it, without in folds:
+        i10, i01 = _patients(positive, whose)
+        part[rows[positive]] = weight * with_it[0] / with_it.size * np.sqrt(i10 / (i10 - 1))
+        part[rows[~positive]] = weight * without[0] / without.size * np.sqrt(i01 / (i01 - 1))
+    return float(_areas(folds)[0][0]), part
 
 
 def _foreseen_variance(auc: float, n_with: float, n_without: float) -> float:

@@ -4,6 +4,8 @@ The published comparison goes from the pooled model *in everyone* to the sex-spe
 were different people. Three things change on the way: who is compared with whom (no model is touched: the mechanical
 part), how many people the model learnt from, and whether these were of one sex. Each is a difference of c-statistics
 that share people, so DeLong's covariance gives each an interval; the fair comparison takes the same people of one sex.
+
+All of them compare people within folds only, see `lvmass.evaluation.delong`: an external cohort is one fold.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +20,6 @@ from scipy import stats
 
 from lvmass.evaluation.delong import (
     auc_influence,
-    auc_interval,
     delong_paired,
     delong_unpaired,
     delong_variance,
@@ -28,7 +29,27 @@ from lvmass.evaluation.lvh import EACH_SCORE, both_classes, lvh_score
 from lvmass.evaluation.results import FIT, LEVEL, At, Inputs, Statistic
 from lvmass.evaluation.tables import EXTERNAL_FOLD, NotEstimable
 
-_AUC = "sex score auc ci_low ci_high fold_mean fold_sd n_lvh n_subjects note"
+
+@contextmanager
+def _noted(row: dict[str, Any]) -> Iterator[None]:
+    """Write the reason into the row if what is to be added to it cannot be estimated."""
+    try:
+        yield
+    except NotEstimable as why:
+        row["note"] = str(why)
+
+
+def _limits(area: float, se: float) -> dict[str, Any]:
+    """Logit interval of an area, which covers better than the plain one (benchmarks/delong_simulation.py)."""
+    if not 0 < area < 1:
+        return {"note": "perfect separation, no interval"}
+    return dict(zip(("ci_low", "ci_high"), logit_limits(area, se, LEVEL), strict=True))
+
+
+_AUC = (
+    "sex score auc ci_low ci_high auc_pooled auc_pooled_ci_low auc_pooled_ci_high fold_mean fold_sd "
+    "n_lvh n_subjects note"
+)
 
 
 def _fold_spread(people: pd.DataFrame, lvh: NDArray[np.bool_], values: NDArray[np.float64]) -> dict[str, float]:
@@ -44,29 +65,19 @@ def _fold_spread(people: pd.DataFrame, lvh: NDArray[np.bool_], values: NDArray[n
 @Statistic("cutoff_sensitivity", FIT, _AUC, each=EACH_SCORE, by_cutoffs=True, clusters=True)
 @Statistic("c_statistics", FIT, _AUC, each=EACH_SCORE, clusters=True)
 def _c_statistic(people: pd.DataFrame, at: At, score: str) -> dict[str, Any]:
-    """C-statistic over all out-of-fold people, with the logit interval of DeLong's variance.
-
-    The logit form covers better than the plain one (benchmarks/delong_simulation.py).
-    """
+    """C-statistic of out-of-fold people: of the pairs within a fold, and (``auc_pooled``) of all pairs."""
     lvh, values = both_classes(people), lvh_score(people, score, at.cutoffs_g_m2)
     row: dict[str, Any] = _fold_spread(people, lvh, values)
-    try:
-        found = auc_interval(lvh, values, method="logit", cluster=people["patient_id"])
-        return row | dict(zip(("auc", "ci_low", "ci_high"), found, strict=True))
-    except NotEstimable:
-        return row | {"auc": delong_variance(lvh, values)[0], "note": "perfect separation, no interval"}
+    area, variance = delong_variance(lvh, values, cluster=people["patient_id"])
+    limits = _limits(area, float(np.sqrt(variance)))
+    row |= {"auc_pooled": area} | {f"auc_pooled_{end}": limits.get(end) for end in ("ci_low", "ci_high")}
+    with _noted(row):
+        area, variance = delong_variance(lvh, values, cluster=people["patient_id"], fold=people["fold"])
+        row |= {"auc": area} | _limits(area, float(np.sqrt(variance)))
+    return row
 
 
 _DIFFERENCE = "sex score auc_a auc_b difference ci_low ci_high z p_value n_a n_b note"
-
-
-@contextmanager
-def _noted(row: dict[str, Any]) -> Iterator[None]:
-    """Write the reason into the row if what is to be added to it cannot be estimated."""
-    try:
-        yield
-    except NotEstimable as why:
-        row["note"] = str(why)
 
 
 @Statistic(
@@ -78,7 +89,7 @@ def _paired(people: pd.DataFrame, at: At, score: str) -> dict[str, Any]:
     row: dict[str, Any] = {"n_a": len(people), "n_b": len(people)}
     with _noted(row):
         a, b = (lvh_score(people, score, at.cutoffs_g_m2, name) for name in ("predicted_lvm_g", "other"))
-        row |= asdict(delong_paired(both_classes(people), a, b, cluster=people["patient_id"]))
+        row |= asdict(delong_paired(both_classes(people), a, b, cluster=people["patient_id"], fold=people["fold"]))
     return row
 
 
@@ -111,7 +122,8 @@ def _trainings(people: pd.DataFrame, at: At, comparison: str, score: str) -> dic
         step = _row("gap", _sum(ends, [1.0, -1.0]), everyone.set_index("subject_id"))
         a = both_classes(own), lvh_score(own, score, at.cutoffs_g_m2)
         b = both_classes(everyone), lvh_score(everyone, score, at.cutoffs_g_m2, "other")
-        result = delong_unpaired(*a, *b, cluster=(own["patient_id"], everyone["patient_id"]))
+        whose, folds = ((own[of], everyone[of]) for of in ("patient_id", "fold"))
+        result = delong_unpaired(*a, *b, cluster=whose, fold=folds)
         row |= asdict(result) | {"p_overlap": step["p_value"]}
     return row
 
@@ -124,15 +136,18 @@ def _pair_kind(people: pd.DataFrame, at: At, score: str, sex_with_lvh: str, sex_
     """Of which pairs the c-statistic of everyone is made, and how many of each kind are ranked right.
 
     A c-statistic is the share of pairs, one with LVH and one without, in which the one with it has the higher score.
-    The overall one is the sum of ``share · c_statistic`` over the four kinds of pair.
+    The overall one is the sum of ``share · c_statistic`` over the four kinds of pair, all of them within a fold.
     """
     lvh, sex = people["lvh"].to_numpy(bool), people["sex"].to_numpy(str)
     inside = (lvh & (sex == sex_with_lvh)) | (~lvh & (sex == sex_without))
-    n_pairs = int(lvh[inside].sum() * (~lvh[inside]).sum())
-    row: dict[str, Any] = {"n_pairs": n_pairs, "share": n_pairs / max(1, int(lvh.sum() * (~lvh).sum()))}
+    n_pairs, of_all = (
+        int((by_fold.sum() * (by_fold.size() - by_fold.sum())).sum())
+        for by_fold in (rows.groupby("fold")["lvh"] for rows in (people[inside], people))
+    )
+    row: dict[str, Any] = {"n_pairs": n_pairs, "share": n_pairs / max(1, of_all)}
     with _noted(row):
         classes, score_in = both_classes(people[inside]), lvh_score(people[inside], score, at.cutoffs_g_m2)
-        row["c_statistic"] = delong_variance(classes, score_in)[0]
+        row["c_statistic"] = delong_variance(classes, score_in, fold=people.loc[inside, "fold"])[0]
     return row
 
 
@@ -178,7 +193,7 @@ def _sum(terms: Sequence[_Sum], weights: Sequence[float]) -> _Sum:
 def _curve(people: pd.DataFrame, score: str, at: At, column: str = "predicted_lvm_g") -> _Sum:
     """One c-statistic."""
     values = lvh_score(people, score, at.cutoffs_g_m2, column)
-    area, part = auc_influence(both_classes(people), values, cluster=people["patient_id"])
+    area, part = auc_influence(both_classes(people), values, cluster=people["patient_id"], fold=people["fold"])
     return _Sum(area, pd.Series(part, index=people["subject_id"].to_numpy()))
 
 
@@ -204,9 +219,7 @@ def _row(quantity: str, term: _Sum, who: pd.DataFrame) -> dict[str, Any]:
     if quantity in STEPS:
         z, p = float(stats.norm.isf((1 - LEVEL) / 2)), 2 * stats.norm.sf(abs(area) / se) if se > 0 else area == 0
         return row | {"ci_low": area - z * se, "ci_high": area + z * se, "p_value": float(p)}
-    if not 0 < area < 1:
-        return row | {"note": "perfect separation, no interval"}
-    return row | dict(zip(("ci_low", "ci_high"), logit_limits(area, se, LEVEL), strict=True))
+    return row | _limits(area, se)
 
 
 def _share(found: Mapping[str, _Sum], who: pd.DataFrame) -> dict[str, Any]:

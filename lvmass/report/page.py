@@ -317,6 +317,15 @@ def error_table(results: Mapping[str, pd.DataFrame], metrics: Sequence[str], coh
     return shown.rename(columns={metric: f"{printed(metric)}, 95 %" for metric in metrics})
 
 
+def c_statistic_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """C-statistics within folds by sex, and those of everyone over all pairs; rows of ``c_statistics`` of a cohort."""
+    if rows.empty:
+        return rows
+    index, everyone = ["model", "training", "score"], select(rows, sex="all")
+    mixed = wide(everyone, index, "sex", "auc_pooled", 2).rename(columns={"all": "everyone, folds mixed"})
+    return wide(rows, index, "sex", "auc", 2).merge(mixed, on=index)
+
+
 PUBLISHED_FITS = {
     "auc_pooled": ("pooled", "all"),
     "auc_male": ("sex-specific", "male"),

@@ -27,10 +27,17 @@ def test_c_statistics_equal_scikit_learn() -> None:
     one = TABLE.query(FIT)
     ratio: pd.Series = one["predicted_lvm_g"] / one["bsa_m2"] / np.where(one["sex"] == "male", 80, 65)
     for sex, keep in (("all", one["sex"] != ""), ("female", one["sex"] == "female"), ("male", one["sex"] == "male")):
-        grams, indexed = find(table, sex=sex, score="grams"), find(table, sex=sex, score="indexed")
-        assert_allclose(grams["auc"], roc_auc_score(one["lvh"][keep], one["predicted_lvm_g"][keep]))
-        assert_allclose(indexed["auc"], roc_auc_score(one["lvh"][keep], ratio[keep]))
-        assert grams["n_lvh"] == one["lvh"][keep].sum()
+        for score, values in (("grams", one["predicted_lvm_g"]), ("indexed", ratio)):
+            row = find(table, sex=sex, score=score)
+            own = pd.DataFrame({"lvh": one["lvh"], "score": values, "fold": one["fold"]})[keep]
+            assert_allclose(row["auc_pooled"], roc_auc_score(own["lvh"], own["score"]))
+            folds = [fold for _, fold in own.groupby("fold")]
+            pairs = [fold["lvh"].sum() * (~fold["lvh"]).sum() for fold in folds]
+            areas = [roc_auc_score(fold["lvh"], fold["score"]) for fold in folds]
+            assert_allclose(row["auc"], np.average(areas, weights=pairs))
+            assert row["ci_low"] < row["auc"] < row["ci_high"]
+            assert row["auc_pooled_ci_low"] < row["auc_pooled"] < row["auc_pooled_ci_high"]
+            assert row["n_lvh"] == own["lvh"].sum()
     folds = [roc_auc_score(fold["lvh"], fold["predicted_lvm_g"]) for _, fold in one.groupby("fold")]
     row = find(table, sex="all", score="grams")
     assert_allclose([row["fold_mean"], row["fold_sd"]], [np.mean(folds), np.std(folds, ddof=1)])
@@ -50,7 +57,8 @@ def test_the_two_comparisons() -> None:
     table = table_of("training_comparison", TABLE).query("cohort == 'dev' and model == 'net' and score == 'grams'")
     own = TABLE.query("cohort == 'dev' and model == 'net' and sex == 'male'")
     specific, pooled = own.query("training == 'sex-specific'"), own.query("training == 'pooled'")
-    direct = delong_paired(specific["lvh"], specific["predicted_lvm_g"], pooled["predicted_lvm_g"])
+    scores = specific["predicted_lvm_g"], pooled["predicted_lvm_g"]
+    direct = delong_paired(specific["lvh"], *scores, fold=specific["fold"])
     fair = find(table, comparison="paired within sex", sex="male")
     assert_allclose([fair["z"], fair["p_value"], fair["ci_low"]], [direct.z, direct.p_value, direct.ci_low])
     published = find(table, comparison="unpaired as published", sex="male")
@@ -88,6 +96,40 @@ def test_a_constant_score_is_no_better_than_chance() -> None:
     row = table_of("c_statistics", flat).iloc[0]
     assert row["auc"] == 0.5
     assert_allclose([row["ci_low"], row["ci_high"]], 0.5)
+
+
+def test_offsets_of_fold_models_are_no_discrimination() -> None:
+    # a fold model that gives everyone the mean of its training people: low where its test people are heavy
+    table = TABLE.query(FIT)
+    means = {fold: table.loc[table["fold"] != fold, "lvm_g"].mean() for fold in range(5)}
+    flat = table.assign(predicted_lvm_g=table["fold"].map(means))
+    row = table_of("c_statistics", flat).iloc[0]
+    assert (row["auc"], row["ci_low"], row["ci_high"]) == (0.5, 0.5, 0.5)
+    assert abs(row["auc_pooled"] - 0.5) > 0.005
+    # such offsets change nothing of what compares people within folds
+    shifted = NET.assign(predicted_lvm_g=NET["predicted_lvm_g"] + 10 * NET["fold"] * (NET["training"] == "pooled"))
+    for name in ("c_statistics", "training_comparison", "pair_kinds", "gap"):
+        was, now = (gap_of(each, NET[:0]) if name == "gap" else table_of(name, each) for each in (NET, shifted))
+        same = [column for column in was.columns if "pooled" not in column]
+        grams = was["quantity"] != "index" if name == "gap" else was["score"] == "grams"
+        grams &= ~was.get("quantity", pd.Series("", index=was.index)).str.contains("indexed")
+        pd.testing.assert_frame_equal(was.loc[grams, same], now.loc[grams, same], check_exact=False, rtol=1e-9)
+
+
+def test_an_external_cohort_is_one_fold() -> None:
+    rows = table_of("c_statistics", TABLE).query("cohort == 'ext'")
+    for column in ("", "_ci_low", "_ci_high"):
+        own = (column[1:] or "auc") if column else "auc"
+        assert_allclose(rows[own].astype(float), rows[f"auc_pooled{column}"].astype(float), rtol=1e-12)
+
+
+def test_no_fold_with_both_classes_leaves_the_pooled_number_and_a_reason() -> None:
+    # one person with LVH in each of five folds
+    few = TABLE.query(FIT).assign(lvh=False).reset_index(drop=True)
+    few["lvh"] = few.index.isin(range(0, 25, 5))
+    row = table_of("c_statistics", few).iloc[0]
+    assert 0 < row["auc_pooled"] < 1
+    assert (pd.isna(row["auc"]), "of each fold" in row["note"]) == (True, True)
 
 
 def test_cutoffs() -> None:
@@ -147,7 +189,7 @@ def test_training_is_delongs_paired_test_and_gap_that_of_overlapping_groups(sex:
 def test_mechanical_step_is_that_of_one_model_in_two_groups() -> None:
     pooled = NET[NET["training"] == "pooled"]
     men = pooled[pooled["sex"] == "male"]
-    (own, part), (whole, parts) = (auc_influence(t["lvh"], t["predicted_lvm_g"]) for t in (men, pooled))
+    (own, part), (whole, parts) = (auc_influence(t["lvh"], t["predicted_lvm_g"], fold=t["fold"]) for t in (men, pooled))
     difference = -parts
     difference[(pooled["sex"] == "male").to_numpy()] += part
     low = own - whole - 1.959964 * float(np.linalg.norm(difference))

@@ -16,6 +16,7 @@ from lvmass.report.page import (
     _with_interval,
     banner,
     beside,
+    c_statistic_table,
     departures,
     ecg_only,
     error_table,
@@ -149,6 +150,17 @@ def test_over_folds_are_the_numbers_of_the_tables(tiny_study: Study) -> None:
     own = select(own, cohort="development")
     assert found.loc["mae_g", "mean"] == own["mean"].item()
     assert over_folds({}, "elvmass-net").empty
+
+
+def test_c_statistics_within_folds_stand_beside_those_over_all_pairs() -> None:
+    rows = evaluate(example_predictions(), only=["c_statistics"])["c_statistics"]
+    own = {"cohort": "dev", "model": "net", "training": "pooled", "score": "grams"}
+    shown = select(c_statistic_table(select(rows, cohort="dev")), model="net", training="pooled", score="grams")
+    row = select(rows, sex="all", **own).iloc[0]
+    assert shown["all"].item() == f"{row['auc']:.2f} ({row['ci_low']:.2f} to {row['ci_high']:.2f})"
+    assert shown["everyone, folds mixed"].item().startswith(f"{row['auc_pooled']:.2f} (")
+    assert list(shown.columns[:6]) == ["model", "training", "score", "all", "female", "male"]
+    assert c_statistic_table(select(None, cohort="dev")).empty
 
 
 def test_differences_have_a_row_a_model_and_a_line_in_the_figure() -> None:
