@@ -17,7 +17,6 @@
 # %% tags=["hide-input"]
 from IPython.display import display
 from lvmass import Study
-from lvmass.evaluation import paired_sample_size
 from lvmass.report import figures, page
 from lvmass.report.words import CRITERIA, printed
 from lvmass.study.settings import default_study_file
@@ -110,16 +109,9 @@ steps = ["mechanical", "fewer people", "one sex only"]
 caption = "Steps of the c-statistic, mean of women and men (95 %)."
 display(*figures.gap_steps(every, steps, "Three steps", caption))
 
-# %% tags=["hide-input"]
-plan = {"auc_a": 0.77, "auc_b": 0.75}
-assumed = {"prevalence": 0.2, "correlation": 0.8}
-n = paired_sample_size(**plan, **assumed)
+# %%
 display(page.switch(every))
-page.say(
-    f"To find a true gain from {plan['auc_b']} to {plan['auc_a']} with "
-    f"a power of 80 %, the paired test needs {n:,} people of one sex, "
-    "if 20 % have LVH and the two c-statistics correlate with 0.8."
-)
+page.sample_size(tests)
 
 # %% [markdown]
 # ## Would another cohort say the same?

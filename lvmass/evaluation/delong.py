@@ -366,7 +366,7 @@ def _paired_power(
     n, prevalence : float
         People, and the share with the condition.
     correlation : float
-        Of the two estimated areas; two scores of the same ECG often have 0.5 to 0.8.
+        Of the two estimated areas: ``covariance / sqrt(variance_a variance_b)`` of a `DelongResult`.
     alpha : float
         Level of the test.
 

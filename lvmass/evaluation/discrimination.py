@@ -77,7 +77,7 @@ def _c_statistic(people: pd.DataFrame, at: At, score: str) -> dict[str, Any]:
     return row
 
 
-_DIFFERENCE = "sex score auc_a auc_b difference ci_low ci_high z p_value n_a n_b note"
+_DIFFERENCE = "sex score auc_a auc_b difference ci_low ci_high z p_value correlation n_lvh n_a n_b note"
 
 
 @Statistic(
@@ -85,11 +85,14 @@ _DIFFERENCE = "sex score auc_a auc_b difference ci_low ci_high z p_value n_a n_b
     of=Inputs.rivals, each=EACH_SCORE, holm="cohort training sex score", clusters=True,
 )  # fmt: skip
 def _paired(people: pd.DataFrame, at: At, score: str) -> dict[str, Any]:
-    """DeLong's paired test of the reference (a) against another model (b)."""
+    """DeLong's paired test of the reference (a) against another model (b), and how their c-statistics correlate."""
     row: dict[str, Any] = {"n_a": len(people), "n_b": len(people)}
     with _noted(row):
         a, b = (lvh_score(people, score, at.cutoffs_g_m2, name) for name in ("predicted_lvm_g", "other"))
-        row |= asdict(delong_paired(both_classes(people), a, b, cluster=people["patient_id"], fold=people["fold"]))
+        result = delong_paired(both_classes(people), a, b, cluster=people["patient_id"], fold=people["fold"])
+        row |= asdict(result)
+        if (product := result.variance_a * result.variance_b) > 0:
+            row["correlation"] = result.covariance / product**0.5
     return row
 
 

@@ -19,7 +19,7 @@ from tableone import TableOne
 from lvmass import __version__
 from lvmass.cohort.schema import bsa_mosteller_m2
 from lvmass.cohort.simulation.constants import SETTINGS
-from lvmass.evaluation import LVH_CUTOFFS_G_M2
+from lvmass.evaluation import LVH_CUTOFFS_G_M2, paired_sample_size
 from lvmass.evaluation.inverse import PREDICTED
 from lvmass.report.words import LAYOUTS, PUBLISHED, printed, reasons
 from lvmass.study.study import Study
@@ -606,6 +606,32 @@ def switch(rows: pd.DataFrame) -> Markdown:
         )
         said.append(f"by {_with_interval(row, digits=3)} in the model {printed(row['model'])}: {what}")
     return say(f"The switch changes what learning from one sex only adds {'; '.join(said)}.")
+
+
+def sample_size(tests: pd.DataFrame, auc_a: float = 0.77, auc_b: float = 0.75, prevalence: float = 0.2) -> Markdown:
+    """People of one sex that the paired test needs if two c-statistics correlate as they do here, with its range.
+
+    The interval of the correlation is Fisher's, ``tanh(atanh r ± 1.96 / sqrt(n - 3))``, where n counts the people of
+    the smaller class, of whom most of the spread comes. ``tests``: rows of ``training_comparison`` of one model.
+    """
+    said = []
+    for _, row in select(tests, comparison="paired within sex").dropna(subset="correlation").iterrows():
+        r, n = float(row["correlation"]), min(row["n_lvh"], row["n_a"] - row["n_lvh"])
+        if n <= 3 or abs(r) > 0.9999:
+            continue
+        ends = np.tanh(np.arctanh(r) + np.array([0, -1.96, 1.96]) / np.sqrt(n - 3))
+        needed = [paired_sample_size(auc_a, auc_b, prevalence, correlation=float(end)) for end in ends]
+        said.append(
+            f"{needed[0]:,} {printed(row['sex'])} ({needed[2]:,} to {needed[1]:,}) at a correlation of {r:.2f} "
+            f"({ends[1]:.2f} to {ends[2]:.2f}); here there are {row['n_a']:,}"
+        )
+    if not said:
+        return missing("how many people the paired test needs", "no correlation of two c-statistics was observed")
+    return say(
+        f"To find a true gain from {auc_b:g} to {auc_a:g} with a power of 80 %, the paired test needs, if "
+        f"{100 * prevalence:g} % have LVH and the two c-statistics correlate as in this study (95 % intervals): "
+        f"{'; '.join(said)}."
+    )
 
 
 # --- chapters 2, 6 and 7 ---

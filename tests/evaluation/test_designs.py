@@ -176,6 +176,20 @@ def test_power_is_what_simulation_gives() -> None:
     assert abs(_paired_power(auc_a, auc_b, n, 1 / 3, correlation=correlation) - found / 600) < 0.07
 
 
+def test_fishers_interval_of_the_correlation_of_two_areas_covers() -> None:
+    # `page.sample_size` has it on the people of the smaller class; the rate has a standard error of 0.7 points
+    rng, found, areas = np.random.default_rng(1), [], []
+    y = np.arange(300) < 60
+    for _ in range(1000):
+        common = np.sqrt(0.95) * rng.normal(size=300)
+        result = delong_paired(y, *(common + np.sqrt(0.05) * rng.normal(size=300) + y for _ in "ab"))
+        found.append(result.covariance / np.sqrt(result.variance_a * result.variance_b))
+        areas.append((result.auc_a, result.auc_b))
+    truth = np.corrcoef(np.transpose(areas))[0, 1]
+    inside = np.abs(np.arctanh(found) - np.arctanh(truth)) < 1.96 / np.sqrt(60 - 3)
+    assert 0.92 <= inside.mean() <= 0.98
+
+
 def test_sample_size_is_the_smallest_that_suffices() -> None:
     n = paired_sample_size(0.80, 0.74, 0.25, power=0.9, correlation=0.6)
     assert _paired_power(0.80, 0.74, n, 0.25, correlation=0.6) >= 0.9

@@ -1,3 +1,4 @@
+import re
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -7,7 +8,7 @@ import pytest
 
 from lvmass.cohort import simulate_cohort
 from lvmass.ecg import lvh_criteria, measure_beat, synchronized_beat
-from lvmass.evaluation import evaluate
+from lvmass.evaluation import evaluate, paired_sample_size
 from lvmass.evaluation.lvh import LVH_CUTOFFS_G_M2
 from lvmass.evaluation.tables import example_predictions
 from lvmass.report.figures import _verdicts, differences
@@ -28,6 +29,7 @@ from lvmass.report.page import (
     over_folds,
     p_value,
     prevalence,
+    sample_size,
     select,
     table,
     table_one,
@@ -263,6 +265,20 @@ def test_answer_without_a_share_is_a_sentence() -> None:
     rows.loc[len(rows)] = ["mechanical share", None, None, None, note]
     rows = rows.astype(dict.fromkeys(["estimate", "ci_low", "ci_high"], "Float64"))  # as results tables hold them
     assert f"which is not given as a share, because {note}**" in str(gap_answer(rows.assign(sex="mean")).data)
+
+
+def test_sample_size_follows_the_correlation_that_was_observed() -> None:
+    rows = {"sex": ["female", "male"], "correlation": [0.94, None], "n_lvh": 120, "n_a": 593, "comparison": "paired"}
+    tests = pd.DataFrame(rows).assign(comparison="paired within sex")
+    text = str(sample_size(tests).data)
+    n = paired_sample_size(0.77, 0.75, 0.2, correlation=0.94)
+    assert f"{n:,} women (" in text
+    assert "at a correlation of 0.94 (0.91 to 0.96); here there are 593." in text
+    assert " men " not in text
+    few, many = map(int, re.findall(r"\(([\d,]+) to ([\d,]+)\)", text.replace(",", ""))[0])
+    assert few < n < many < paired_sample_size(0.77, 0.75, 0.2, correlation=0.8)
+    assert "Not shown" in sample_size(tests.assign(correlation=1.0)).data
+    assert "Not shown" in sample_size(tests[:0]).data
 
 
 def test_validation_names_noise_plainly() -> None:
