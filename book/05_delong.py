@@ -117,7 +117,7 @@ page.sample_size(tests)
 # ## Would another cohort say the same?
 #
 # One cohort and one training run give one number for each step, and the intervals above hold models fixed.
-# `benchmarks/gap_cohorts.py` draws many simulated cohorts of the paper's size, whatever cohort stands in the banner: with the switch off, as the setting has it, and strong, a positive control in which the factors by which sexes differ are taken to the fourth power, so that learning from one sex only can pay. Folds, starts and people differ between cohorts, so that what is seen to vary is all of it.
+# `benchmarks/gap_cohorts.py` draws many simulated cohorts of the paper's size, whatever cohort stands in the banner: with the switch off, as the setting has it, and strong, a positive control in which the factors by which sexes differ are taken to the fourth power, so that learning from one sex only can pay. Folds, starts and people differ between cohorts, so that what is seen to vary is all of it. C-statistics are over all out-of-fold pairs there.
 
 # %%
 kept, origin = page.kept("paper_size/gap_cohorts")
