@@ -368,7 +368,7 @@ def paper_size() -> tuple[pd.DataFrame, str]:
 
 def how_far(numbers: pd.DataFrame, model: str) -> Markdown:
     """Which of our numbers, from `over_folds`, lie within two printed SDs of the published ones."""
-    far = []
+    numbers, far = numbers[numbers["mean"].notna()], []
     for key, mean, text in zip(numbers["key"], numbers["mean"].astype(float), numbers["text"], strict=True):
         fact = PUBLISHED[key]
         if fact.sd is not None and not abs(mean - fact.value) <= 2 * fact.sd:

@@ -8,7 +8,7 @@ def test_columns_by_hand() -> None:
     people = pd.DataFrame(
         {"sex": ["male", "female"], "age_years": [50, 60], "height_cm": [180, 160], "weight_kg": [80, 58],
          "qrs_duration_ms": [90, np.nan], "qrs_axis_deg": [-90, 30], "heart_rate_bpm": [60, 70]}
-    ).assign(**dict.fromkeys(COVARIATE_GROUPS["criteria"], 1.5))  # fmt: skip
+    ).assign(**dict.fromkeys((*COVARIATE_GROUPS["criteria"], *COVARIATE_GROUPS["t-waves"]), 1.5))  # fmt: skip
     names = covariate_names(tuple(COVARIATE_GROUPS))
     table = pd.DataFrame(covariate_matrix(people, names), columns=list(names))
     assert table["male"].tolist() == [1, 0]

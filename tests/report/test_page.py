@@ -109,6 +109,8 @@ def test_how_far_ours_are_from_the_published_numbers() -> None:
     assert "1 of 2 numbers of eLVMass-Net lie within two printed SDs" in text
     assert "LVH c-statistic, men, sex-specific, 0.88 (0.77 ± 0.05 published)" in text
     assert "Farther" not in how_far(numbers[:1], "elvmass-net").data
+    too_few = numbers.assign(mean=pd.array([14.0, None], dtype="Float64"))
+    assert "1 of 1 numbers" in how_far(too_few, "elvmass-net").data
     assert "Not shown" in how_far(numbers[:0], "elvmass-net").data
 
 

@@ -24,7 +24,7 @@ def test_shipped_study_files_are_valid(path: Path) -> None:
         ("[folds]\nn = 2", "[folds]\nn = 1", ["'folds.n'", "greater than or equal to 2"]),
         ('name = "tiny"', "", ["'name' is missing"]),
         ('estimator = "fcn"', 'estimator = "fnc"', ["no estimator 'fnc'", "did you mean 'fcn'?"]),
-        ('counterfactual = ["d', 'counterfactual = ["fcn", "d', ["no model trained both ways 'fcn'"]),
+        ('counterfactual = ["l', 'counterfactual = ["fcn", "l', ["no model trained both ways 'fcn'"]),
         ("counterfactual =", "twins =", ["'gap.twins' is now called 'counterfactual'; rename it"]),
         ("[models.fcn]", "[models.fcn]\nmatched = true", ["'models.fcn.matched' is now called 'size_matched'"]),
         ("channels = 8", "chanels = 8", ["no argument of elvmass-net 'chanels'", "did you mean 'channels'?"]),
