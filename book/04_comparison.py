@@ -118,13 +118,15 @@ page.ecg_only(page.select(kept["errors"], **where))
 ties = json.loads(Path("validation/accuracy_ties.json").read_text())
 straight = pd.DataFrame(ties["straight_line"])
 straight = straight.assign(label=straight["model_b"].map(printed))
-title = "Ridge regression on covariates and beat, against networks"
-axis = "its MAE minus that of the network (g)"
-value = "difference_g"
-figures.forest(straight, title, axis, value=value, reference=0.0)
+title = "Ridge regression on covariates and beat"
+axis, value = "its MAE minus that of the network (g)", "difference_g"
+display(
+    figures.forest(straight, title, axis, value=value, reference=0.0)
+)
+figures.verdicts(straight, title)
 
 # %% [markdown]
-# The regression reads the beat every 10 ms in eight leads. An interval above zero: the network reads what no straight line does.
+# The regression reads the beat every 10 ms in eight leads. A network that it is worse than reads what no straight line does.
 
 # %%
 pairs = page.laid_out(pd.DataFrame(ties["pairs"]), "pairs")
@@ -156,7 +158,7 @@ shown, drawn, _ = figures.differences(parts, "eLVMass-Net", origin)
 display(shown, drawn)
 
 # %% [markdown]
-# A difference below zero means that the change costs accuracy; with an interval that holds zero, the change makes no significant difference in these people.
+# A difference below zero means that the change costs accuracy; whether significantly in these people, the column of Holm's correction says.
 #
 # ## What could be wrong
 #

@@ -58,12 +58,13 @@ display(
 page.measured_mass(gap)
 
 # %% [markdown]
-# ## The test as published, and the fair one
+# ## The test that may have been published, and the fair one
 #
-# The paper compares by DeLong's test {cite:p}`pan2026,delong1988`.
-# *Unpaired as published* sets the sex-specific model in one sex against the pooled model in everyone, as if they were different people.
+# The abstracts call both sex-specific c-statistics significantly larger than the pooled one {cite:p}`pan2026`, but do not describe the test: neither its name, nor on whom, nor whether paired. We take DeLong's {cite:p}`delong1988`, in two forms.
+# *Unpaired, if published so*, is our reading of the abstracts: it sets the sex-specific model in one sex against the pooled model in everyone, as if they were different people.
 # Men and women are part of everyone, so one more p value respects the people they share.
 # *Paired within sex* sets both models on the same people of one sex: the question that matters to a patient.
+# What is significant is read from the column of Holm's correction, which is over models and sexes.
 
 # %%
 tests = results.get("training_comparison")

@@ -110,11 +110,11 @@ def _both_trainings(study: Inputs) -> pd.DataFrame:
     each={"comparison": ("paired within sex", "unpaired as published"), **EACH_SCORE},
 )  # fmt: skip
 def _trainings(people: pd.DataFrame, at: At, comparison: str, score: str) -> dict[str, Any]:
-    """Sex-specific (a) against pooled training (b), fairly and as published.
+    """Sex-specific (a) against pooled training (b), fairly and as the paper may have compared them.
 
     "unpaired as published" sets the sex-specific model in one sex against the pooled one in everyone, as if these
-    were different people; ``p_overlap`` is its p value once the shared people are respected. "paired within sex" sets
-    both on the same people of that sex.
+    were different people, which is our reading: the abstracts describe no test; ``p_overlap`` is its p value once the
+    shared people are respected. "paired within sex" sets both on the same people of that sex.
     """
     own, everyone = people.dropna(subset="predicted_lvm_g"), at.everyone
     if comparison == "paired within sex":

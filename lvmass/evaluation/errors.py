@@ -158,14 +158,15 @@ def over_people(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
 
 @Statistic(
     "error_differences", "cohort training model_a model_b",
-    "sex mae_a_g mae_b_g difference_g ci_low ci_high p_value n_subjects note",
+    "sex mae_a_g mae_b_g difference_g ci_low ci_high p_value p_floor n_subjects note",
     of=Inputs.rivals, holm="cohort training sex", clusters=True, least=2,
 )  # fmt: skip
 def _differences(people: pd.DataFrame, at: At) -> dict[str, Any]:
     """Mean absolute error of the reference (a) minus that of another model (b); negative means that a is better.
 
     The interval is a BCa bootstrap over patients; the two-sided p value flips the sign of each patient's difference at
-    random (exchanges the two models within a patient), exactly where all flips are fewer than the resamples.
+    random (exchanges the two models within a patient), exactly where all flips are fewer than the resamples, else no
+    lower than ``p_floor = 2 / (resamples + 1)``: a p value there is only known not to be larger.
     """
     a, b = (np.abs((people[name] - people["lvm_g"]).to_numpy(float)) for name in ("predicted_lvm_g", "other"))
     terms = by_patient(np.stack([np.ones_like(a), a - b]), people)
@@ -175,6 +176,8 @@ def _differences(people: pd.DataFrame, at: At) -> dict[str, Any]:
     )  # fmt: skip
     row = {"mae_a_g": float(a.mean()), "mae_b_g": float(b.mean()), "difference_g": float((a - b).mean())}
     row["p_value"] = float(permuted.pvalue)
+    if 2.0 ** terms.shape[1] > at.n_resamples:
+        row["p_floor"] = 2 / (at.n_resamples + 1)
     if (few := terms.shape[1] < MIN_PEOPLE) or np.ptp(terms[1]) == 0:
         return row | {"note": "too few people for an interval" if few else "no spread, no interval"}
     low, high = bootstrap_limits(terms, lambda sums: sums[1:] / sums[0], LEVEL, at.n_resamples, at.seed)

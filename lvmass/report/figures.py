@@ -236,8 +236,11 @@ def forest(
     return Picture(figure, f"{title}: {axis_label} with {bars} for {words}.{said}")
 
 
-def _verdicts(rows: pd.DataFrame, reference: str) -> Markdown:
-    """Who is worse than, not significantly different from, or better than the reference, after Holm's correction."""
+def verdicts(rows: pd.DataFrame, reference: str) -> Markdown:
+    """Who is worse than, not significantly different from, or better than the reference, after Holm's correction.
+
+    ``rows``: ``model_b``, ``mae_a_g`` (of the reference), ``difference_g`` and ``p_holm``.
+    """
     if rows.empty:
         return missing("a verdict", "there is no other model of the same training")
     rows = rows[rows["p_holm"].notna()]  # too few people: no test, no verdict
@@ -255,7 +258,7 @@ def _verdicts(rows: pd.DataFrame, reference: str) -> Markdown:
 
 def differences(rows: pd.DataFrame, reference: str, title: str) -> list[Any]:
     """Table, forest plot and verdicts of rows of ``error_differences``, smallest error first."""
-    words = _verdicts(rows, reference)
+    words = verdicts(rows, reference)
     rows = rows.sort_values("mae_b_g") if len(rows) else rows
     axis_label = f"MAE of {reference} minus MAE of the other (g)"
     near = rows
@@ -328,7 +331,7 @@ def gap_cohorts(steps: pd.DataFrame, tests: pd.DataFrame, title: str) -> list[An
     figure = forest(drawn, title, f"change of the c-statistic: {bars}", reference=0.0, bars="such ranges")
     means = wide(select(steps, quantity=["mechanical", "training"]), ["model", "quantity", "sex"], "switch", digits=3)
     means = means.drop(columns=["strong", "as simulated minus off"], errors="ignore")
-    percent = tests.assign(test=tests["quantity"] + tests["level"].map(", p < {:g}".format))
+    percent = tests.assign(test=tests["quantity"].map(printed) + tests["level"].map(", p < {:g}".format))
     percent[["estimate", "ci_low", "ci_high"]] *= 100
     shown = wide(percent, ["model", "test", "sex"], "switch", digits=0)
     said = []

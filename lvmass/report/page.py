@@ -141,7 +141,8 @@ def laid_out(rows: pd.DataFrame, layout: str) -> pd.DataFrame:
         elif column.endswith(" %"):
             found[header] = 100 * rows[column[:-2]]
         elif column.startswith("p_") or column.endswith("_p"):
-            found[header] = rows[column].map(p_value)
+            bounds = rows[column].isin(rows.loc[_at_floor(rows), column])
+            found[header] = [p_value(*each) for each in zip(rows[column], bounds, strict=True)]
         else:
             text = not pd.api.types.is_numeric_dtype(rows[column])
             found[header] = rows[column].map(printed) if text else rows[column]
@@ -196,14 +197,22 @@ def _mean_sd(mean: Any, sd: Any, digits: int = 2) -> str:
     return "too few for folds" if pd.isna(mean) else f"{mean:.{digits}f} ± {sd:.{digits}f}"
 
 
-def p_value(p: Any) -> str:
-    """Write a p value.
+def _at_floor(rows: pd.DataFrame) -> Any:
+    """Which p values are as low as their resampling can give."""
+    floor = rows["p_floor"].astype("Float64") if "p_floor" in rows else pd.Series(pd.NA, rows.index, dtype="Float64")
+    return (rows.get("p_value", floor) <= floor * (1 + 1e-9)).fillna(False)
+
+
+def p_value(p: Any, at_most: bool = False) -> str:
+    """Write a p value, or one that is only known not to be larger, rounded up.
 
     Examples
     --------
-    >>> p_value(0.0421), p_value(2e-7)
-    ('0.042', '< 0.001')
+    >>> p_value(0.0421), p_value(2e-7), p_value(0.0189, at_most=True)
+    ('0.042', '< 0.001', '≤ 0.019')
     """
+    if at_most:
+        return f"≤ {np.ceil(1000 * p) / 1000:.3f}"
     return "–" if pd.isna(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 

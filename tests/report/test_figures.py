@@ -176,6 +176,8 @@ def test_steps_of_the_gap_over_cohorts() -> None:
     assert "0.100 (-0.050 to 0.150)" in means.data
     assert "net, paired within sex, p < 0.05: 1 of 5 in men" in said.data
     assert "80 (28 to 99)" in shown.data
+    told = figures.gap_cohorts(steps, tests.assign(quantity="unpaired as published"), "Title")[2].data
+    assert "unpaired, if published so, p < 0.05: 1 of 5" in told
 
 
 def test_agreement_calibration_and_decisions(tables: dict[str, pd.DataFrame]) -> None:

@@ -11,7 +11,7 @@ from lvmass.ecg import lvh_criteria, measure_beat, synchronized_beat
 from lvmass.evaluation import evaluate, paired_sample_size
 from lvmass.evaluation.lvh import LVH_CUTOFFS_G_M2
 from lvmass.evaluation.tables import example_predictions
-from lvmass.report.figures import _verdicts, differences
+from lvmass.report.figures import differences, verdicts
 from lvmass.report.page import (
     _verdict,
     _with_interval,
@@ -140,6 +140,24 @@ def test_p_values() -> None:
     assert [p_value(p) for p in (0.0004, 0.0496, 1.0, pd.NA)] == ["< 0.001", "0.050", "1.000", "–"]
 
 
+def test_a_resampled_p_at_its_floor_is_a_bound() -> None:
+    rows = evaluate(example_predictions(100), "net", n_resamples=199, only=["error_differences"])["error_differences"]
+    rows = select(rows, cohort="dev", training="pooled")
+    assert rows["p_floor"].eq(0.01).all()
+    rows = pd.concat([rows.assign(p_value=0.01, p_holm=0.03)[:1], rows.assign(p_value=0.04, p_holm=0.04)[:1]])
+    assert laid_out(rows, "error_differences")["p (Holm)"].tolist() == ["≤ 0.030", "0.040"]
+    # one that Holm's procedure lifts to that of a bound is a bound, too; without a floor, none is
+    lifted = laid_out(rows.assign(p_holm=0.04), "error_differences")["p (Holm)"]
+    assert lifted.tolist() == ["≤ 0.040", "≤ 0.040"]
+    assert laid_out(rows.drop(columns="p_floor"), "error_differences")["p (Holm)"].tolist() == ["0.030", "0.040"]
+
+
+def test_the_paper_test_is_named_as_our_reading() -> None:
+    rows = evaluate(example_predictions(), only=["training_comparison"])["training_comparison"]
+    named = set(laid_out(rows, "training_comparison")["comparison"])
+    assert named == {"paired within sex", "unpaired, if published so"}
+
+
 def test_error_table_has_a_row_a_fit(tiny_study: Study) -> None:
     found = error_table(tiny_study.results(), ["mae_g", "mape_percent"], "development")
     assert found[["model", "training"]].drop_duplicates().shape[0] == len(found) == 10
@@ -255,7 +273,7 @@ def test_prevalence_is_also_that_of_the_study_file() -> None:
 
 def test_without_a_test_there_is_no_verdict() -> None:
     rows = pd.DataFrame({"model_b": ["a", "b"], "mae_a_g": 9.0, "difference_g": [-3.0, None], "p_holm": [0.01, None]})
-    text = str(_verdicts(rows, "net").data)
+    text = str(verdicts(rows, "net").data)
     assert "Better than: a." in text
     assert "Not significantly different from: none." in text
 
