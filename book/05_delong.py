@@ -143,7 +143,7 @@ display(*figures.gap_steps(others, steps, title, caption))
 # %% [markdown]
 # ## Beside the classical criteria
 #
-# A criterion says yes or no, at a specificity of its own (dots). For a fair comparison the estimate, as index over cut-off, is read at that same specificity; McNemar's test compares who of the people with LVH is found.
+# A criterion says yes or no, at a specificity of its own (dots). For a fair comparison the estimate, as index over cut-off, is read at that same specificity. Within each sex, the estimate's own cut-off for it is set in the people of the *other* folds; in the people who are judged the two specificities then need not be quite equal, and both are given. McNemar's test compares who of the people with LVH is found.
 
 # %%
 every = {"cohort": "development", "sex": "all"}
@@ -161,7 +161,9 @@ matched = page.select(
 )
 rows = page.laid_out(matched, name)
 page.table(
-    rows, "Sensitivity at each criterion's specificity.", digits=0
+    rows,
+    "Sensitivity at each criterion's specificity (95 %).",
+    digits=0,
 )
 
 # %% [markdown]

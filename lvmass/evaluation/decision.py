@@ -12,11 +12,12 @@ from scipy import stats
 from sklearn.metrics import roc_curve
 
 from lvmass.errors import DataError
-from lvmass.evaluation.calibration import known_probability, out_of_fold, probable
+from lvmass.evaluation.calibration import as_learnt_from, known_probability, out_of_fold, probable
 from lvmass.evaluation.delong import auc_interval
 from lvmass.evaluation.errors import bootstrap_limits, by_patient
-from lvmass.evaluation.lvh import EACH_SCORE, both_classes, lvh_score
+from lvmass.evaluation.lvh import EACH_SCORE, MIN_CLASS, both_classes, lvh_score
 from lvmass.evaluation.results import FIT, LEVEL, At, Inputs, Statistic
+from lvmass.evaluation.tables import NotEstimable
 
 # Where ROC curves are evaluated, so that every one has the same length.
 GRID = np.linspace(0, 1, 201)
@@ -132,33 +133,78 @@ def _criterion_roc(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     return _roc_points(both_classes(people), _ranked(people))
 
 
+def _at_its_specificity(study: Inputs) -> pd.DataFrame:
+    """Fits beside criteria, with ``called``: whether the estimated index is above a cut-off set in other people.
+
+    Within each sex, the cut-off is the lowest that has at least the criterion's specificity in the people without LVH
+    to learn from, see `out_of_fold`; missing where these are fewer than ``MIN_CLASS``. No one has a say in the own
+    cut-off, so that neither specificity nor sensitivity profits from it.
+    """
+    table = study.once(_with_criteria).reset_index(drop=True)
+    per_g = lvh_score(table.assign(gram=1.0), "indexed", study.cutoffs_g_m2, "gram")
+    score, called = table["predicted_lvm_g"].to_numpy(float) * per_g, np.full(len(table), np.nan)
+    lvh, positive, sexes = table["lvh"].to_numpy(bool), table["positive"].to_numpy(bool), table["sex"].to_numpy()
+    for _, rows in table.groupby("criterion", sort=False):
+        for among, judged in out_of_fold(rows, study.development):
+            for sex in set(sexes[rows.index[judged]]):
+                learn, apply = (at[sexes[rows.index[at]] == sex] for at in (among, judged))
+                without = rows.index[learn][~lvh[rows.index[learn]]]
+                if table.loc[without, "patient_id"].nunique() < MIN_CLASS:
+                    continue
+                spared = int((~positive[without]).sum())
+                limit = np.sort(score[without])[spared - 1] if spared else -np.inf
+                called[rows.index[apply]] = as_learnt_from(rows, learn, apply, per_g[rows.index]) > limit
+    return table.assign(called=pd.array(called, dtype="Float64"))
+
+
+def _paired(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> tuple[float, float, float]:
+    """Difference of two shares of the same people with its interval, which is that of one more for each of a and b.
+
+    Bonett and Price, J Educ Behav Stat 2012;37:479: with ``p`` the shares ``(count + 1) / (n + 2)`` of those in a
+    only and in b only, ``p_a - p_b ± 1.96 sqrt((p_a + p_b - (p_a - p_b)²) / (n + 2))``.
+    """
+    n = a.size + 2
+    p_a, p_b = (float((own & ~other).sum() + 1) / n for own, other in ((a, b), (b, a)))
+    half = stats.norm.isf((1 - LEVEL) / 2) * np.sqrt((p_a + p_b - (p_a - p_b) ** 2) / n)
+    return float(a.mean() - b.mean()), float(max(p_a - p_b - half, -1)), float(min(p_a - p_b + half, 1))
+
+
 @Statistic(
     "criteria_at_equal_specificity", f"{FIT} criterion",
-    "sex specificity model_specificity criterion_sensitivity model_sensitivity difference p_value criterion_auc "
-    "criterion_auc_ci_low criterion_auc_ci_high n_lvh n_subjects note",
-    of=_with_criteria, holm=f"{FIT} sex", needs="criteria",
+    "sex specificity model_specificity specificity_difference specificity_difference_ci_low "
+    "specificity_difference_ci_high criterion_sensitivity model_sensitivity difference ci_low ci_high p_value "
+    "criterion_auc criterion_auc_ci_low criterion_auc_ci_high n_lvh n_subjects note",
+    of=_at_its_specificity, holm=f"{FIT} sex", needs="criteria",
 )  # fmt: skip
 def _matched(people: pd.DataFrame, at: At) -> dict[str, Any]:
-    """A fit against a classical criterion at the criterion's own specificity.
+    """A fit against a classical criterion, at the cut-off that has the criterion's specificity in other people.
 
-    The indexed score's threshold is the lowest with at least that specificity; sensitivities are compared by
-    McNemar's exact test over people with LVH.
+    In the people at hand the two specificities can differ, and are given. Sensitivities are compared by McNemar's
+    exact test over people with LVH, and their difference has the interval of `_paired`.
     """
-    lvh, called = both_classes(people), people["positive"].to_numpy(bool)
-    score = lvh_score(people, "indexed", at.cutoffs_g_m2)
-    without, spared = np.sort(score[~lvh]), int((~called[~lvh]).sum())
-    model = score > (without[spared - 1] if spared else -np.inf)
-    only_model, only_criterion = int((model & ~called & lvh).sum()), int((called & ~model & lvh).sum())
+    lvh, positive = both_classes(people), people["positive"].to_numpy(bool)
+    if people["called"].isna().any():
+        raise NotEstimable("too few without LVH to learn a cut-off")
+    model = people["called"].to_numpy(float) > 0
+    only_model, only_criterion = int((model & ~positive & lvh).sum()), int((positive & ~model & lvh).sum())
     discordant = only_model + only_criterion
-    auc, low, high = auc_interval(lvh, _ranked(people))
-    return {
-        "specificity": spared / without.size,
-        "model_specificity": float((~model[~lvh]).mean()),
-        "criterion_sensitivity": float(called[lvh].mean()),
-        "model_sensitivity": float(model[lvh].mean()),
-        "difference": (only_model - only_criterion) / int(lvh.sum()),
-        "p_value": float(stats.binomtest(only_model, discordant).pvalue) if discordant else 1.0,
-    } | {"criterion_auc": auc, "criterion_auc_ci_low": low, "criterion_auc_ci_high": high}
+    spared, found = (_paired(own[who], other[who]) for own, other, who in
+                     ((~model, ~positive, ~lvh), (model, positive, lvh)))  # fmt: skip
+    row = dict(zip(("difference", "ci_low", "ci_high"), found, strict=True))
+    ends = ("", "_ci_low", "_ci_high")
+    row |= {f"specificity_difference{end}": value for end, value in zip(ends, spared, strict=True)}
+    auc = auc_interval(lvh, _ranked(people))
+    return (
+        row
+        | {
+            "specificity": float((~positive[~lvh]).mean()),
+            "model_specificity": float((~model[~lvh]).mean()),
+            "criterion_sensitivity": float(positive[lvh].mean()),
+            "model_sensitivity": float(model[lvh].mean()),
+            "p_value": float(stats.binomtest(only_model, discordant).pvalue) if discordant else 1.0,
+        }
+        | {f"criterion_auc{end}": value for end, value in zip(ends, auc, strict=True)}
+    )
 
 
 # Probabilities of LVH at which one may want to act, stated beforehand: who acts at 10 % accepts nine unnecessary
