@@ -30,7 +30,9 @@ where = {"cohort": "development", "model": study.reference}
 own = {"cutoffs": "study file"} | where
 gaps = results.get("gap", page.NO_GAP)
 gap = page.select(gaps, **own)
-page.gap_answer(gap)
+tests = results.get("training_comparison")
+tests = page.select(tests, score="grams", **where)
+page.gap_answer(gap, tests)
 
 # %%
 title = "From the pooled to the sex-specific c-statistic, in steps"
@@ -67,8 +69,6 @@ page.measured_mass(gap)
 # What is significant is read from the column of Holm's correction, which is over models and sexes.
 
 # %%
-tests = results.get("training_comparison")
-tests = page.select(tests, score="grams", **where)
 rows = page.laid_out(tests, "training_comparison")
 page.table(rows, "DeLong's test, by grams.", digits=3)
 
@@ -183,7 +183,6 @@ page.table(page.c_statistic_table(aucs), caption)
 #
 # - The mechanical part depends on how far apart the sexes' masses and cut-offs lie; in another population it differs.
 # - Intervals are DeLong's: models are fixed. They say nothing of what another training run would give; the steps of training would be wider with it.
-# - The share is given only where the gap is significantly different from zero; in small studies such gaps are overstated, and the mechanical share of them understated.
 # - ROC curves, and readings at a criterion's specificity, mix the out-of-fold scores of different fold models; c-statistics do not.
 # - The switch of a simulator is one idea of how sexes could differ. A null result in the counterfactual cohort says that the method finds nothing where there is nothing, not that women and men are alike.
 #

@@ -8,7 +8,7 @@ that share people, so DeLong's covariance gives each an interval; the fair compa
 All of them compare people within folds only, see `lvmass.evaluation.delong`: an external cohort is one fold.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any, NamedTuple
@@ -225,23 +225,6 @@ def _row(quantity: str, term: _Sum, who: pd.DataFrame) -> dict[str, Any]:
     return row | _limits(area, se)
 
 
-def _share(found: Mapping[str, _Sum], who: pd.DataFrame) -> dict[str, Any]:
-    """The mechanical step in per cent of the gap by the delta method, where the gap differs significantly from zero.
-
-    In a study so small that it often does not, the gaps that do are too large, and shares too small.
-    """
-    row: dict[str, Any] = {"quantity": "mechanical share"}
-    if "gap" not in found or "mechanical" not in found:
-        return row | {"note": "too few people"}
-    part, whole = found["mechanical"], found["gap"]
-    limits = _row("gap", whole, who)
-    if limits["ci_low"] <= 0 <= limits["ci_high"]:
-        return row | {"note": "the gap is not significantly different from zero"}
-    share = _sum([part, whole], [100 / whole.area, -100 * part.area / whole.area**2])
-    share = share._replace(area=100 * part.area / whole.area)
-    return _row("gap", share, who) | row | {"unit": "%", "p_value": None}
-
-
 def _trained_twice(study: Inputs) -> pd.DataFrame:
     """Cohorts of each model trained both ways, in ``cohort`` and ``part``; and each later one with the first."""
     assert study.gap is not None
@@ -262,7 +245,7 @@ def _trained_twice(study: Inputs) -> pd.DataFrame:
     of=_trained_twice, sexes=("female", "male", "mean"), by_cutoffs=True, clusters=True, needs="gap",
 )  # fmt: skip
 def _gap(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
-    """``CURVES``, ``STEPS`` and the mechanical share; of two cohorts the steps in the first minus those in the other.
+    """``CURVES`` and ``STEPS``; of two cohorts the steps in the first minus those in the other.
 
     Two cohorts may hold the same people, such as a counterfactual cohort: then they are paired person by person.
     """
@@ -272,7 +255,7 @@ def _gap(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
         both = [name for name in STEPS if name in first and name in others[0]]
         return [_row(name, _sum([first[name], others[0][name]], [1.0, -1.0]), who) for name in both]
     tried = "size-matched" in set(at.everyone["training"])
-    rows = [_share(first, who)]
+    rows = []
     for name in (*CURVES, *STEPS):
         untried = not tried and "pooled, size-matched" in (name, *STEPS.get(name, ()))
         lacking = {"quantity": name, "note": "not computed" if untried else "too few people"}

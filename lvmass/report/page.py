@@ -17,7 +17,7 @@ from IPython.display import HTML, Markdown
 from tableone import TableOne
 
 from lvmass import __version__
-from lvmass.cohort.schema import bsa_mosteller_m2
+from lvmass.cohort.schema import SEXES, bsa_mosteller_m2
 from lvmass.cohort.simulation.constants import SETTINGS
 from lvmass.evaluation import LVH_CUTOFFS_G_M2, paired_sample_size
 from lvmass.evaluation.inverse import PREDICTED
@@ -489,30 +489,44 @@ def ecg_only(mae: pd.DataFrame) -> Markdown:
 # --- chapter 5 ---
 
 
-def gap_answer(gap: pd.DataFrame) -> Markdown:
-    """Answer of chapter 5 from the rows of ``gap`` of one model, cohort and set of cut-offs."""
-    mean = select(gap, sex="mean").set_index("quantity")
-    if mean.empty:
+def gap_answer(gap: pd.DataFrame, tests: pd.DataFrame) -> Markdown:
+    """Answer of chapter 5, for each sex: the gap, its two parts, and what Holm's correction leaves of the second.
+
+    Rows of ``gap`` of one model, cohort and set of cut-offs, and of ``training_comparison`` by grams.
+    """
+    if gap.empty:
         return missing("the gap, taken apart", GAP_NEEDS)
-    if mean.loc["gap", "note"]:
+    rows = {(row["sex"], row["quantity"]): row for _, row in gap.iterrows()}
+    said = []
+    for sex in SEXES:
+        if rows[sex, "gap"]["note"]:
+            said.append(f"In {printed(sex)}: {rows[sex, 'gap']['note']}.")
+            continue
+        steps = ("gap", "mechanical", "training")
+        whole, mechanical, training = (_with_interval(rows[sex, name], digits=3) for name in steps)
+        own = _with_interval(rows[sex, "sex-specific"], digits=2)
+        said.append(
+            f"In {printed(sex)}, the model of this sex has {own}, a gap of {whole}. **Its mechanical part is "
+            f"{mechanical}**: the *same* model for all, judged within the sex, without any training. **The part of "
+            f"training on one sex**, on the same people, **is {training}**: {_trained(tests, sex)}."
+        )
+    if all(rows[sex, "gap"]["note"] for sex in SEXES):
         return say(f"**Answer.** None. {TOO_FEW}")
-    size, mechanical, training = (
-        _with_interval(mean.loc[name], digits=3) for name in ("gap", "mechanical", "training")
-    )
-    curves = ("pooled in everyone", "pooled", "sex-specific")
-    everyone, within, specific = (_with_interval(mean.loc[name], digits=2) for name in curves)
-    share = mean.loc["mechanical share"]
-    share_text, more = "which is not given as a share, because " + str(share["note"]), ""
-    if pd.notna(share["estimate"]):
-        share_text = "as a share of the gap " + _with_interval(share, digits=0, unit=" %")
-        more = " (more than all, because training points the other way)" if share["estimate"] > 100 else ""
-    trained = _verdict(mean.loc["training"], "it helped", "it did harm", "not significantly different from zero")
-    return say(
-        f"**Answer.** One model for all has a c-statistic of {everyone} in everyone; models of one sex have {specific} "
-        f"in their sex (mean of women and men, 95 % intervals). The gap is {size}. **Its mechanical part is "
-        f"{mechanical}, {share_text}**{more}: the *same* model for all, judged within each sex, has "
-        f"{within}, without any training. What training on one sex adds, on the same people, is {training}: {trained}."
-    )
+    everyone = _with_interval(rows["mean", "pooled in everyone"], digits=2)
+    start = f"**Answer.** One model for all has a c-statistic of {everyone} in everyone (95 % intervals)."
+    return say("\n\n".join([start, *said]))
+
+
+def _trained(tests: pd.DataFrame, sex: str) -> str:
+    """Whether sex-specific training raised the c-statistic of a sex, after Holm's correction."""
+    row = select(tests, comparison="paired within sex", sex=sex).iloc[0]
+    if pd.isna(row["p_holm"]):
+        return "there are too few people for a test"
+    found = f"p {p_value(row['p_holm'])} after Holm's correction"
+    if row["p_holm"] >= 0.05:
+        return f"no significant difference ({found})"
+    raised = "raised it" if row["difference"] > 0 else "did not raise it, but lowered it"
+    return f"sex-specific training {raised} ({found})"
 
 
 def measured_mass(gap: pd.DataFrame) -> Markdown:

@@ -220,29 +220,22 @@ def simulated(rng: np.random.Generator, pooled_g: float, specific_g: float, n: i
     return table.assign(predicted_lvm_g=table["lvm_g"] + noise)
 
 
-def test_intervals_cover_and_the_share_is_one_without_training() -> None:
-    # same noise under both trainings: training adds nothing, so all of the gap is mechanical
-    rng, steps, shares = np.random.default_rng(8), [], []
+def test_without_training_all_of_the_gap_is_mechanical_and_intervals_cover() -> None:
+    # same noise under both trainings: training adds nothing
+    rng, steps = np.random.default_rng(8), []
     for _ in range(40):
         table = gap_of(simulated(rng, 9.0, 9.0, 1200), NET[:0])
-        steps.append(find(table, sex="mean", quantity="training"))
-        shares.append(find(table, sex="mean", quantity="mechanical share"))
-    assert {row["note"] for row in shares} == {""}
-    assert 97 < np.mean([row["estimate"] for row in shares]) < 103
-    for rows, truth in ((steps, 0.0), (shares, 100.0)):
-        assert np.mean([row["ci_low"] <= truth <= row["ci_high"] for row in rows]) >= 0.87
+        steps.append([find(table, sex="mean", quantity=name) for name in ("training", "mechanical", "gap")])
+    training, mechanical, gap = (np.mean([row[k]["estimate"] for row in steps]) for k in range(3))
+    assert abs(training) < 0.003 < 0.05 < gap
+    assert_allclose(mechanical, gap, atol=0.003)
+    assert np.mean([row[0]["ci_low"] <= 0 <= row[0]["ci_high"] for row in steps]) >= 0.87
 
 
 def test_better_training_is_found() -> None:
     row = find(gap_of(simulated(np.random.default_rng(1), 16.0, 6.0, 800), NET[:0]), sex="mean", quantity="training")
     assert row["ci_low"] > 0
     assert row["p_value"] < 0.001
-
-
-def test_share_is_withheld_where_the_gap_is_not_significant() -> None:
-    guessed = NET.assign(predicted_lvm_g=np.random.default_rng(4).normal(110, 20, len(NET)))
-    share = find(gap_of(guessed, NET[:0]), sex="mean", quantity="mechanical share")
-    assert (pd.isna(share["estimate"]), share["note"]) == (True, "the gap is not significantly different from zero")
 
 
 def test_a_counterfactual_cohort_is_paired_person_by_person() -> None:

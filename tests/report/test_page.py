@@ -278,13 +278,32 @@ def test_without_a_test_there_is_no_verdict() -> None:
     assert "Not significantly different from: none." in text
 
 
-def test_answer_without_a_share_is_a_sentence() -> None:
-    names = ["gap", "mechanical", "training", "pooled in everyone", "pooled", "sex-specific"]
-    rows = pd.DataFrame({"quantity": names, "estimate": 0.5, "ci_low": -1.0, "ci_high": 1.0, "note": ""})
-    note = "the gap is not significantly different from zero"
-    rows.loc[len(rows)] = ["mechanical share", None, None, None, note]
-    rows = rows.astype(dict.fromkeys(["estimate", "ci_low", "ci_high"], "Float64"))  # as results tables hold them
-    assert f"which is not given as a share, because {note}**" in str(gap_answer(rows.assign(sex="mean")).data)
+@pytest.mark.parametrize(
+    ("p_holm", "difference", "words"),
+    [
+        (0.2, 0.02, "no significant difference (p 0.200 after Holm's correction)"),
+        (0.01, 0.02, "sex-specific training raised it (p 0.010"),
+        (0.0001, -0.02, "sex-specific training did not raise it, but lowered it (p < 0.001"),
+        (None, None, "there are too few people for a test"),
+    ],
+)
+def test_answer_tells_the_sexes_apart(p_holm: float | None, difference: float | None, words: str) -> None:
+    names = ["gap", "mechanical", "training", "pooled in everyone", "sex-specific"]
+    rows = pd.DataFrame({"quantity": names, "estimate": [0.05, 0.13, -0.08, 0.7, 0.75], "note": ""})
+    rows = rows.assign(ci_low=rows["estimate"] - 0.1, ci_high=rows["estimate"] + 0.1)
+    gap = pd.concat([rows.assign(sex=sex) for sex in ("female", "male", "mean")], ignore_index=True)
+    gap.loc[gap["sex"] == "male", "note"] = "too few people"
+    tests = pd.DataFrame({"sex": ["female"], "comparison": "paired within sex", "p_holm": p_holm})
+    text = str(gap_answer(gap, tests.assign(difference=difference)).data)
+    assert "One model for all has a c-statistic of 0.70 (0.60 to 0.80) in everyone" in text
+    assert "In women, the model of this sex has 0.75 (0.65 to 0.85), a gap of 0.050 (-0.050 to 0.150)." in text
+    assert "mechanical part is 0.130 (0.030 to 0.230)**" in text
+    assert f"is -0.080 (-0.180 to 0.020)**: {words}" in text
+    assert "In men: too few people." in text
+    assert "%" not in text.replace("(95 % intervals)", "")
+    nobody = gap.assign(note="too few people")
+    assert "**Answer.** None." in gap_answer(nobody, tests).data
+    assert "Not shown" in gap_answer(gap[:0], tests).data
 
 
 def test_sample_size_follows_the_correlation_that_was_observed() -> None:
