@@ -80,7 +80,7 @@ page.spread(page.select(results.get("agreement"), **where))
 #
 # Grams are calibrated if measured mass, regressed on estimated mass, has slope 1 and intercept 0.
 # The probability of LVH comes from a logistic regression of LVH on the *estimated index over the cut-off of the sex* (estimated LVM / BSA / cut-off), learnt in the development cohort without the person's own fold.
-# Observed / expected is the number of people with LVH over the sum of their probabilities $p$. With $y = 1$ for LVH, else 0, the Brier score is the mean of $(p - y)^2$; its skill, $1 - \text{Brier} / (\pi (1 - \pi))$ with the prevalence $\pi$, is 0 for giving everyone $\pi$ and 1 for certainty. In the development cohort, observed / expected is near 1 by construction.
+# Observed / expected is the number of people with LVH over the sum of their probabilities *p*. With *y* = 1 for LVH, else 0, the Brier score is the mean of (*p* − *y*)²; its skill, 1 − Brier / (*π* (1 − *π*)) with the prevalence *π*, is 0 for giving everyone *π* and 1 for certainty. In the development cohort, observed / expected is near 1 by construction.
 
 # %%
 everyone = {"sex": "all"} | fit
@@ -99,11 +99,11 @@ figures.calibration_curves(rows, "Probability of LVH")
 # %% [markdown]
 # ## Is it of use?
 #
-# Whoever sends people with a probability of LVH of $t$ or more to imaging has the net benefit {cite:p}`vickers2006`
+# Whoever sends people with a probability of LVH of *t* or more to imaging has the net benefit {cite:p}`vickers2006`
 #
-# $$\text{NB}(t) = \frac{\text{TP}}{n} - \frac{\text{FP}}{n} \cdot \frac{t}{1 - t},$$
+# NB(*t*) = TP / *n* − FP / *n* · *t* / (1 − *t*),
 #
-# where TP and FP count those of the $n$ people who are sent with and without LVH. The range of $t$, 10 to 30 %, was stated beforehand. A classical criterion says yes or no at every $t$; the best one is that of the highest net benefit in other people (the other folds, or the development cohort).
+# where TP and FP count those of the *n* people who are sent with and without LVH. The range of *t*, 10 to 30 %, was stated beforehand. A classical criterion says yes or no at every *t*; the best one is that of the highest net benefit in other people (the other folds, or the development cohort).
 
 # %%
 where = {"sex": "all", "cohort": there, "training": fit["training"]}
