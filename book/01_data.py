@@ -25,7 +25,7 @@ import pandas as pd
 from IPython.display import display
 from lvmass import Study
 from lvmass.ecg import read_ecg
-from lvmass.report import ecg_figures, figures, page
+from lvmass.report import answers, ecg_figures, figures, page
 from lvmass.study.settings import default_study_file
 from pydicom.data import get_testdata_file
 
@@ -39,15 +39,15 @@ page.banner(study)
 # The tables count people, each by their first ECG.
 
 # %%
-people = page.everybody(study)
+people = answers.everybody(study)
 for name, group in people.groupby("cohort", sort=False):
-    rows = page.table_one(group.sort_values("sex"), by="sex")
+    rows = answers.table_one(group.sort_values("sex"), by="sex")
     caption = f"Table 1. {name}: mean (SD) or number (%)."
     display(page.table(rows, caption))
 
 # %%
 if "external" in study.cohort_names():
-    rows = page.table_one(people, by="cohort")
+    rows = answers.table_one(people, by="cohort")
     display(page.table(rows, "The shift between the cohorts."))
 else:
     display(
@@ -89,7 +89,7 @@ page.beside(ours, "Published numbers beside ours.")
 
 # %%
 cutoffs = study.config.lvh.cutoffs_g_m2
-shares = page.prevalence(people, cutoffs)
+shares = answers.prevalence(people, cutoffs)
 caption = "Prevalence of LVH under this and other cut-offs."
 page.table(shares, caption, digits=1)
 
@@ -127,7 +127,7 @@ ecg_figures.twelve_leads(read_ecg(file), "A patient")
 from lvmass.evaluation.inverse import implied_cohorts
 
 cohorts = implied_cohorts()
-display(figures.implied_region(cohorts), page.implied(cohorts))
+display(figures.implied_region(cohorts), answers.implied(cohorts))
 
 # %% [markdown]
 # ## Is the cohort like people, and how well could anybody do?
@@ -148,7 +148,7 @@ if study.simulated:
     card = calibration_card(1000, seed=study.config.seed, **at)
     caption = f"1000 people of the setting {at['setting']}"
     display(page.table(card, f"Calibration card, {caption}."))
-    display(page.departures(card, **at))
+    display(answers.departures(card, **at))
     best = pd.DataFrame([asdict(oracle(20_000, **at))])
     caption = f"The oracle, setting {at['setting']}."
     display(page.table(page.laid_out(best, "oracle"), caption))

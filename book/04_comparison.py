@@ -25,7 +25,7 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import display
 from lvmass import Study
-from lvmass.report import figures, page
+from lvmass.report import answers, figures, page
 from lvmass.report.words import printed
 from lvmass.study.settings import default_study_file
 
@@ -37,9 +37,9 @@ page.banner(study)
 # ## Errors of every model
 
 # %%
-fit, metrics = page.main_fit(study), ["mae_g", "mape_percent"]
+fit, metrics = answers.main_fit(study), ["mae_g", "mape_percent"]
 where = {"cohort": "development"}
-errors = page.error_table(results, metrics, **where)
+errors = answers.error_table(results, metrics, **where)
 page.table(errors, "Out-of-fold errors in the development cohort.")
 
 # %%
@@ -95,7 +95,7 @@ display(*figures.differences(rows, reference, "Everyone"))
 # From here to the end of the page the numbers are of other study files and of simulated people, whatever cohort stands in the banner.
 
 # %%
-kept, origin = page.kept("paper_size/paper")
+kept, origin = answers.kept("paper_size/paper")
 rivals = page.select(kept["differences"], sex="all")
 display(*figures.differences(rivals, "eLVMass-Net", origin))
 
@@ -107,7 +107,7 @@ display(*figures.differences(rivals, "eLVMass-Net", origin))
 
 # %%
 where |= {"training": "pooled", "metric": "mae_g"}
-page.ecg_only(page.select(kept["errors"], **where))
+answers.ecg_only(page.select(kept["errors"], **where))
 
 # %% [markdown]
 # ### Do two networks find the same?
@@ -152,7 +152,7 @@ page.table(costs, f"{caption}; {origin}.", digits=1)
 # The preprint's ablations and some of our own: one part of eLVMass-Net is changed at a time.
 
 # %%
-kept, origin = page.kept("paper_size/ablations")
+kept, origin = answers.kept("paper_size/ablations")
 parts = page.select(kept["differences"], sex="all")
 shown, drawn, _ = figures.differences(parts, "eLVMass-Net", origin)
 display(shown, drawn)

@@ -17,7 +17,7 @@
 # %% tags=["hide-input"]
 from IPython.display import display
 from lvmass import Study
-from lvmass.report import figures, page
+from lvmass.report import answers, figures, page
 from lvmass.report.words import CRITERIA, printed
 from lvmass.study.settings import default_study_file
 
@@ -28,11 +28,11 @@ page.banner(study)
 # %%
 where = {"cohort": "development", "model": study.reference}
 own = {"cutoffs": "study file"} | where
-gaps = results.get("gap", page.NO_GAP)
+gaps = results.get("gap", answers.NO_GAP)
 gap = page.select(gaps, **own)
 tests = results.get("training_comparison")
 tests = page.select(tests, score="grams", **where)
-page.gap_answer(gap, tests)
+answers.gap_answer(gap, tests)
 
 # %%
 title = "From the pooled to the sex-specific c-statistic, in steps"
@@ -51,13 +51,13 @@ figures.gap_ladder(gap, title)
 # Dividing the estimated grams by body surface and by the cut-off of the sex (*indexed*) needs no training either.
 
 # %%
-fit = page.main_fit(study)
+fit = answers.main_fit(study)
 pairs = page.select(results.get("pair_kinds"), **where | fit)
 caption = "Pairs behind the c-statistic in everyone, same model."
 display(
     page.table(page.laid_out(pairs, "pair_kinds"), caption, digits=0)
 )
-page.measured_mass(gap)
+answers.measured_mass(gap)
 
 # %% [markdown]
 # ## The test that may have been published, and the fair one
@@ -73,7 +73,7 @@ rows = page.laid_out(tests, "training_comparison")
 page.table(rows, "DeLong's test, by grams.", digits=3)
 
 # %%
-numbers = page.over_folds(results, study.reference)
+numbers = answers.over_folds(results, study.reference)
 ours = numbers[numbers["key"].str.startswith("auc")]
 page.beside(ours, "Mean ± SD over folds; over all, 95 %.")
 
@@ -83,7 +83,7 @@ curves = {
     f"{training}, {printed(sex)}": page.select(
         points, training=training, sex=sex
     )
-    for training, sex in page.PUBLISHED_FITS.values()
+    for training, sex in answers.PUBLISHED_FITS.values()
 }
 figures.roc(
     curves, "LVH by estimated grams, set side by side as in the paper"
@@ -111,8 +111,8 @@ caption = "Steps of the c-statistic, mean of women and men (95 %)."
 display(*figures.gap_steps(every, steps, "Three steps", caption))
 
 # %%
-display(page.switch(every))
-page.sample_size(tests)
+display(answers.switch(every))
+answers.sample_size(tests)
 
 # %% [markdown]
 # ## Would another cohort say the same?
@@ -121,7 +121,7 @@ page.sample_size(tests)
 # `benchmarks/gap_cohorts.py` draws many simulated cohorts of the paper's size, whatever cohort stands in the banner: with the switch off, as the setting has it, and strong, a positive control in which the factors by which sexes differ are taken to the fourth power, so that learning from one sex only can pay. Folds, starts and people differ between cohorts, so that what is seen to vary is all of it. C-statistics are over all out-of-fold pairs there.
 
 # %%
-kept, origin = page.kept("paper_size/gap_cohorts")
+kept, origin = answers.kept("paper_size/gap_cohorts")
 steps, title = kept["steps"], f"Cohorts of {origin}"
 display(*figures.gap_cohorts(steps, kept["tests"], title))
 
@@ -133,7 +133,7 @@ display(*figures.gap_cohorts(steps, kept["tests"], title))
 # %%
 others = page.select(gaps, sex="mean", **where)
 others = others.assign(
-    label=others["cutoffs"].map(page.cutoffs(results))
+    label=others["cutoffs"].map(answers.cutoffs(results))
 )
 title = "By cut-off, women / men"
 caption = "Steps by cut-off, mean of women and men (95 %)."
@@ -176,7 +176,7 @@ page.table(
 # %%
 aucs = page.select(results.get("c_statistics"), cohort="development")
 caption = "C-statistics for LVH, development cohort (95 %)."
-page.table(page.c_statistic_table(aucs), caption)
+page.table(answers.c_statistic_table(aucs), caption)
 
 # %% [markdown]
 # ## What could be wrong

@@ -20,7 +20,7 @@
 # %% tags=["hide-input"]
 from IPython.display import display
 from lvmass import Study
-from lvmass.report import ecg_figures, figures, page
+from lvmass.report import answers, ecg_figures, figures, page
 from lvmass.report.words import printed
 from lvmass.saliency import SEGMENTS_MS, segment_shares
 from lvmass.study.settings import default_study_file
@@ -63,7 +63,7 @@ if saliency is not None:
     shares = shares.assign(sex=shares["person"].map(sex))
     display(figures.saliency_by_segment(shares))
     caption = "Published findings beside ours."
-    display(page.table(page.saliency_findings(shares), caption))
+    display(page.table(answers.saliency_findings(shares), caption))
 SEGMENTS_MS
 
 # %% [markdown]

@@ -22,7 +22,7 @@ from IPython.display import display
 from lvmass import Study
 from lvmass.evaluation import recalibrate
 from lvmass.evaluation.decision import BEST_CRITERION
-from lvmass.report import figures, page
+from lvmass.report import answers, figures, page
 from lvmass.report.words import printed
 from lvmass.study.settings import default_study_file
 
@@ -32,18 +32,18 @@ page.banner(study)
 
 # %%
 there = study.cohort_names()[-1]
-label, fit = study.config.cohort(there).label, page.main_fit(study)
+label, fit = study.config.cohort(there).label, answers.main_fit(study)
 if there != "external":
     why = "the page shows the development cohort, out of fold"
     display(page.missing("an external cohort", why))
-page.external_answer(results, there, label, fit)
+answers.external_answer(results, there, label, fit)
 
 # %% [markdown]
 # ## Every model, without refit
 
 # %%
 metrics = ["mae_g", "mape_percent", "bias_g"]
-errors = page.error_table(results, metrics, cohort=there)
+errors = answers.error_table(results, metrics, cohort=there)
 page.table(errors, f"{label}: errors without refit (95 %).")
 
 # %% [markdown]
@@ -73,7 +73,7 @@ for name in ("agreement", "agreement_limits"):
         rows = page.select(results.get(f"{name}{end}"), **where)
         caption = f"{printed(name)}, {when} (95 %)."
         display(page.table(page.laid_out(rows, name), caption))
-page.spread(page.select(results.get("agreement"), **where))
+answers.spread(page.select(results.get("agreement"), **where))
 
 # %% [markdown]
 # ## Calibration
@@ -133,7 +133,7 @@ for metric, axis in axes.items():
     display(drawn)
 
 # %%
-page.group_effects(tests)
+answers.group_effects(tests)
 
 # %% [markdown]
 # ## Do the intervals hold?

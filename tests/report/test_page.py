@@ -11,12 +11,7 @@ from lvmass.ecg import lvh_criteria, measure_beat, synchronized_beat
 from lvmass.evaluation import evaluate, paired_sample_size
 from lvmass.evaluation.lvh import LVH_CUTOFFS_G_M2
 from lvmass.evaluation.tables import example_predictions
-from lvmass.report.figures import differences, verdicts
-from lvmass.report.page import (
-    _verdict,
-    _with_interval,
-    banner,
-    beside,
+from lvmass.report.answers import (
     c_statistic_table,
     departures,
     ecg_only,
@@ -24,17 +19,14 @@ from lvmass.report.page import (
     everybody,
     gap_answer,
     how_far,
-    laid_out,
-    missing,
     over_folds,
-    p_value,
     prevalence,
     sample_size,
-    select,
-    table,
     table_one,
     validation,
 )
+from lvmass.report.figures import differences, verdicts
+from lvmass.report.page import banner, beside, laid_out, missing, p_value, select, table, verdict, with_interval
 from lvmass.report.words import CRITERIA, NAMES, PUBLISHED, printed
 from lvmass.study.study import Study
 
@@ -115,12 +107,12 @@ def test_how_far_ours_are_from_the_published_numbers() -> None:
 
 
 def test_interval_or_the_reason_why_there_is_none() -> None:
-    assert _with_interval({"estimate": None, "note": "too few people"}) == "too few people"
-    assert _with_interval({"estimate": 1.0, "ci_low": None, "note": "few"}, digits=0) == "1 (few)"
+    assert with_interval({"estimate": None, "note": "too few people"}) == "too few people"
+    assert with_interval({"estimate": 1.0, "ci_low": None, "note": "few"}, digits=0) == "1 (few)"
     row = {"bias_g": -0.04, "bias_ci_low_g": -1.0, "bias_ci_high_g": 1.0, "note": ""}
-    assert _with_interval(row, "bias_g") == "0.0 (-1.0 to 1.0)"
+    assert with_interval(row, "bias_g") == "0.0 (-1.0 to 1.0)"
     row = {"slope": 0.9, "slope_ci_low": 0.8, "slope_ci_high": 1.0, "ci_low": 7.0, "note": ""}
-    assert _with_interval(row, "slope") == "0.9 (0.8 to 1.0)"
+    assert with_interval(row, "slope") == "0.9 (0.8 to 1.0)"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +125,7 @@ def test_interval_or_the_reason_why_there_is_none() -> None:
     ],
 )
 def test_words_follow_the_interval(low: float | None, high: float | None, words: str) -> None:
-    assert _verdict({"ci_low": low, "ci_high": high}, "above", "below", "around") == words
+    assert verdict({"ci_low": low, "ci_high": high}, "above", "below", "around") == words
 
 
 def test_p_values() -> None:
