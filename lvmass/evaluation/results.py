@@ -240,7 +240,8 @@ def evaluate(
         Classical criteria of all cohorts, see `lvmass.evaluation.decision.criteria_rows`.
     gap : two DataFrames, optional
         Predictions under both trainings, and those of the same models trained on both sexes but on no more people
-        than there are of the one (size-matched), in cohorts with folds; with them there is a table ``gap``.
+        than there are of the one (size-matched), in cohorts with folds; with them there is a table ``gap``. A column
+        ``repeat`` tells several cross-validations apart.
     cutoffs_g_m2 : mapping
         The LVH cut-offs that the column ``lvh`` came from.
     cutoff_sets : mapping, optional
