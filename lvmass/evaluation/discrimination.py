@@ -263,6 +263,7 @@ def _trained_twice(study: Inputs) -> pd.DataFrame:
     "gap", "cohort model",
     "sex quantity unit estimate ci_low ci_high p_value n_repeats sd_repeats n_lvh n_subjects note",
     of=_trained_twice, sexes=("mean",), by_cutoffs=True, clusters=True, needs="gap",
+    holm="cutoffs cohort quantity",
 )  # fmt: skip
 def _gap(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     """``CURVES`` and ``STEPS`` in each sex and as their mean; of two cohorts the steps in the first minus the other's.
