@@ -113,7 +113,8 @@ def test_tables_of_an_earlier_study_file_do_not_stay(tiny_study_file: Path, tiny
     retired = tiny_study.results_folder / "a_table_of_an_earlier_version.csv"
     retired.write_text("model\n")
     retired.with_suffix(".json").write_text('{"about": {}}')
-    text = tiny_study_file.read_text().replace("[gap]", "").replace("counterfactual = ", "# ")
+    text = tiny_study_file.read_text().replace("[gap]", "")
+    text = text.replace("counterfactual = ", "# ").replace("repeats = ", "# ")
     edited = tiny_study_file.with_name("pooled.toml")
     edited.write_text(text.replace('training = ["pooled", "sex-specific"]', ""))
     assert table.exists()
