@@ -410,7 +410,7 @@ def gap_answer(gap: pd.DataFrame, whose: str = "**Answer.**") -> Markdown:
 def control(rows: pd.DataFrame) -> Markdown:
     """Whether the method finds a gain that is there, and none that is not; from ``benchmarks/gap_control.py``."""
     said = [
-        f"{row['control']}: in {printed(row['sex'])}, a difference of {row['difference']:z.3f} on average was found in "
+        f"{row['control']} ({printed(row['sex'])}): a difference of {row['difference']:z.3f} on average was found in "
         f"{row['found']} of {row['n_cohorts']} cohorts (power by its standard error of {row['standard_error']:.3f}: "
         f"{100 * row['power']:.0f} %)"
         for _, row in rows.iterrows()

@@ -13,6 +13,7 @@ from lvmass.evaluation.lvh import LVH_CUTOFFS_G_M2
 from lvmass.evaluation.tables import example_predictions
 from lvmass.report.answers import (
     c_statistic_table,
+    control,
     departures,
     ecg_only,
     error_table,
@@ -20,11 +21,13 @@ from lvmass.report.answers import (
     gap_answer,
     how_far,
     over_folds,
+    parts,
     prevalence,
     sample_size,
     table_one,
     validation,
     verdicts,
+    waveform,
 )
 from lvmass.report.figures import differences
 from lvmass.report.page import banner, beside, laid_out, missing, p_value, select, table, verdict, with_interval
@@ -318,3 +321,47 @@ def test_validation_names_noise_plainly() -> None:
     found: dict[str, Any] = {f"ecg_{name}": {} for name in ("delineation", "peaks", "beat")}
     found |= {"ecg_peaks": {"MIT-BIH + drift 6 dB lvmass": row}, "ecg_criteria": {"n_lvh": 1, "n_normal": 1}}
     assert "MIT-BIH, drift 6 dB" in validation(found)[1].data
+
+
+def ablations(**changes: Any) -> pd.DataFrame:
+    """Differences of four changed networks, and of the whole signal against the beat at its rate."""
+    names = ["leads aligned one by one", "plain CNN of equal size", "no lead groups", "without demographics"]
+    rows = pd.DataFrame({"model_a": "elvmass-net", "model_b": names, "difference_g": [-0.05, 0.02, 0.0, -3.0]})
+    signal = {"model_a": "beat at 100 Hz", "model_b": "10-s signal at 100 Hz", "difference_g": -1.5}
+    rows = pd.concat([rows, pd.DataFrame([signal])], ignore_index=True).assign(sex="all", p_holm=1.0)
+    return rows.assign(ci_low=rows["difference_g"] - 0.14, ci_high=rows["difference_g"] + 0.14, **changes)
+
+
+def test_parts_of_the_network_are_judged_with_their_power() -> None:
+    text = str(parts(ablations(), "1453 people").data)
+    assert "synchronized 0.05 g (-0.09 to 0.19); a plain CNN of equal size instead of the TCN -0.02 g (-0.16 to" in text
+    assert "None is significant. A rise of 0.20 g would have been found" in text  # 2.8 * 0.28 / 3.92
+    assert "5.18 g" in text  # 19.51 less 14.33
+    assert "whatever carried the lead in patients" in text
+    assert "both at 100 Hz, raises the MAE by 1.50 g (1.36 to 1.64)" in text
+    assert "demographics" not in text
+    text = str(parts(ablations(p_holm=[0.001, 1.0, 1.0, 1.0, 1.0]), "1453 people").data)
+    assert "Significant after Holm's correction: leads aligned one by one instead of synchronized." in text
+    assert "Not shown" in parts(ablations()[3:], "1453 people").data
+
+
+@pytest.mark.parametrize(
+    ("difference_g", "words"),
+    [(-1.0, "by -1.00 g (-1.50 to -0.50): it lowers"), (1.0, "it raises"), (0.1, "no significant difference")],
+)
+def test_the_waveform_is_set_against_the_best_estimate_without_it(difference_g: float, words: str) -> None:
+    rows = pd.DataFrame({"model_b": ["demographics", "ridge"], "mae_b_g": [17.0, 14.0], "difference_g": [-4.0, 0.0]})
+    rows["difference_g"] = [-4.0, difference_g]
+    rows = rows.assign(ci_low=rows["difference_g"] - 0.5, ci_high=rows["difference_g"] + 0.5, note="")
+    text = str(waveform(rows, simulated=True).data)
+    assert text.startswith("In this simulator, reading the waveform changes the MAE of the best of these, ridge,")
+    assert words in text
+    assert "simulator" not in waveform(rows, simulated=False).data
+    assert "Not shown" in waveform(rows.assign(ci_low=None), simulated=True).data
+
+
+def test_a_control_says_how_often_a_gain_was_found() -> None:
+    row = {"control": "null", "sex": "mean", "difference": -0.0004, "standard_error": 0.002, "found": 1}
+    text = str(control(pd.DataFrame([row | {"n_cohorts": 20, "power": 0.03}])).data)
+    assert "(mean of women and men): a difference of 0.000 on average was found in 1 of 20 cohorts" in text
+    assert "3 %" in text
