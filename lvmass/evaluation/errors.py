@@ -176,7 +176,7 @@ def _differences(people: pd.DataFrame, at: At) -> dict[str, Any]:
     )  # fmt: skip
     row = {"mae_a_g": float(a.mean()), "mae_b_g": float(b.mean()), "difference_g": float((a - b).mean())}
     row["p_value"] = float(permuted.pvalue)
-    if 2.0 ** terms.shape[1] > at.n_resamples:
+    if terms.shape[1] > np.log2(at.n_resamples):
         row["p_floor"] = 2 / (at.n_resamples + 1)
     if (few := terms.shape[1] < MIN_PEOPLE) or np.ptp(terms[1]) == 0:
         return row | {"note": "too few people for an interval" if few else "no spread, no interval"}

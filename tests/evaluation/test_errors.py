@@ -131,6 +131,13 @@ def test_the_better_model_is_found() -> None:
     assert own["note"] == "no spread, no interval"
 
 
+def test_more_people_than_a_float_has_powers_of_two() -> None:
+    table = example_predictions(1100)  # 2.0**1100 is beyond the largest float
+    row = find(table_of("error_differences", table, "net"), cohort="dev", training="pooled", sex="all")
+    assert row["n_subjects"] == 1100
+    assert row["p_value"] == row["p_floor"] > 0
+
+
 def differences(a: list[float], b: list[float], folds: object = 0) -> pd.DataFrame:
     """Predictions of two models with these errors."""
     return people_with(model=["a"] * len(a) + ["b"] * len(b), predicted_lvm_g=100 + np.array([*a, *b]), fold=folds)
