@@ -1,6 +1,7 @@
 """A whole study, timed: every fold, model, sex and the external cohort, with its peak memory and its errors.
 
-    python benchmarks/training_paper.py [--study book/studies/paper.toml] [--gpu] [--results FOLDER] [--cache FOLDER]
+    python benchmarks/training_paper.py [--study FILE] [--gpu] [--reference MODEL ...] [--results FOLDER]
+        [--cache FOLDER]
 
 On two cores the study file is run as it is. With --gpu its fits run on a GPU, several at once, and LVM-AI-style reads
 500 Hz. The cache is a new folder, so that nothing is reused. With --results the tables of errors are written there.
@@ -27,7 +28,7 @@ from lvmass.study.settings import StudyConfig, read_study_file
 from lvmass.study.study import Study
 from lvmass.training.settings import MachineConfig
 
-SAVED = ("errors", "errors_by_fold", "c_statistics")
+SAVED = ("errors", "errors_by_fold", "c_statistics", "training_comparison")
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -69,7 +70,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=12, help="fits at once on the GPU")
     parser.add_argument("--results", type=Path)
     parser.add_argument("--cache", type=Path)
-    parser.add_argument("--reference", default="elvmass-net")
+    parser.add_argument("--reference", nargs="+", default=["elvmass-net"], help="models that others are compared with")
     arguments = parser.parse_args()
     config = read_study_file(arguments.study)
     if arguments.gpu:
@@ -90,23 +91,26 @@ def main() -> None:
             tables.append(study.external())
             marks.append(("external", time.perf_counter()))
         cost = costs(study)
+        gap = study.results()["gap"] if config.gap.repeats else None  # of a study that is there to take it apart
     seconds = {name: round(end - begin, 1) for (_, begin), (name, end) in pairwise(marks)}
     minutes = (marks[-1][1] - marks[0][1]) / 60
     workers = config.workers or joblib.cpu_count()
     table = pd.concat(tables)
-    tables_of = evaluate(table, arguments.reference, n_resamples=config.bootstrap, only=SAVED)
+    tables_of = evaluate(table, arguments.reference[0], n_resamples=config.bootstrap, only=SAVED)
+    if gap is not None:
+        tables_of["gap"] = gap
     errors = tables_of["errors"]
-    # every line, sex-specific ones too, against the pooled reference
+    # every line, sex-specific ones too, against each pooled reference
     alone = predictions.groupby("model")["training"].transform("nunique") == 1
     pooled = alone | (predictions["training"] == "pooled")
     line = predictions["model"].where(pooled, predictions["model"] + " (sex-specific)")
     lines = predictions.assign(model=line, training="pooled")
-    differences = evaluate(lines, arguments.reference, n_resamples=config.bootstrap, only=["error_differences"])[
-        "error_differences"
-    ]
+    name = "error_differences"
+    found = [evaluate(lines, each, n_resamples=config.bootstrap, only=[name])[name] for each in arguments.reference]
+    differences = pd.concat(found, ignore_index=True)
     mae = errors.query("metric == 'mae_g' and sex == 'all'")
     print(mae[["cohort", "model", "training", "estimate", "ci_low", "ci_high"]].round(2).to_string(index=False))
-    shown = ["model_b", "difference_g", "ci_low", "ci_high", "p_holm"]
+    shown = ["model_a", "model_b", "difference_g", "ci_low", "ci_high", "p_holm"]
     print(differences.query("sex == 'all'")[shown].round(4).to_string(index=False))
     print(cost.round(1).to_string(index=False))
     print(f"{minutes:.1f} min with {workers} processes ({', '.join(f'{k} {v} s' for k, v in seconds.items())})")
@@ -115,8 +119,8 @@ def main() -> None:
         arguments.results.mkdir(parents=True, exist_ok=True)
         for old in arguments.results.glob("*.csv"):
             old.unlink()
-        for name in SAVED:
-            tables_of[name].to_csv(arguments.results / f"{name}.csv", index=False)
+        for name, each in tables_of.items():
+            each.to_csv(arguments.results / f"{name}.csv", index=False)
         differences.to_csv(arguments.results / "differences.csv", index=False)
         cost.to_csv(arguments.results / "costs.csv", index=False)
         about = {"study": arguments.study.name, "fingerprint": study.fingerprint, "minutes": round(minutes, 1)}

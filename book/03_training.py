@@ -121,14 +121,18 @@ page.table(page.laid_out(cohorts, "cohorts"), caption)
 # %% [markdown]
 # ## Does the waveform add anything?
 #
-# The question the abstracts leave open: how far do age, sex, height and weight go alone?
+# The question the abstracts leave open: how far do age, sex, height and weight go alone, and how far with what a cart measures, QRS duration and axis, and the classical criteria? The same people, estimated without the waveform:
 
 # %%
+waveless = [
+    n for n, m in study.config.models.items() if not m.is_network
+]
+rows = page.select(results.get("error_differences"), model_b=waveless)
 where = {"cohort": "development", "sex": "all", "training": "pooled"}
-rows = results.get("error_differences")
-rows = page.select(rows, model_b="demographics", **where)
+rows = page.select(rows, **where)
 shown = page.laid_out(rows, "error_differences")
-page.table(shown, f"{name} against demographics alone.")
+display(page.table(shown, f"{name} against models without waveform."))
+answers.waveform(rows, study.simulated)
 
 # %% [markdown]
 # ## How much is there to find?

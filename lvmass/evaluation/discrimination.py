@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from lvmass.cohort.schema import SEXES
 from lvmass.evaluation.delong import (
     auc_influence,
     delong_paired,
@@ -178,47 +179,65 @@ STEPS = {
 
 
 class _Sum(NamedTuple):
-    """A weighted sum of c-statistics, and by subject what each person adds to its error."""
+    """A weighted sum of c-statistics, one for each repetition, and by subject what each person adds to its error."""
 
-    area: float
+    areas: NDArray[np.float64]
     part: pd.Series
 
 
 def _sum(terms: Sequence[_Sum], weights: Sequence[float]) -> _Sum:
     """Weighted sum; whoever is in several of the terms counts once, with all that they add."""
     parts = pd.concat([term.part * weight for term, weight in zip(terms, weights, strict=True)])
-    return _Sum(
-        sum(term.area * weight for term, weight in zip(terms, weights, strict=True)),
-        parts.groupby(level=0, sort=False).sum(),
-    )
+    areas = np.sum([term.areas * weight for term, weight in zip(terms, weights, strict=True)], axis=0)
+    return _Sum(areas, parts.groupby(level=0, sort=False).sum())
 
 
 def _curve(people: pd.DataFrame, score: str, at: At, column: str = "predicted_lvm_g") -> _Sum:
-    """One c-statistic."""
-    values = lvh_score(people, score, at.cutoffs_g_m2, column)
-    area, part = auc_influence(both_classes(people), values, cluster=people["patient_id"], fold=people["fold"])
-    return _Sum(area, pd.Series(part, index=people["subject_id"].to_numpy()))
+    """One c-statistic, in every repetition, with the mean of what each person adds."""
+    areas, parts = [], []
+    several = "repeat" in people and len(people)
+    for _, each in people.groupby("repeat", sort=False) if several else [(0, people)]:
+        values = lvh_score(each, score, at.cutoffs_g_m2, column)
+        area, part = auc_influence(both_classes(each), values, cluster=each["patient_id"], fold=each["fold"])
+        areas.append(area)
+        parts.append(pd.Series(part, index=each["subject_id"].to_numpy()))
+    mean = pd.concat(parts).groupby(level=0, sort=False).sum() / len(parts) if len(parts) > 1 else parts[0]
+    return _Sum(np.array(areas), mean)
 
 
-def _quantities(table: pd.DataFrame, at: At) -> dict[str, _Sum]:
-    """The curves and steps of one cohort that enough people allow, in one sex or as the mean of both."""
-    sexes, found = (("female", "male") if at.sex == "mean" else (at.sex,)), {}
+def _quantities(table: pd.DataFrame, at: At) -> dict[str, dict[str, _Sum]]:
+    """The curves and steps of one cohort that enough people allow, in each sex and as the mean of both."""
+    found: dict[str, dict[str, _Sum]] = {sex: {} for sex in (*SEXES, "mean")}
     for name, (training, who, score, column) in CURVES.items():
         rows = table[table["training"] == training]
-        inside = [rows if who == "everyone" else rows[rows["sex"] == sex] for sex in sexes]
-        with suppress(NotEstimable):
-            found[name] = _sum([_curve(people, score, at, column) for people in inside], [1 / len(sexes)] * len(sexes))
-    ends = {name: pair for name, pair in STEPS.items() if set(pair) <= set(found)}
-    return found | {name: _sum([found[end], found[start]], [1.0, -1.0]) for name, (start, end) in ends.items()}
+        for sex in SEXES if who == "one sex" else ("mean",):
+            with suppress(NotEstimable):
+                found[sex][name] = _curve(rows[rows["sex"] == sex] if who == "one sex" else rows, score, at, column)
+        if who == "everyone":
+            found |= {sex: found[sex] | {k: v for k, v in found["mean"].items() if k == name} for sex in SEXES}
+        elif all(name in found[sex] for sex in SEXES):
+            found["mean"][name] = _sum([found[sex][name] for sex in SEXES], [0.5, 0.5])
+    for curves in found.values():
+        ends = [(name, pair) for name, pair in STEPS.items() if set(pair) <= set(curves)]
+        curves |= {name: _sum([curves[end], curves[start]], [1.0, -1.0]) for name, (start, end) in ends}
+    return found
 
 
 def _row(quantity: str, term: _Sum, who: pd.DataFrame) -> dict[str, Any]:
-    """Estimate with its interval: plain and with a p value for a step, on the logit scale for one area."""
+    """Estimate with its interval: plain and with a p value for a step, on the logit scale for one area.
+
+    The estimate is the mean over ``n_repeats`` cross-validations with folds and starts of their own. Its variance is
+    DeLong's over people, of that mean, plus ``sd_repeats² / n_repeats``; with one repetition, models are held fixed.
+    """
     who = who.loc[term.part.index]
     by_patient = term.part.groupby(who["patient_id"].to_numpy(), sort=False).sum()
-    area, se = term.area, float(np.sqrt(np.square(by_patient.to_numpy(float)).sum()))
+    area, variance, n = float(term.areas.mean()), float(np.square(by_patient.to_numpy(float)).sum()), term.areas.size
     row: dict[str, Any] = {"quantity": quantity, "unit": "1", "estimate": area, "n_lvh": int(who["lvh"].sum())}
-    row |= {"n_subjects": len(who), "n_patients": len(by_patient)}
+    row |= {"n_subjects": len(who), "n_patients": len(by_patient), "n_repeats": n}
+    if n > 1:
+        row["sd_repeats"] = float(term.areas.std(ddof=1))
+        variance += row["sd_repeats"] ** 2 / n
+    se = float(np.sqrt(variance))
     if quantity in STEPS:
         z, p = float(stats.norm.isf((1 - LEVEL) / 2)), 2 * stats.norm.sf(abs(area) / se) if se > 0 else area == 0
         return row | {"ci_low": area - z * se, "ci_high": area + z * se, "p_value": float(p)}
@@ -241,23 +260,28 @@ def _trained_twice(study: Inputs) -> pd.DataFrame:
 
 
 @Statistic(
-    "gap", "cohort model", "sex quantity unit estimate ci_low ci_high p_value n_lvh n_subjects note",
-    of=_trained_twice, sexes=("female", "male", "mean"), by_cutoffs=True, clusters=True, needs="gap",
+    "gap", "cohort model",
+    "sex quantity unit estimate ci_low ci_high p_value n_repeats sd_repeats n_lvh n_subjects note",
+    of=_trained_twice, sexes=("mean",), by_cutoffs=True, clusters=True, needs="gap",
+    holm="cutoffs cohort quantity",
 )  # fmt: skip
 def _gap(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
-    """``CURVES`` and ``STEPS``; of two cohorts the steps in the first minus those in the other.
+    """``CURVES`` and ``STEPS`` in each sex and as their mean; of two cohorts the steps in the first minus the other's.
 
     Two cohorts may hold the same people, such as a counterfactual cohort: then they are paired person by person.
     """
     first, *others = (_quantities(each, at) for _, each in at.everyone.groupby("part", sort=False))
     who = at.everyone.drop_duplicates("subject_id").set_index("subject_id")[["lvh", "patient_id"]]
-    if others:
-        both = [name for name in STEPS if name in first and name in others[0]]
-        return [_row(name, _sum([first[name], others[0][name]], [1.0, -1.0]), who) for name in both]
-    tried = "size-matched" in set(at.everyone["training"])
-    rows = []
-    for name in (*CURVES, *STEPS):
-        untried = not tried and "pooled, size-matched" in (name, *STEPS.get(name, ()))
-        lacking = {"quantity": name, "note": "not computed" if untried else "too few people"}
-        rows.append(_row(name, first[name], who) if name in first else lacking)
-    return [{"n_subjects": None, "n_patients": None, "n_lvh": None, **row} for row in rows]
+    tried, rows = "size-matched" in set(at.everyone["training"]), []
+    for sex, terms in first.items():
+        if others:
+            both = [name for name in STEPS if name in terms and name in others[0][sex]]
+            steps = {name: _sum([terms[name], others[0][sex][name]], [1.0, -1.0]) for name in both}
+            rows += [{"sex": sex} | _row(name, step, who) for name, step in steps.items()]
+            continue
+        for name in (*CURVES, *STEPS):
+            untried = not tried and "pooled, size-matched" in (name, *STEPS.get(name, ()))
+            lacking: dict[str, Any] = {"quantity": name, "note": "not computed" if untried else "too few people"}
+            lacking |= dict.fromkeys(("n_subjects", "n_patients", "n_lvh"))
+            rows.append({"sex": sex} | (_row(name, terms[name], who) if name in terms else lacking))
+    return rows

@@ -242,7 +242,8 @@ def evaluate(
         Classical criteria of all cohorts, see `lvmass.evaluation.decision.criteria_rows`.
     gap : two DataFrames, optional
         Predictions under both trainings, and those of the same models trained on both sexes but on no more people
-        than there are of the one (size-matched), in cohorts with folds; with them there is a table ``gap``.
+        than there are of the one (size-matched), in cohorts with folds; with them there is a table ``gap``. A column
+        ``repeat`` tells several cross-validations apart.
     external_single : DataFrame, optional
         Estimates of each fold model, whose mean an external prediction is: ``fold`` says which was left out in
         training. With them there is a table ``single_models``, and intervals of external people are cross-conformal.

@@ -12,7 +12,7 @@ from IPython.display import Markdown
 from matplotlib.ticker import MaxNLocator
 
 from lvmass.cohort.schema import SEXES
-from lvmass.report.answers import net_benefit, spread
+from lvmass.report.answers import net_benefit, spread, verdicts
 from lvmass.report.page import laid_out, missing, p_value, say, select, table, wide, with_interval
 from lvmass.report.style import COLOURS, OTHERS, OURS, SEX_COLOURS, Picture, new_figure
 from lvmass.report.words import PUBLISHED, printed, reasons
@@ -255,26 +255,6 @@ def forest(
     words = "; ".join(str(label).replace("\n", " ") for label in dict.fromkeys(labels))
     said = "".join(f" {section}: {text}." for section, text in (tests or {}).items())
     return Picture(figure, f"{title}: {axis_label} with {bars} for {words}.{said}")
-
-
-def verdicts(rows: pd.DataFrame, reference: str) -> Markdown:
-    """Who is worse than, not significantly different from, or better than the reference, after Holm's correction.
-
-    ``rows``: ``model_b``, ``mae_a_g`` (of the reference), ``difference_g`` and ``p_holm``.
-    """
-    if rows.empty:
-        return missing("a verdict", "there is no other model of the same training")
-    rows = rows[rows["p_holm"].notna()]  # too few people: no test, no verdict
-    if rows.empty:
-        return missing("a verdict", "there are too few people for a test")
-    told = rows["p_holm"] < 0.05
-    kinds = {
-        "Better than": told & (rows["difference_g"] < 0),
-        "Not significantly different from": ~told,
-        "Worse than": told & (rows["difference_g"] > 0),
-    }
-    listed = [f"{kind}: {'; '.join(rows.loc[own, 'model_b'].map(printed)) or 'none'}." for kind, own in kinds.items()]
-    return say(f"{reference} ({rows['mae_a_g'].iloc[0]:.2f} g), after Holm's correction. " + " ".join(listed))
 
 
 def differences(rows: pd.DataFrame, reference: str, title: str) -> list[Any]:

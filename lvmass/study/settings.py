@@ -4,7 +4,7 @@ import difflib
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -150,6 +150,10 @@ class _GapConfig(Section):
     counterfactual: tuple[str, ...] = Field(
         (), description="also trained on the same simulated people, whose ECG follows mass alike in both sexes"
     )
+    repeats: dict[str, Annotated[int, Field(ge=1, le=100)]] = Field(
+        {},
+        description="model = n: cross-validated n times, with other folds and starts, so that intervals know of both",
+    )
 
 
 class StudyConfig(Section):
@@ -176,7 +180,7 @@ class StudyConfig(Section):
         networks = tuple(name for name, model in self.models.items() if model.is_network)
         if self.saliency.model is not None:
             _require_known("saliency model", self.saliency.model, networks)
-        for name in self.gap.counterfactual:
+        for name in (*self.gap.counterfactual, *self.gap.repeats):
             _require_known("model trained both ways", name, self.trained_both_ways)
         if self.external is not None and self.external.label == self.development.label:
             raise ValueError("'development' and 'external' have the same label; give each its own")

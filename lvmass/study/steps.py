@@ -249,18 +249,28 @@ def tabulate_predictions(
 
 
 def compute_statistics(
-    *, predictions: Tables, beats: Sequence[Beats], trained: Tables, size_matched: Tables, **options: Any
+    *,
+    predictions: Tables,
+    beats: Sequence[Beats],
+    trained: Tables,
+    size_matched: Tables,
+    repeats: Sequence[int],
+    **options: Any,
 ) -> dict[str, pd.DataFrame]:
     """Every table of results, by the name of its file; the first cohort has folds.
 
-    ``trained`` and ``size_matched``, a table a cohort, are what the gap is taken apart with; ``options`` are those of
-    `lvmass.evaluation.results.evaluate`.
+    ``trained`` and ``size_matched``, a table a cohort and a cross-validation of ``repeats``, are what the gap is taken
+    apart with; ``options`` are those of `lvmass.evaluation.results.evaluate`.
     """
     names = [str(part["cohort"].iloc[0]) for part in predictions]
     named = list(zip(names, beats, strict=True))
     subjects = _joined([each.people.assign(cohort=name) for name, each in named])
     criteria = _joined([criteria_rows(each.criteria, each.people["subject_id"], name) for name, each in named])
-    gap = (_joined(trained), _joined(size_matched)) if trained else None
+
+    def numbered(tables: Tables) -> pd.DataFrame:
+        return _joined([table.assign(repeat=repeat) for table, repeat in zip(tables, repeats, strict=True)])
+
+    gap = (numbered(trained), numbered(size_matched)) if repeats else None
     return evaluate(_joined(predictions), subjects=subjects, criteria=criteria, gap=gap, **options)
 
 

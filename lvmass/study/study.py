@@ -247,8 +247,9 @@ class Study:
         """Beats of a cohort, or at a rate its whole recordings."""
         return _recordings(self.config.cohort(name), beat or self.config.beat, rate_hz, self.store.folder)
 
-    def _folds(self, name: str) -> Job:
-        settings = {"cohort": self.config.cohort(name), "folds": self.config.folds}
+    def _folds(self, name: str, repeat: int = 0) -> Job:
+        folds = self.config.folds.model_copy(update={"seed": self.config.folds.seed + 1000 * repeat})
+        settings = {"cohort": self.config.cohort(name), "folds": folds}
         return Job(steps.draw_folds, settings, RECORDINGS, {"beats": self._beats(name)})
 
     def _readings(self, task: FitTask, name: str) -> dict[str, Job | None]:
@@ -261,7 +262,7 @@ class Study:
         }
 
     def _fit(self, task: FitTask) -> Job:
-        takes: dict[str, Any] = self._readings(task, task.cohort) | {"folds": self._folds(task.cohort)}
+        takes: dict[str, Any] = self._readings(task, task.cohort) | {"folds": self._folds(task.cohort, task.repeat)}
         takes |= {"start": None if task.start is None else self._fit(task.start)}
         job = Job(steps.fit_model, {"task": task}, FITS, takes, task.rank)
         job.places["unfinished"] = self.store.folder / "unfinished" / job.key
@@ -292,8 +293,12 @@ class Study:
             takes["external_single"] = self._predictions("external", comparison(self.tasks), single=True)
         for argument, matched in (("trained", False), ("size_matched", True)):
             gap = [t for t in self.tasks if t.model in config.trained_both_ways and t.size_matched == matched]
-            cohorts = dict.fromkeys(task.cohort for task in gap)
-            takes[argument] = [self._predictions(name, [t for t in gap if t.cohort == name]) for name in cohorts]
+            parts = dict.fromkeys((t.cohort, t.repeat) for t in gap)
+            takes[argument] = [
+                self._predictions(name, [t for t in gap if (t.cohort, t.repeat) == (name, repeat)])
+                for name, repeat in parts
+            ]
+            settings |= {"repeats": [repeat for _, repeat in parts]}
         return Job(steps.compute_statistics, settings, STATISTICS, takes)
 
 

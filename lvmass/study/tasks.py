@@ -35,6 +35,8 @@ class FitTask(Section):
     size_matched : bool
         Learns from both sexes, but from no more people than there are of ``sex``.
     seed : int
+    repeat : int
+        Which of several cross-validations, each with folds of its own; the tables of predictions are made of the first.
     machine : MachineConfig
     slot : int
         Its number in the order of running, which spreads fits over GPUs.
@@ -51,6 +53,7 @@ class FitTask(Section):
     size_matched: bool
     seed: int
     machine: MachineConfig
+    repeat: Annotated[int, Field(exclude=True)] = 0
     slot: Annotated[int, Field(exclude=True)] = 0
 
     @field_serializer("config")
@@ -68,7 +71,7 @@ class FitTask(Section):
     @property
     def rank(self) -> tuple[int, bool, int]:
         """Its place in the order of running: by fold, so that a killed run has whole folds; the longest first."""
-        return self.fold or 0, self.signal_rate_hz is None, -self.config.fit.epochs
+        return 100 * self.repeat + (self.fold or 0), self.signal_rate_hz is None, -self.config.fit.epochs
 
 
 def fit_tasks(config: StudyConfig, sexes: Sequence[Sex]) -> tuple[FitTask, ...]:
@@ -84,16 +87,20 @@ def fit_tasks(config: StudyConfig, sexes: Sequence[Sex]) -> tuple[FitTask, ...]:
     -------
     tuple of FitTask
         Of the models in their trainings; then size-matched ones of those that are trained both ways; then both again
-        in the counterfactual cohort. See `comparison`.
+        in the counterfactual cohort; and all of these as often as they are repeated. See `comparison`.
     """
     both = config.trained_both_ways
-    plan: list[tuple[str, str, Training, bool]] = []
+    plan: list[tuple[str, str, Training, bool, int]] = []
     for name, model in config.models.items():
-        plan += [("development", name, training, model.size_matched) for training in model.training]
-    plan += [("development", name, "pooled", True) for name in both]
-    for name in config.gap.counterfactual:
-        plan += [(COUNTERFACTUAL, name, training, False) for training in config.models[name].training]
-        plan += [(COUNTERFACTUAL, name, "pooled", True)]
+        plan += [("development", name, training, model.size_matched, 0) for training in model.training]
+    taken_apart = [("development", name) for name in both] + [
+        (COUNTERFACTUAL, name) for name in config.gap.counterfactual
+    ]
+    for cohort, name in taken_apart:
+        for repeat in range(config.gap.repeats.get(name, 1)):
+            plan += [(cohort, name, training, False, repeat) for training in config.models[name].training]
+            plan += [(cohort, name, "pooled", True, repeat)]
+    plan = list(dict.fromkeys(plan))
     tasks = [
         FitTask(
             cohort=cohort,
@@ -105,10 +112,11 @@ def fit_tasks(config: StudyConfig, sexes: Sequence[Sex]) -> tuple[FitTask, ...]:
             fold=fold,
             sex=sex,
             size_matched=matched,
-            seed=config.seed + member,
+            seed=config.seed + member + 1000 * repeat,
+            repeat=repeat,
             machine=config.machine,
         )
-        for cohort, name, training, matched in plan
+        for cohort, name, training, matched, repeat in plan
         for model in (config.models[name],)
         for fold in range(1, config.folds.n + 1)
         for sex in (sexes if training == "sex-specific" or matched else (None,))
@@ -121,4 +129,5 @@ def fit_tasks(config: StudyConfig, sexes: Sequence[Sex]) -> tuple[FitTask, ...]:
 
 def comparison(tasks: Sequence[FitTask]) -> list[FitTask]:
     """Fits that the tables of predictions are made of."""
-    return [task for task in tasks if task.cohort == "development" and task.size_matched == task.config.size_matched]
+    first = [task for task in tasks if task.cohort == "development" and task.repeat == 0]
+    return [task for task in first if task.size_matched == task.config.size_matched]

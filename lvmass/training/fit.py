@@ -24,6 +24,7 @@ from torch.utils.data import DataLoader, Sampler, TensorDataset
 from lvmass.errors import DataError
 from lvmass.networks.registry import NETWORKS, build_network
 from lvmass.training.augmentation import augment
+from lvmass.training.baselines import smearing_factor
 from lvmass.training.model import FittedModel
 from lvmass.training.settings import ONE_CORE, FitConfig, MachineConfig
 
@@ -90,7 +91,8 @@ def fit_network(
     Returns
     -------
     FittedModel
-        With the weights that ``config.keep`` says. Its history has ``training_loss`` and ``training_mae_g`` of each
+        With the weights that ``config.keep`` says, and a level at which its estimates of the people who were fitted
+        have their mean mass. Its history has ``training_loss`` and ``training_mae_g`` of each
         epoch, while augmented, and ``validation_mae_g`` where there are validation people.
 
     Raises
@@ -180,7 +182,21 @@ def fit_network(
             shutil.rmtree(checkpoints, ignore_errors=True)
     kept = regression.best_weights or regression.network.state_dict()
     weights = {name: value.cpu().numpy() for name, value in kept.items()}
-    return replace(model, weights=weights, history=tuple(regression.history), training_people=len(training))
+    fitted = replace(model, weights=weights, history=tuple(regression.history), training_people=len(training))
+    return _levelled(fitted, people, np.concatenate([training, validation]), machine.device(slot))
+
+
+def _levelled(
+    model: FittedModel, people: tuple[NDArray[Any], NDArray[Any], NDArray[Any]], rows: NDArray[np.int64], device: str
+) -> FittedModel:
+    """Take the estimates to the mean of the people fitted, by `smearing_factor`: losses aim at other places."""
+    inputs, covariates, lvm_g = people
+    parts = np.array_split(rows, -(-len(rows) // 4096))  # the inputs may be larger than memory
+    estimated_g = np.concatenate([model.predict_g(inputs[part], covariates[part], device) for part in parts])
+    if not estimated_g.sum() > 0:  # the fit has gone astray: no factor mends it
+        return model
+    factor = smearing_factor(lvm_g[rows], estimated_g)
+    return replace(model, target_mean_g=factor * model.target_mean_g, target_sd_g=factor * model.target_sd_g)
 
 
 def _scaling(covariates: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -40,7 +40,7 @@ class FittedModel:
     covariate_mean, covariate_sd : ndarray, shape (n_covariates,)
         From the training people; a missing value becomes 0 and raises its flag.
     target_mean_g, target_sd_g : float
-        LVM of the training people.
+        LVM of the training people, both times the factor that takes estimates to their mean.
     weights : dict of str to ndarray
         State of the network.
     training_people : int

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from lvmass.errors import DataError
 from lvmass.evaluation import evaluate
-from lvmass.evaluation.delong import auc_influence, delong_paired
+from lvmass.evaluation.delong import auc_influence, delong_paired, logit_limits
 from lvmass.evaluation.discrimination import STEPS
 from lvmass.evaluation.lvh import LVH_CUTOFFS_G_M2, PRIMARY, cutoffs_to_try, lvh_score, with_cutoffs
 from lvmass.evaluation.tables import example_predictions
@@ -252,6 +252,32 @@ def test_a_counterfactual_cohort_is_paired_person_by_person() -> None:
     exact = gap_of(pd.concat([NET, NET.assign(cohort="counterfactual")]), SIZE_MATCHED)
     row = find(exact, cohort="dev minus counterfactual", sex="mean", quantity="gap")
     assert_allclose([row["estimate"], row["p_value"]], [0, 1], atol=1e-12)
+
+
+def test_repetitions_are_averaged_and_widen_intervals_by_their_spread() -> None:
+    rng = np.random.default_rng(2)
+    again = NET.assign(predicted_lvm_g=NET["predicted_lvm_g"] + rng.normal(0, 6, len(NET)))
+    parts = [each.assign(repeat=k) for k, each in enumerate((NET, again))]
+    alone = [gap_of(each, NET[:0]) for each in parts]
+    together = gap_of(pd.concat(parts), NET[:0])
+    for sex, name in (("female", "training"), ("male", "mechanical"), ("mean", "gap")):
+        rows = [find(table, sex=sex, quantity=name) for table in (*alone, together)]
+        values = [row["estimate"] for row in rows]
+        assert_allclose(values[2], np.mean(values[:2]))
+        assert_allclose(rows[2]["sd_repeats"], np.std(values[:2], ddof=1))
+        assert (rows[2]["n_repeats"], rows[0]["n_repeats"]) == (2, 1)
+        assert pd.isna(rows[0]["sd_repeats"])
+    same = gap_of(pd.concat([NET.assign(repeat=0), NET.assign(repeat=1)]), NET[:0])
+    for sex in ("female", "mean"):
+        row, once = (find(table, sex=sex, quantity="training") for table in (same, alone[0]))
+        assert_allclose([row["ci_low"], row["p_value"]], [once["ci_low"], once["p_value"]])
+    # the same people in both: half the difference of two areas, each with DeLong's variance, and the spread of two
+    pooled = [each.query("training == 'pooled' and sex == 'female'") for each in parts]
+    part = np.mean([auc_influence(t["lvh"], t["predicted_lvm_g"], fold=t["fold"])[1] for t in pooled], axis=0)
+    row = find(together, sex="female", quantity="pooled")
+    variance = np.square(part).sum() + row["sd_repeats"] ** 2 / 2
+    low, high = logit_limits(row["estimate"], variance**0.5, 0.95)
+    assert_allclose([row["ci_low"], row["ci_high"]], [low, high])
 
 
 def test_cutoffs_too_few_people_and_models_with_one_training() -> None:

@@ -24,8 +24,9 @@ from lvmass.report.answers import (
     sample_size,
     table_one,
     validation,
+    verdicts,
 )
-from lvmass.report.figures import differences, verdicts
+from lvmass.report.figures import differences
 from lvmass.report.page import banner, beside, laid_out, missing, p_value, select, table, verdict, with_interval
 from lvmass.report.words import CRITERIA, NAMES, PUBLISHED, printed
 from lvmass.study.study import Study
@@ -275,27 +276,27 @@ def test_without_a_test_there_is_no_verdict() -> None:
     [
         (0.2, 0.02, "no significant difference (p 0.200 after Holm's correction)"),
         (0.01, 0.02, "sex-specific training raised it (p 0.010"),
-        (0.0001, -0.02, "sex-specific training did not raise it, but lowered it (p < 0.001"),
-        (None, None, "there are too few people for a test"),
+        (0.0001, -0.02, "sex-specific training lowered it (p < 0.001"),
     ],
 )
-def test_answer_tells_the_sexes_apart(p_holm: float | None, difference: float | None, words: str) -> None:
+def test_answer_tells_the_sexes_apart(p_holm: float, difference: float, words: str) -> None:
     names = ["gap", "mechanical", "training", "pooled in everyone", "sex-specific"]
-    rows = pd.DataFrame({"quantity": names, "estimate": [0.05, 0.13, -0.08, 0.7, 0.75], "note": ""})
-    rows = rows.assign(ci_low=rows["estimate"] - 0.1, ci_high=rows["estimate"] + 0.1)
+    rows = pd.DataFrame({"quantity": names, "estimate": [0.05, 0.13, difference, 0.7, 0.75], "note": ""})
+    rows = rows.assign(ci_low=rows["estimate"] - 0.1, ci_high=rows["estimate"] + 0.1, p_holm=p_holm, n_repeats=1)
     gap = pd.concat([rows.assign(sex=sex) for sex in ("female", "male", "mean")], ignore_index=True)
     gap.loc[gap["sex"] == "male", "note"] = "too few people"
-    tests = pd.DataFrame({"sex": ["female"], "comparison": "paired within sex", "p_holm": p_holm})
-    text = str(gap_answer(gap, tests.assign(difference=difference)).data)
-    assert "One model for all has a c-statistic of 0.70 (0.60 to 0.80) in everyone" in text
+    text = str(gap_answer(gap).data)
+    assert "**Answer.** One model for all has a c-statistic of 0.70 (0.60 to 0.80) in everyone" in text
+    assert "models held fixed" in text
     assert "In women, the model of this sex has 0.75 (0.65 to 0.85), a gap of 0.050 (-0.050 to 0.150)." in text
     assert "mechanical part is 0.130 (0.030 to 0.230)**" in text
-    assert f"is -0.080 (-0.180 to 0.020)**: {words}" in text
+    assert f"is {difference:.3f} ({difference - 0.1:.3f} to {difference + 0.1:.3f})**: {words}" in text
     assert "In men: too few people." in text
-    assert "%" not in text.replace("(95 % intervals)", "")
-    nobody = gap.assign(note="too few people")
-    assert "**Answer.** None." in gap_answer(nobody, tests).data
-    assert "Not shown" in gap_answer(gap[:0], tests).data
+    often = str(gap_answer(gap.assign(n_repeats=3), "At the paper's size:").data)
+    assert "At the paper's size: One model" in often
+    assert "mean of 3 cross-validations, whose spread is part of the intervals" in often
+    assert "**Answer.** None." in gap_answer(gap.assign(note="too few people")).data
+    assert "Not shown" in gap_answer(gap[:0]).data
 
 
 def test_sample_size_follows_the_correlation_that_was_observed() -> None:

@@ -26,6 +26,18 @@ def test_ridge_finds_a_product_and_bears_missing_values() -> None:
     assert np.isfinite(fit_baseline("ridge", covariates, mass).predict_g(None, covariates)).all()
 
 
+@pytest.mark.parametrize("kind", ["linear", "ridge", "gradient-boosting"])
+def test_regressions_have_the_mean_of_the_people_fitted(kind: str) -> None:
+    """On the log scale a skewed mass is estimated by its median, here 8 % below the mean."""
+    generator = np.random.default_rng(0)
+    size = generator.normal(size=(2000, 1))
+    mass = np.exp(4.6 + 0.1 * size[:, 0] + generator.normal(0, 0.4, 2000))
+    baseline = fit_baseline(kind, size, mass)
+    assert isinstance(baseline, _Regression)
+    assert baseline.predict_g(None, size).mean() == pytest.approx(mass.mean(), rel=1e-9)
+    assert baseline.level == pytest.approx(np.exp(0.4**2 / 2), abs=0.02)
+
+
 def test_linear_reads_no_product() -> None:
     """What men's mass follows and women's does not, it cannot tell apart when it learns from both."""
     generator = np.random.default_rng(0)
