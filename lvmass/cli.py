@@ -162,9 +162,12 @@ def _summary(study: Any) -> str:
 
 def _estimate_text(estimate: "Estimate") -> str:
     """An estimate for a person's eyes."""
+    interval = "no interval"
+    if estimate.lvm_low_g is not None:
+        interval = f"{100 * estimate.interval_level:.0f} % interval "
+        interval += f"{estimate.lvm_low_g:.0f} to {estimate.lvm_high_g:.0f} g"
     shown = [
-        ("LV mass", f"{estimate.lvm_g:.0f} g ({100 * estimate.interval_level:.0f} % interval "
-                    f"{estimate.lvm_low_g:.0f} to {estimate.lvm_high_g:.0f} g)"),
+        ("LV mass", f"{estimate.lvm_g:.0f} g ({interval})"),
         ("LVM index", f"{estimate.lvmi_g_m2:.0f} g/m2 (BSA {estimate.bsa_m2:.2f} m2, Mosteller)"),
         ("LVH", f"{'yes' if estimate.lvh else 'no'}: the cut-off is {estimate.lvh_cutoff_g_m2:g} g/m2, "
                 f"{estimate.lvh_cutoff_source}"),

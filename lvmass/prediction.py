@@ -39,7 +39,7 @@ class _Card(_Provenance):
     leads: tuple[str, ...]
     beat: BeatConfig
     interval_level: float
-    interval_half_width_g: dict[str, float]
+    interval_factor: dict[str, Annotated[float, Field(ge=1)]]
     lvh_cutoff_g_m2: Annotated[dict[Sex, float], Field(min_length=2)]
     lvh_cutoff_source: str
 
@@ -50,8 +50,9 @@ class Estimate:
 
     Parameters
     ----------
-    lvm_g, lvm_low_g, lvm_high_g : float
-        Estimate and its interval, of nominal coverage ``interval_level``.
+    lvm_g : float
+    lvm_low_g, lvm_high_g : float or None
+        Interval of nominal coverage ``interval_level``; None for an estimate that is not positive.
     bsa_m2, lvmi_g_m2 : float
         Body-surface area (Mosteller) and LVM / BSA.
     lvh_cutoff_g_m2 : float
@@ -73,8 +74,8 @@ class Estimate:
     """
 
     lvm_g: float
-    lvm_low_g: float
-    lvm_high_g: float
+    lvm_low_g: float | None
+    lvm_high_g: float | None
     interval_level: float
     bsa_m2: float
     lvmi_g_m2: float
@@ -144,7 +145,7 @@ def predict(
         raise DataError(
             f"{model_folder}: the model wants the leads {list(card.leads)}; this package gives {list(LEADS)}."
         )
-    if sex not in card.interval_half_width_g:
+    if sex not in card.interval_factor:
         raise DataError(f"{model_folder}: this model was trained without any {sex} person; give a model of both sexes.")
     beat, measured, findings = examine(recording, card.beat)
     notes = tuple(finding.message for finding in findings)
@@ -155,14 +156,16 @@ def predict(
     person |= {name: found.value for name, found in lvh_criteria(beat, measured, sex).items()}
     covariates = covariate_matrix({name: [value] for name, value in person.items()}, model.covariates)
     lvm_g = float(model.predict_g(beat.waveform_mv[None], covariates)[0])
-    half_width_g = card.interval_half_width_g[sex]
+    factor = card.interval_factor[sex] if lvm_g > 0 else None
+    if factor is None:
+        notes += ("No interval: the estimate is not a positive mass.",)
     bsa_m2 = float(bsa_mosteller_m2(height_cm, weight_kg))
     cutoff_g_m2 = card.lvh_cutoff_g_m2[sex]  # type: ignore[index]  # check_person knows both
     shown = {name: getattr(measured, name) for name in _SHOWN}
     return Estimate(
         lvm_g=lvm_g,
-        lvm_low_g=max(0.0, lvm_g - half_width_g),  # a mass cannot be negative; as lvmass.evaluation does
-        lvm_high_g=lvm_g + half_width_g,
+        lvm_low_g=None if factor is None else lvm_g / factor,
+        lvm_high_g=None if factor is None else lvm_g * factor,
         interval_level=card.interval_level,
         bsa_m2=bsa_m2,
         lvmi_g_m2=lvm_g / bsa_m2,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pydicom.data import get_testdata_file
 
+from lvmass.cli import _estimate_text
 from lvmass.ecg import read_ecg
 from lvmass.ecg.recording import Recording
 from lvmass.errors import DataError
@@ -39,18 +40,22 @@ def test_estimate_is_consistent(recording: Recording) -> None:
     assert found.lvmi_g_m2 == pytest.approx(found.lvm_g / found.bsa_m2)
     assert found.lvh_cutoff_g_m2 == 65
     assert found.lvh == (found.lvmi_g_m2 > 65)
-    assert found.lvm_low_g < found.lvm_g < found.lvm_high_g
+    factor = json.loads((PRETRAINED / "model.json").read_text())["interval_factor"]["female"]
+    assert 1.1 < factor < 1.6
+    assert (found.lvm_low_g, found.lvm_high_g) == pytest.approx((found.lvm_g / factor, found.lvm_g * factor))
     assert found.model["trained_on_simulated_data"] is True
     assert found.model["not_for_clinical_use"] is True
 
 
-def test_no_interval_reaches_below_zero(recording: Recording, tmp_path: Path) -> None:
+def test_an_estimate_that_is_not_positive_has_no_interval(recording: Recording, tmp_path: Path) -> None:
     shutil.copytree(PRETRAINED, tmp_path / "model")
     path = tmp_path / "model" / "model.json"
-    card = json.loads(path.read_text()) | {"interval_half_width_g": {"female": 1000.0, "male": 1000.0}}
-    path.write_text(json.dumps(card))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"target_mean_g": -1000.0}))
     found = estimate(recording, model_folder=path.parent)
-    assert (found.lvm_low_g, found.lvm_high_g) == (0.0, found.lvm_g + 1000.0)
+    assert found.lvm_g < 0
+    assert (found.lvm_low_g, found.lvm_high_g) == (None, None)
+    assert any("No interval" in note for note in found.notes)
+    assert " g (no interval)" in _estimate_text(found)
 
 
 def test_larger_person_has_a_larger_heart(recording: Recording) -> None:
@@ -98,7 +103,7 @@ def test_model_of_women_only_estimates_women_only(recording: Recording, tmp_path
     shutil.copytree(PRETRAINED, tmp_path / "model")
     path = tmp_path / "model" / "model.json"
     card = json.loads(path.read_text())
-    del card["interval_half_width_g"]["male"]
+    del card["interval_factor"]["male"]
     path.write_text(json.dumps(card))
     assert estimate(recording, model_folder=path.parent).lvm_g == estimate(recording).lvm_g
     with pytest.raises(DataError, match="trained without any male person; give a model of both sexes") as error:
@@ -115,8 +120,8 @@ def test_a_card_with_a_wrong_value_is_one_sentence(recording: Recording, tmp_pat
     shutil.copytree(PRETRAINED, tmp_path / "model")
     path = tmp_path / "model" / "model.json"
     card = json.loads(path.read_text())
-    for name in ("leads", "beat", "interval_half_width_g", "lvh_cutoff_g_m2"):
-        if wrong == {} and name in ("beat", "interval_half_width_g"):
+    for name in ("leads", "beat", "interval_factor", "lvh_cutoff_g_m2"):
+        if wrong == {} and name in ("beat", "interval_factor"):
             continue  # all settings of the beat have defaults; the other says that the training people had no sex
         path.write_text(json.dumps(card | {name: wrong}))
         with pytest.raises(DataError, match=f"model.json lacks, or has no usable value of, {name}; save") as error:

@@ -257,12 +257,32 @@ def _curve(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     return rows
 
 
-def interval_half_widths(fit: pd.DataFrame, confidence: float = 0.9) -> dict[str, float]:
-    """Half width in gram of a person's interval for each sex, learnt from out-of-fold predictions.
+def _known_ratios(fit: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield each sex with people to learn from, one row a patient, and how far each is off (column ``ratio``).
 
-    Split conformal prediction (Vovk 2005) within each sex: ``prediction ± q``, with q the ``⌈(n + 1) confidence⌉``-th
-    smallest absolute error of n others, covers at least at its confidence if they are exchangeable. Another cohort is
-    not exchangeable: its coverage has to be looked at.
+    That is ``|ln(true / estimated)|``: the error in proportion, because it grows with the mass. Infinite where the
+    estimate is not positive.
+    """
+    fit = fit.drop_duplicates("patient_id")
+    true, estimates = (fit[name].to_numpy(float) for name in ("lvm_g", "predicted_lvm_g"))
+    with np.errstate(divide="ignore"):
+        ratio = np.abs(np.log(true) - np.log(np.maximum(estimates, 0.0)))
+    for sex, own in fit.assign(ratio=ratio).groupby("sex"):
+        yield str(sex), own
+
+
+def _rank(n: int, confidence: float) -> int:
+    """Rank of the limit among n ratios, 1 for the largest; 0 where n are too few for the confidence."""
+    return int(np.floor((n + 1) * (1 - confidence) + 1e-9))  # undoes the rounding of 0.9
+
+
+def interval_factors(fit: pd.DataFrame, confidence: float = 0.9) -> dict[str, float]:
+    """Factor of a person's interval, ``estimate / factor`` to ``estimate · factor``, for each sex.
+
+    Split conformal prediction (Vovk 2005) within each sex, learnt from out-of-fold predictions: with the factor
+    ``exp q``, q the ``⌈(n + 1) confidence⌉``-th smallest ``|ln(true / estimated)|`` of n others, the interval covers at
+    least at its confidence if they are exchangeable. Another cohort is not exchangeable: its coverage has to be looked
+    at.
 
     Parameters
     ----------
@@ -275,30 +295,36 @@ def interval_half_widths(fit: pd.DataFrame, confidence: float = 0.9) -> dict[str
     Returns
     -------
     dict
-        Sex to gram; a sex with too few people (fewer than 9 at 90 %) is left out.
+        Sex to factor; a sex with too few people (fewer than 9 at 90 %), or too many estimates that are not positive,
+        is left out.
 
     Examples
     --------
     >>> people = pd.DataFrame({"sex": "male", "lvm_g": 100.0, "predicted_lvm_g": np.arange(101.0, 120.0)})
     >>> people["patient_id"] = people.index
-    >>> interval_half_widths(people)
-    {'male': 18.0}
+    >>> {sex: round(factor, 2) for sex, factor in interval_factors(people).items()}
+    {'male': 1.18}
     """
-    fit = fit.drop_duplicates("patient_id")
-    errors = (fit["predicted_lvm_g"] - fit["lvm_g"]).abs()
-    widths = {}
-    for sex, values in errors.groupby(fit["sex"]):
-        rank = int(np.ceil((len(values) + 1) * confidence - 1e-9))  # undoes the rounding of 0.9
-        if rank <= len(values):
-            widths[str(sex)] = float(np.sort(values.to_numpy(float))[rank - 1])
-    return widths
+    found = {}
+    for sex, own in _known_ratios(fit):
+        rank, ratios = _rank(len(own), confidence), np.sort(own["ratio"].to_numpy())
+        if rank and np.isfinite(ratios[-rank]):
+            found[sex] = float(np.exp(ratios[-rank]))
+    return found
 
 
-def _conformal_intervals(predictions: pd.DataFrame, development: str) -> pd.DataFrame:
-    """Return the predictions with ``lower_g`` and ``upper_g``, at least 0, learnt from other people of the same sex.
+def _conformal_intervals(
+    predictions: pd.DataFrame, development: str, external_single: pd.DataFrame | None = None, confidence: float = 0.9
+) -> pd.DataFrame:
+    """Return the predictions with ``lower_g`` and ``upper_g``, learnt from other people of the same sex.
 
-    Development folds learn from the other folds' out-of-fold errors, other cohorts from all of them, as in
-    `recalibrate` (same parameters and errors); missing where too few can be learnt from.
+    Development folds learn from the other folds' out-of-fold errors, see `interval_factors`, other cohorts from all of
+    them. An external estimate is a mean of fold models, each of which errs more than their mean; with the estimates of
+    each (``external_single``) the interval is cross-conformal (CV+: Barber et al., Ann Stat 2021;49:486): with the log
+    estimate ``m`` of a person by the model that has not seen person i, and the ratio ``r`` of i, it goes from the
+    ``⌊α (n + 1)⌋``-th smallest ``m - r`` to the same rank of the largest ``m + r``. Because the mean errs less than one
+    model, it covers a little more than its confidence, the more so the more the models differ. Missing where too few
+    can be learnt from, or the estimate is not positive.
 
     Examples
     --------
@@ -306,19 +332,32 @@ def _conformal_intervals(predictions: pd.DataFrame, development: str) -> pd.Data
     >>> table = _conformal_intervals(example_predictions(), "dev")
     >>> inside = (table["lower_g"] <= table["lvm_g"]) & (table["lvm_g"] <= table["upper_g"])
     >>> inside.groupby(table["cohort"]).mean().round(2).to_dict()
-    {'dev': 0.91, 'ext': 0.86}
+    {'dev': 0.91, 'ext': 0.87}
     """
     rows = predictions.reset_index(drop=True)
-    half = np.full(len(rows), np.nan)
+    estimates, limits = rows["predicted_lvm_g"].to_numpy(float), np.full((2, len(rows)), np.nan)
+    keys, single = [*FIT.split(), "sex"], external_single
+    fits = {} if single is None else {key: fit for key, fit in single.groupby(keys)}
     for learn, apply in out_of_fold(predictions, development):
-        half[apply] = rows.loc[apply, "sex"].map(interval_half_widths(rows.loc[learn])).to_numpy(float)
-    predicted = rows["predicted_lvm_g"].to_numpy(float)
-    low, high = (pd.array(np.maximum(limit, 0.0), dtype="Float64") for limit in (predicted - half, predicted + half))
+        for sex, known in _known_ratios(rows.loc[learn]):
+            own = apply[(rows.loc[apply, "sex"] == sex) & (estimates[apply] > 0)]
+            rank, ratio = _rank(len(known), confidence), known["ratio"].to_numpy()
+            if not (rank and own.size):
+                continue
+            by_model = estimates[own, None]
+            if (fit := fits.get(tuple(rows.loc[own[0], keys]))) is not None:
+                table = fit.pivot_table("predicted_lvm_g", "subject_id", "fold")
+                by_model = table.loc[rows.loc[own, "subject_id"], known["fold"]].to_numpy(float)
+            logs = np.log(np.maximum(by_model, np.finfo(float).tiny))
+            limits[0, own] = np.partition(logs - ratio, rank - 1)[:, rank - 1]
+            limits[1, own] = -np.partition(-(logs + ratio), rank - 1)[:, rank - 1]
+    limits[:, ~np.isfinite(limits[1])] = np.nan
+    low, high = (pd.array(np.exp(limit), dtype="Float64") for limit in limits)
     return predictions.assign(lower_g=low, upper_g=high)
 
 
 def _with_intervals(study: Inputs) -> pd.DataFrame:
-    table = _conformal_intervals(study.predictions, study.development)
+    table = _conformal_intervals(study.predictions, study.development, study.external_single)
     return with_groups(table, study.subjects)
 
 
@@ -327,13 +366,18 @@ def _with_intervals(study: Inputs) -> pd.DataFrame:
     of=_with_intervals,
 )  # fmt: skip
 def _coverage(people: pd.DataFrame, at: At) -> dict[str, Any]:
-    """Share of people whose true mass lies in their interval, with Wilson's interval, and the mean width."""
+    """Share of people whose true mass lies in their interval, with Wilson's interval, and the mean width.
+
+    Whose estimate is not positive has no interval, and counts as not covered.
+    """
     if len(people) < MIN_GROUP:
         raise NotEstimable("too small a group")
-    if people["lower_g"].isna().any():
+    without = people["predicted_lvm_g"] <= 0
+    if people.loc[~without, "lower_g"].isna().any() or without.all():
         raise NotEstimable("too few to learn an interval")
-    true, low, high = (people[name].to_numpy(float) for name in ("lvm_g", "lower_g", "upper_g"))
+    true, low, high = (people[name].to_numpy(float, na_value=np.nan) for name in ("lvm_g", "lower_g", "upper_g"))
     inside = int(((low <= true) & (true <= high)).sum())
     below, above = stats.binomtest(inside, true.size).proportion_ci(LEVEL, "wilson")
     row = {"coverage": inside / true.size, "ci_low": below, "ci_high": above}
-    return row | {"mean_width_g": float((high - low).mean())}
+    row |= {"mean_width_g": float(np.nanmean(high - low))}
+    return row | ({"note": f"no interval for {without.sum()}: estimate not positive"} if without.any() else {})

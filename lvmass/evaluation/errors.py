@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import special, stats
+from statsmodels.regression.linear_model import OLS
 
 from lvmass.errors import DataError
 from lvmass.evaluation.results import FIT, LEVEL, At, Inputs, Statistic
@@ -30,6 +31,15 @@ MIN_GROUP = 20
 
 # Lower edges of the bands of each number; the study's people are split there.
 BANDS: dict[str, tuple[float, ...]] = {"age_years": (50, 65), "bmi_kg_m2": (25, 30), "qrs_duration_ms": (120,)}
+
+# Effect of each variable on the error: of being in a group against the other one, or of so much more of a number.
+EFFECTS: dict[str, tuple[str, str | float]] = {
+    "sex": ("women minus men", "female"),
+    "age_years": ("per 10 years", 10.0),
+    "bmi_kg_m2": ("per 5 kg/m²", 5.0),
+    "qrs_duration_ms": ("≥ 120 ms minus shorter", "≥ 120"),
+    "atrial_fibrillation": ("yes minus no", "yes"),
+}
 
 
 def _terms(people: pd.DataFrame) -> FloatArray:
@@ -184,6 +194,39 @@ def _differences(people: pd.DataFrame, at: At) -> dict[str, Any]:
     return row | {"ci_low": float(low[0]), "ci_high": float(high[0])}
 
 
+def _alone(study: Inputs) -> pd.DataFrame:
+    """External predictions, each with the mean absolute error ``single_g`` of the models that it is the mean of."""
+    assert study.external_single is not None
+    each, keys = study.external_single, [*FIT.split(), "subject_id"]
+    errors = each.assign(single_g=(each["predicted_lvm_g"] - each["lvm_g"]).abs()).groupby(keys, sort=False)["single_g"]
+    return study.predictions.merge(errors.agg(["mean", "size"]).set_axis(["single_g", "n_models"], axis=1), on=keys)
+
+
+_ALONE = ("mae_single", "mae_mean", "difference")
+
+
+@Statistic(
+    "single_models", FIT,
+    f"sex {' '.join(f'{name}_g {name}_ci_low_g {name}_ci_high_g' for name in _ALONE)} n_models n_subjects note",
+    of=_alone, needs="external_single", clusters=True, least=1,
+)  # fmt: skip
+def _single_against_mean(people: pd.DataFrame, at: At) -> dict[str, Any]:
+    """Mean absolute error of a single fold model, of the mean of all, and the second minus the first, with BCa limits.
+
+    Their mean error is the same by arithmetic; it is in ``errors``.
+    """
+    single, mean = people["single_g"].to_numpy(float), np.abs(people["predicted_lvm_g"] - people["lvm_g"]).to_numpy()
+    terms = by_patient(np.stack([np.ones_like(single), single, mean, mean - single]), people)
+    row: dict[str, Any] = {"n_models": int(people["n_models"].max())}
+    row |= {f"{name}_g": float(value) for name, value in zip(_ALONE, terms[1:].sum(axis=1) / len(people), strict=True)}
+    if terms.shape[1] < MIN_PEOPLE:
+        return row | {"note": "too few people for an interval"}
+    limits = bootstrap_limits(terms, lambda sums: sums[1:] / sums[0], LEVEL, at.n_resamples, at.seed)
+    for end, values in zip(("low", "high"), limits, strict=True):
+        row |= {f"{name}_ci_{end}_g": float(v) for name, v in zip(_ALONE, values, strict=True) if np.isfinite(v)}
+    return row if f"{_ALONE[-1]}_ci_low_g" in row else row | {"note": "no spread, no interval"}
+
+
 def _subgroup_levels(subjects: pd.DataFrame) -> pd.DataFrame:
     """Say to which group each person belongs, by every variable that the table holds.
 
@@ -196,7 +239,7 @@ def _subgroup_levels(subjects: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        cohort (if given), subject_id, variable, group.
+        cohort (if given), subject_id, variable, value, group.
 
     Raises
     ------
@@ -220,10 +263,10 @@ def _subgroup_levels(subjects: pd.DataFrame) -> pd.DataFrame:
             known = subjects[subjects[name].notna()]
             edges = BANDS.get(name, (1,))
             names = [f"< {edges[0]:g}", *(f"{a:g} to < {b:g}" for a, b in pairwise(edges)), f"≥ {edges[-1]:g}"]
-            which = np.digitize(known[name].to_numpy(float), edges)
-            groups = np.array(names if name in BANDS else ["no", "yes"])[which]
-            parts.append(known[keys].assign(variable=name, group=groups))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*keys, "variable", "group"])
+            values = known[name].to_numpy(float)
+            groups = np.array(names if name in BANDS else ["no", "yes"])[np.digitize(values, edges)]
+            parts.append(known[keys].assign(variable=name, value=values, group=groups))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*keys, "variable", "value", "group"])
 
 
 def with_groups(table: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
@@ -258,14 +301,36 @@ def _in_group(people: pd.DataFrame, at: At, metric: str) -> dict[str, Any]:
 
 
 @Statistic(
-    "subgroup_interactions", f"{FIT} variable", "sex metric p_value n_groups n_subjects note",
-    of=_grouped, each=_MEANS, holm=f"{FIT} sex metric",
+    "subgroup_effects", f"{FIT} variable",
+    "sex metric unit contrast estimate ci_low ci_high p_value n_group n_others n_subjects note",
+    of=_grouped, each=_MEANS, holm=f"{FIT} sex",
 )  # fmt: skip
-def _between_groups(people: pd.DataFrame, at: At, metric: str) -> dict[str, Any]:
-    """Does the error differ between a variable's groups? Welch's one-way test over those of ``MIN_GROUP`` or more."""
-    groups = [_mean_terms(group, metric) for _, group in people.groupby("group") if len(group) >= MIN_GROUP]
-    if len(groups) < 2:
-        raise NotEstimable("fewer than two groups large enough")
-    if any(np.ptp(values) == 0 for values in groups):
-        raise NotEstimable("no spread within a group")
-    return {"p_value": float(stats.f_oneway(*groups, equal_var=False).pvalue), "n_groups": len(groups)}
+def _effect(people: pd.DataFrame, at: At, metric: str) -> dict[str, Any]:
+    """How much a variable of ``EFFECTS`` changes an error.
+
+    Between two groups: difference of means with Welch's interval. Of a number: slope by least squares with HC3 standard
+    errors, because errors spread more in some people than in others. All variables and errors are one Holm family.
+    """
+    contrast, of = EFFECTS[at.everyone["variable"].iloc[0]]
+    values = _mean_terms(people, metric)
+    row: dict[str, Any] = {"unit": METRICS[metric], "contrast": contrast}
+    if isinstance(of, str):
+        inside = (people["group"] == of).to_numpy()
+        groups = values[inside], values[~inside]
+        row |= {"n_group": groups[0].size, "n_others": groups[1].size}
+        if min(map(len, groups)) < MIN_GROUP:
+            return row | {"note": "too small a group"}
+        if max(map(np.ptp, groups)) == 0:
+            return row | {"note": "no spread within the groups"}
+        test = stats.ttest_ind(*groups, equal_var=False)
+        low, high = test.confidence_interval(LEVEL)
+        estimate, p = groups[0].mean() - groups[1].mean(), test.pvalue
+    else:
+        x = people["value"].to_numpy(float) / of
+        if x.size < MIN_GROUP:
+            return row | {"note": "too few people"}
+        line = OLS(values, np.column_stack([np.ones_like(x), x])).fit(cov_type="HC3", use_t=True)
+        if np.ptp(x) == 0 or not 0 < line.bse[1] < np.inf:
+            return row | {"note": "no spread, no slope"}
+        (low, high), estimate, p = line.conf_int(1 - LEVEL)[1], line.params[1], line.pvalues[1]
+    return row | {"estimate": float(estimate), "ci_low": float(low), "ci_high": float(high), "p_value": float(p)}

@@ -38,6 +38,7 @@ class Inputs:
     subjects: pd.DataFrame
     criteria: pd.DataFrame | None
     gap: tuple[pd.DataFrame, pd.DataFrame] | None
+    external_single: pd.DataFrame | None
     cutoffs_g_m2: Mapping[str, float]
     n_resamples: int
     seed: int
@@ -216,6 +217,7 @@ def evaluate(
     subjects: pd.DataFrame | None = None,
     criteria: pd.DataFrame | None = None,
     gap: tuple[pd.DataFrame, pd.DataFrame] | None = None,
+    external_single: pd.DataFrame | None = None,
     cutoffs_g_m2: Mapping[str, float] = PRIMARY,
     cutoff_sets: Mapping[str, Mapping[str, float]] | None = None,
     n_resamples: int = 2000,
@@ -242,6 +244,9 @@ def evaluate(
         Predictions under both trainings, and those of the same models trained on both sexes but on no more people
         than there are of the one (size-matched), in cohorts with folds; with them there is a table ``gap``. A column
         ``repeat`` tells several cross-validations apart.
+    external_single : DataFrame, optional
+        Estimates of each fold model, whose mean an external prediction is: ``fold`` says which was left out in
+        training. With them there is a table ``single_models``, and intervals of external people are cross-conformal.
     cutoffs_g_m2 : mapping
         The LVH cut-offs that the column ``lvh`` came from.
     cutoff_sets : mapping, optional
@@ -268,9 +273,10 @@ def evaluate(
     >>> sorted(tables)[:4]
     ['agreement', 'agreement_after_recalibration', 'agreement_limits', 'agreement_limits_after_recalibration']
     """
-    for table in (predictions, *(table for table in gap or () if len(table))):
+    folds = [] if external_single is None else [rows for _, rows in external_single.groupby("fold")]
+    for table in (predictions, *(table for table in gap or () if len(table)), *folds):
         check_predictions(table)
-    predictions, subjects, criteria = _plain(predictions), _plain(subjects), _plain(criteria)
+    predictions, subjects, criteria, external_single = map(_plain, (predictions, subjects, criteria, external_single))
     gap = gap and (_plain(gap[0]), _plain(gap[1]))
     models = predictions["model"].unique()
     if reference is not None and reference not in models:
@@ -282,7 +288,7 @@ def evaluate(
         cutoff_sets = cutoffs_to_try(predictions, cutoffs_g_m2)
     folks = pd.DataFrame({"subject_id": []}) if subjects is None else subjects
     reference = str(models[0]) if reference is None else reference
-    study = Inputs(predictions, reference, folks, criteria, gap, cutoffs_g_m2, n_resamples, seed)
+    study = Inputs(predictions, reference, folks, criteria, gap, external_single, cutoffs_g_m2, n_resamples, seed)
     under = {name: study.under(each) for name, each in cutoff_sets.items()}
     tables = {
         name: each.table(study, under)

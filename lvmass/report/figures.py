@@ -12,8 +12,8 @@ from IPython.display import Markdown
 from matplotlib.ticker import MaxNLocator
 
 from lvmass.cohort.schema import SEXES
-from lvmass.report.answers import net_benefit, verdicts
-from lvmass.report.page import laid_out, missing, p_value, say, select, table, wide
+from lvmass.report.answers import net_benefit, spread, verdicts
+from lvmass.report.page import laid_out, missing, p_value, say, select, table, wide, with_interval
 from lvmass.report.style import COLOURS, OTHERS, OURS, SEX_COLOURS, Picture, new_figure
 from lvmass.report.words import PUBLISHED, printed, reasons
 
@@ -164,6 +164,26 @@ def bland_altman(groups: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> Sho
     np.atleast_1d(axes)[0].set_ylabel("estimated minus measured (g)")
     np.atleast_1d(axes)[0].legend(loc="lower left", fontsize=8)
     return Picture(figure, f"Errors against estimates, with mean, 95 % limits, and their intervals. {'; '.join(said)}.")
+
+
+def agreement(
+    fits: Mapping[str, tuple[pd.DataFrame, str]], results: Mapping[str, pd.DataFrame], whose: str, **where: str
+) -> list[Any]:
+    """Bland-Altman plots, tables of agreement and limits, and a sentence on the first, of a fit in a cohort.
+
+    ``fits``: label to predictions of the fit, and how the names of their tables end; ``whose``: for captions.
+    """
+    tables = {
+        (name, label): select(results.get(f"{name}{end}"), **where)
+        for name in ("agreement", "agreement_limits")
+        for label, (_, end) in fits.items()
+    }
+    people = {label: (select(own, **where), tables["agreement_limits", label]) for label, (own, _) in fits.items()}
+    shown = [
+        table(laid_out(rows, name), f"{printed(name)}, {label} (95 %). {whose}.")
+        for (name, label), rows in tables.items()
+    ]
+    return [bland_altman(people), *shown, spread(next(iter(tables.values())))]
 
 
 # --- estimates with intervals: the one forest plot ---
@@ -361,18 +381,18 @@ def gap_ladder(gap: pd.DataFrame, title: str) -> Shown:
     return forest(pd.DataFrame(rows), title, "c-statistic for LVH, by estimated grams (published: ± SD over folds)")
 
 
-def subgroups(rows: pd.DataFrame, tests: pd.DataFrame, title: str, axis_label: str, **options: Any) -> Shown:
-    """Forest plot of rows of ``subgroup_errors`` or ``interval_coverage``, with their rows of interactions."""
+def subgroups(rows: pd.DataFrame, effects: pd.DataFrame, title: str, axis_label: str, **options: Any) -> Shown:
+    """Forest plot of rows of ``subgroup_errors`` or ``interval_coverage``, with their ``subgroup_effects``."""
 
     def order(group: str) -> tuple[int, float, str]:  # "< 50" before "50 to < 65" before "≥ 65"
         number = re.search(r"\d+", group)
         return ((group[0] == "≥") - (group[0] == "<"), float(number[0]) if number else 0.0, group)
 
     beside = {
-        printed(row["variable"]): f"no test: {row['note']}" if row["note"]
-        else f"do groups differ? p {p_value(row['p_value'])}, Holm {p_value(row['p_holm'])}"
-        for _, row in tests.iterrows()
-    }  # fmt: skip
+        printed(row["variable"]): f"{row['contrast']}: {with_interval(row)}"
+        + ("" if row["note"] else f", Holm p {p_value(row['p_holm'])}")
+        for _, row in effects.iterrows()
+    }
     ranked = sorted(rows["group"].unique(), key=order)
     rows = rows.assign(rank=rows["group"].map(ranked.index), first=pd.factorize(rows["variable"])[0])
     rows = rows.sort_values(["first", "rank", "sex"], kind="stable")

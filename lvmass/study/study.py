@@ -22,7 +22,7 @@ from lvmass.cohort.schema import SEXES
 from lvmass.ecg.beats import BeatConfig
 from lvmass.ecg.recording import LEADS
 from lvmass.errors import DataError
-from lvmass.evaluation.calibration import interval_half_widths
+from lvmass.evaluation.calibration import interval_factors
 from lvmass.evaluation.results import write_results
 from lvmass.evaluation.tables import EXTERNAL_FOLD
 from lvmass.study import steps
@@ -194,8 +194,8 @@ class Study:
     def save_model(self, folder: str | Path, model: str | None = None) -> None:
         """Train a network on the whole development cohort, pooled, and save it for ``lvmass predict``.
 
-        The half-width of its intervals comes from the out-of-fold errors of each sex, see
-        `lvmass.evaluation.calibration`; it is a little wide, because the fold models saw fewer people.
+        The factor of its intervals comes from the out-of-fold errors of each sex, see
+        `lvmass.evaluation.calibration.interval_factors`; it is a little wide, because fold models saw fewer people.
 
         Parameters
         ----------
@@ -214,8 +214,8 @@ class Study:
         if options is None or not options.is_network or options.reads_signal or "pooled" not in options.training:
             raise DataError(f"Study '{config.name}' has no pooled network on beats called '{name}'; name one to save.")
         table = self.predictions().query("model == @name and training == 'pooled'")
-        half_width_g = interval_half_widths(table, INTERVAL_LEVEL)
-        if set(half_width_g) != set(table["sex"]):
+        factors = interval_factors(table, INTERVAL_LEVEL)
+        if set(factors) != set(table["sex"]):
             raise DataError(f"Study '{config.name}' has too few people of a sex to give intervals; add people.")
         whole = {"fold": None, "sex": None, "size_matched": False}
         task = self._tasks_of(name, "pooled")[0].model_copy(update=whole)
@@ -227,7 +227,7 @@ class Study:
             "beat": task.beat.model_dump(mode="json"),
             "sampling_rate_hz": task.beat.sampling_rate_hz,
             "interval_level": INTERVAL_LEVEL,
-            "interval_half_width_g": half_width_g,
+            "interval_factor": factors,
             "lvh_cutoff_g_m2": config.lvh.cutoffs_g_m2,
             "lvh_cutoff_source": config.lvh.source,
             "trained_on_simulated_data": config.development.simulate is not None,
@@ -268,10 +268,11 @@ class Study:
         job.places["unfinished"] = self.store.folder / "unfinished" / job.key
         return job
 
-    def _predictions(self, name: str, tasks: Sequence[FitTask]) -> Job:
-        """Out of fold in the cohort that was learnt from, else by the fold models."""
+    def _predictions(self, name: str, tasks: Sequence[FitTask], *, single: bool = False) -> Job:
+        """Out of fold in the cohort that was learnt from, else the mean of the fold models, or each if ``single``."""
         external = any(task.cohort != name for task in tasks)
-        rows = [(task.model, task.training, EXTERNAL_FOLD if external else task.fold) for task in tasks]
+        mean = external and not single
+        rows = [(task.model, task.training, EXTERNAL_FOLD if mean else task.fold) for task in tasks]
         settings = {"cohort": name, "rows": rows, "cutoffs_g_m2": self.config.lvh.cutoffs_g_m2}
         estimates = [self._fit(task) for task in tasks]
         if external:
@@ -288,6 +289,8 @@ class Study:
         settings |= {"cutoffs_g_m2": config.lvh.cutoffs_g_m2}
         takes: dict[str, Any] = {"predictions": [self._predictions(name, comparison(self.tasks)) for name in names]}
         takes |= {"beats": [self._beats(name) for name in names]}
+        if config.external is not None:
+            takes["external_single"] = self._predictions("external", comparison(self.tasks), single=True)
         for argument, matched in (("trained", False), ("size_matched", True)):
             gap = [t for t in self.tasks if t.model in config.trained_both_ways and t.size_matched == matched]
             parts = dict.fromkeys((t.cohort, t.repeat) for t in gap)

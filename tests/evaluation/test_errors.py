@@ -13,6 +13,7 @@ from sklearn import metrics
 from statsmodels.stats.multitest import multipletests
 
 from lvmass.errors import DataError
+from lvmass.evaluation import evaluate
 from lvmass.evaluation.errors import bootstrap_limits
 from lvmass.evaluation.results import _add_holm
 from lvmass.evaluation.tables import check_predictions, example_predictions
@@ -136,6 +137,32 @@ def test_more_people_than_a_float_has_powers_of_two() -> None:
     row = find(table_of("error_differences", table, "net"), cohort="dev", training="pooled", sex="all")
     assert row["n_subjects"] == 1100
     assert row["p_value"] == row["p_floor"] > 0
+
+
+def test_single_models_against_their_mean_hand_worked() -> None:
+    # in half of the people two models off by +12 and -8, in the others by 0 and 4: in all, their mean is off by 2
+    table = example_predictions(40).query("model == 'net' and training == 'pooled'")
+    external = table["cohort"] == "ext"
+    first = (table["subject_id"] < "ext-0020") & external
+    table = table.assign(predicted_lvm_g=table["predicted_lvm_g"].mask(external, table["lvm_g"] + 2))
+    there = table[external]
+    half = first[external].to_numpy()
+    models = (np.where(half, 12.0, 0.0), np.where(half, -8.0, 4.0))
+    single = pd.concat([there.assign(fold=k, predicted_lvm_g=there["lvm_g"] + off) for k, off in enumerate(models)])
+    row = find(table_of("single_models", table, external_single=single, n_resamples=999), sex="all")
+    assert (row["cohort"], row["n_models"], row["n_subjects"]) == ("ext", 2, 40)
+    assert_allclose([row["mae_single_g"], row["mae_mean_g"], row["difference_g"]], [(10 + 2) / 2, 2, -4])
+    # the mean of 20 differences of -8 and 20 of 0: SE 4 / sqrt(40)
+    assert_allclose([row["difference_ci_low_g"], row["difference_ci_high_g"]], -4 + np.array([-1.24, 1.24]), atol=0.25)
+    assert row["note"] == ""
+    alike = table_of("single_models", table, external_single=there.assign(fold=0), n_resamples=99)
+    assert set(alike["note"]) == {"no spread, no interval"}
+    few = table.groupby("cohort").head(5)
+    few = table_of("single_models", few, external_single=single, n_resamples=99)
+    assert set(few["note"]) == {"too few people for an interval"}
+    assert "single_models" not in evaluate(example_predictions(20), n_resamples=9)
+    with pytest.raises(DataError, match="appears more than once"):
+        table_of("single_models", table, external_single=pd.concat([single, single]))
 
 
 def differences(a: list[float], b: list[float], folds: object = 0) -> pd.DataFrame:

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
-from statsmodels.stats.oneway import anova_oneway
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
 from lvmass.errors import DataError
 from lvmass.evaluation.errors import _subgroup_levels
@@ -55,25 +57,68 @@ def test_subgroups() -> None:
         _subgroup_levels(pd.concat([subjects(TABLE)] * 2))
 
 
-def test_interaction_equals_welch_anova_by_statsmodels() -> None:
-    levels = _subgroup_levels(subjects(TABLE))
-    table = table_of("subgroup_interactions", TABLE, subjects=subjects(TABLE))
-    row = find(table, variable="age_years", sex="all", metric="mae_g", cohort="dev")
+def test_effect_of_a_group_equals_welch_by_hand() -> None:
+    table = table_of("subgroup_effects", TABLE, subjects=subjects(TABLE))
+    where = {"metric": "mape_percent", "model": "net", "training": "pooled", "cohort": "dev", "sex": "all"}
+    row = find(table, variable="sex", **where)
     fit = TABLE.query("cohort == 'dev' and model == 'net' and training == 'pooled'")
-    joined = fit.merge(levels.query("variable == 'age_years'"), on=["cohort", "subject_id"])
-    error = (joined["predicted_lvm_g"] - joined["lvm_g"]).abs().to_numpy(float)
-    groups = [error[(joined["group"] == group).to_numpy()] for group in joined["group"].unique()]
-    welch = anova_oneway(groups, use_var="unequal", welch_correction=True)
-    assert (row["n_groups"], row["note"]) == (3, "")
-    assert_allclose(row["p_value"], welch.pvalue, rtol=1e-6)
-    assert row["p_holm"] >= row["p_value"]
+    error = 100 * (fit["predicted_lvm_g"] / fit["lvm_g"] - 1).abs()
+    women, men = (error[fit["sex"] == sex].to_numpy() for sex in ("female", "male"))
+    assert_allclose(row["estimate"], women.mean() - men.mean())
+    welch = CompareMeans(DescrStatsW(women), DescrStatsW(men))
+    assert_allclose([row["ci_low"], row["ci_high"]], welch.tconfint_diff(usevar="unequal"))
+    assert_allclose(row["p_value"], welch.ttest_ind(usevar="unequal")[1])
+    assert (row["contrast"], row["n_group"], row["n_others"]) == ("women minus men", 120, 180)
+    rare = find(table, variable="atrial_fibrillation", **where)
+    assert (rare["note"], rare["contrast"]) == ("too small a group", "yes minus no")
+
+
+def test_effect_of_a_number_is_a_slope_with_robust_limits() -> None:
+    # bias 2 g a decade, and a spread that grows with age: HC3 by its formula
+    people, rng = subjects(TABLE), np.random.default_rng(4)
+    age = TABLE.merge(people, on=["cohort", "subject_id"])["age_years"].fillna(50).to_numpy()
+    bent = TABLE.assign(predicted_lvm_g=TABLE["lvm_g"] + 0.2 * age + rng.normal(size=len(TABLE)) * age / 10)
+    table = table_of("subgroup_effects", bent, subjects=people)
+    where = {"model": "net", "training": "pooled", "cohort": "dev", "sex": "all"}
+    row = find(table, variable="age_years", metric="bias_g", **where)
+    fit = bent.query("cohort == 'dev' and model == 'net' and training == 'pooled'").merge(people.dropna())
+    x = np.column_stack([np.ones(len(fit)), fit["age_years"] / 10])
+    y = (fit["predicted_lvm_g"] - fit["lvm_g"]).to_numpy()
+    bread = np.linalg.inv(x.T @ x)
+    slope = bread @ x.T @ y
+    meat = (x * ((y - x @ slope) / (1 - np.einsum("ij,jk,ik->i", x, bread, x)))[:, None]).T
+    se = np.sqrt((bread @ meat @ meat.T @ bread)[1, 1])
+    t = stats.t.isf(0.025, len(fit) - 2)
+    assert row["n_subjects"] == len(fit) == 299
+    assert_allclose([row["estimate"], row["ci_low"], row["ci_high"]], slope[1] + np.array([0, -t, t]) * se)
+    assert row["ci_low"] < 2 < row["ci_high"]
+    # one family of all variables and metrics, in a fit and a sex
+    family = pd.DataFrame([r for r in table.to_dict("records") if all(r[k] == v for k, v in where.items())])
+    tested = family[family["p_value"].notna()]
+    assert len(tested) == 9 == 3 * 3
+    adjusted = multipletests(tested["p_value"].astype(float), method="holm")[1]
+    assert_allclose(tested["p_holm"].astype(float), adjusted)
+    same_age = table_of("subgroup_effects", bent, subjects=people.assign(age_years=50.0))
+    assert find(same_age, variable="age_years", **where)["note"] == "no spread, no slope"
+    few = table_of("subgroup_effects", bent.query("subject_id < 'dev-0015'"), subjects=people)
+    assert set(few["note"]) <= {"too small a group", "too few people"}
 
 
 def every_table_of(table: pd.DataFrame, reference: str | None = None) -> dict[str, pd.DataFrame]:
     """All that `evaluate` gives, with subjects, criteria and a gap."""
     body = table.query("model == 'body'")
     gap = (body, body.query("training == 'pooled'"))
-    return evaluate(table, reference, subjects=subjects(table), criteria=criteria(table), gap=gap, n_resamples=99)
+    people, single = (subjects(table), criteria(table)), fold_models(table)
+    return evaluate(
+        table, reference, subjects=people[0], criteria=people[1], gap=gap, external_single=single, n_resamples=99
+    )
+
+
+def fold_models(table: pd.DataFrame) -> pd.DataFrame | None:
+    """Estimates of five fold models whose mean the table's external estimates are."""
+    external = table[table["cohort"] == "ext"]
+    each = [external.assign(fold=k, predicted_lvm_g=external["predicted_lvm_g"] + 8 * (k - 2)) for k in range(5)]
+    return pd.concat(each, ignore_index=True) if len(external) else None
 
 
 FEW = example_predictions(60)
@@ -91,7 +136,7 @@ ODD: dict[str, tuple[str, tuple[str, ...]]] = {
 def test_every_odd_study_has_every_table_with_notes(name: str, tmp_path: Path) -> None:
     keep, empty = ODD[name]
     tables = every_table_of(FEW.query(keep))
-    assert len(tables) == 29
+    assert len(tables) == (29 if "without an external" in name else 30)
     for table in tables.values():
         assert "nan" not in table.to_string().lower()
     for each in empty:
@@ -111,7 +156,10 @@ def all_tables(n: int) -> dict[str, pd.DataFrame]:
     table = example_predictions(n)
     net = table.query("model == 'net' and cohort == 'dev'")
     gap = (net, net.query("training == 'pooled'"))
-    return evaluate(table, "net", subjects=subjects(table), criteria=criteria(table), gap=gap, n_resamples=99)
+    people, single = (subjects(table), criteria(table)), fold_models(table)
+    return evaluate(
+        table, "net", subjects=people[0], criteria=people[1], gap=gap, external_single=single, n_resamples=99
+    )
 
 
 @pytest.fixture
@@ -122,7 +170,7 @@ def ordinary() -> dict[str, pd.DataFrame]:
 @pytest.mark.parametrize("n", [10, 40, 150])
 def test_everything_at_once_without_a_nan(n: int, tmp_path: Path) -> None:
     tables = all_tables(n)
-    assert len(tables) == 29
+    assert len(tables) == 30
     for name, result in tables.items():
         assert not result.empty, name
         assert "nan" not in result.to_string().lower(), name

@@ -232,16 +232,16 @@ def test_criteria_stand_beside_the_model_with_their_own_cutoff(tables: dict[str,
 
 def test_subgroups_are_in_order_and_show_small_ones(tables: dict[str, pd.DataFrame]) -> None:
     rows = select(tables["subgroup_errors"], metric="mae_g", **FIT)
-    tests = select(tables["subgroup_interactions"], metric="mae_g", sex="all", **FIT)
-    picture = figures.subgroups(rows, tests, "Forest", "MAE (g)")
-    drawn = words(picture, "do groups differ?")
-    tiny = figures.subgroups(rows, tests.assign(p_value=1e-9, p_holm=1e-8, note=""), "Forest", "MAE (g)")
-    assert "p < 0.001, Holm < 0.001" in words(tiny)
+    effects = select(tables["subgroup_effects"], metric="mae_g", sex="all", **FIT)
+    picture = figures.subgroups(rows, effects, "Forest", "MAE (g)")
+    drawn = words(picture, "women minus men: ", "per 10 years: ")
+    tiny = figures.subgroups(rows, effects.assign(estimate=2.5, ci_low=1.0, ci_high=4.0, p_holm=1e-8), "F", "MAE (g)")
+    assert "per 10 years: 2.5 (1.0 to 4.0), Holm p < 0.001" in words(tiny)
     labels = [label.get_text() for label in picture.figure.axes[0].get_yticklabels()]  # type: ignore[union-attr]
     assert [label.split(" (")[0] for label in labels] == ["women", "men", "< 50", "50 to < 65", "≥ 65"]
     assert "everyone, n = 15: too small a group" in drawn
     coverage = select(tables["interval_coverage"], **FIT)
-    assert "age (years)" in words(figures.subgroups(coverage, tests[:0], "C", "share", value="coverage"))
+    assert "age (years)" in words(figures.subgroups(coverage, effects[:0], "C", "share", value="coverage"))
 
 
 @pytest.mark.parametrize("seconds", [4.0, 10.0])

@@ -111,7 +111,7 @@ def test_pages_of_a_whole_study(tiny_study: Study, monkeypatch: pytest.MonkeyPat
     for page in PAGES:
         text = run_chapter(page, tiny_study.path)
         if page.stem.startswith("07"):
-            assert "Coverage, Simulated external cohort (NTUH-like): share of people inside" in text
+            assert "Coverage. Simulated external cohort (NTUH-like), n = " in text
         check_words(text)
         assert "Simulated cohort." in text
         lacking = re.findall(r"\*Not shown: .*", text)

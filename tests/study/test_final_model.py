@@ -18,8 +18,8 @@ def test_saved_model_predicts_with_intervals(tiny_study: Study, tmp_path: Path) 
     model, card = load_model(tmp_path / "model")
     beats = tiny_study.beats()
     assert card["trained_on_simulated_data"] is True
-    assert set(card["interval_half_width_g"]) == {"female", "male"}
-    assert min(card["interval_half_width_g"].values()) > 5
+    assert set(card["interval_factor"]) == {"female", "male"}
+    assert min(card["interval_factor"].values()) > 1.05
     covariates = np.full((2, len(model.covariates)), np.nan)
     assert np.isfinite(model.predict_g(beats.waveform_mv[:2], covariates)).all()
     assert card["training_people"] == model.training_people == len(beats.people)  # nobody is held out for a curve

@@ -56,6 +56,18 @@ def test_external_predictions_are_the_mean_of_fold_models(tiny_study: Study) -> 
     np.testing.assert_allclose(baseline["predicted_lvm_g"], expected)
 
 
+def test_estimates_of_single_fold_models_have_the_external_ones_as_their_mean(tiny_study: Study) -> None:
+    tasks, keys = comparison(tiny_study.tasks), ["model", "training", "subject_id"]
+    single = tiny_study.store.get(tiny_study._predictions("external", tasks, single=True))
+    assert sorted(single["fold"].unique()) == [1, 2]
+    assert not single.duplicated([*keys, "fold"]).any()
+    mean = tiny_study.external().set_index(keys)["predicted_lvm_g"]
+    pd.testing.assert_series_equal(single.groupby(keys)["predicted_lvm_g"].mean(), mean.sort_index(), rtol=1e-12)
+    rows = tiny_study.results()["single_models"]
+    assert set(rows["n_models"]) == {2}
+    assert set(rows["cohort"]) == {"external"}
+
+
 def test_lvh_is_mass_index_above_the_cutoff(tiny_study: Study) -> None:
     predictions = tiny_study.predictions()
     above = predictions["lvm_g"] / predictions["bsa_m2"] > predictions["sex"].map({"male": 80.0, "female": 65.0})
