@@ -36,8 +36,8 @@ def banner(study: Study) -> HTML:
         whose = f"{SIMULATED.replace('this study', html.escape(simulated[0]))} The other cohort is from files."
     if any(cohort.simulate is not None and cohort.setting == "published" for cohort in cohorts):
         whose += (
-            " They follow the setting <code>published</code>, which was chosen so that errors and c-statistics come "
-            "near the paper's: agreement in these is by construction."
+            " They follow the setting <code>published</code>, which was fitted to the paper's MAE, MAPE and pooled "
+            "c-statistic: agreement in these is by construction."
         )
     made = (
         f"Study <code>{html.escape(study.path.name)}</code> (fingerprint <code>{study.fingerprint}</code>), "
