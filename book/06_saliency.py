@@ -14,56 +14,60 @@
 #
 # **Question.** Which parts of the heartbeat move the estimate, and do they differ between women and men?
 #
-# The preprint finds the T wave in precordial leads and the QRS complex in limb leads to matter, and the journal version reports sex differences in the ST-T segment {cite:p}`pan2026`.
-# Its method is not public; we use Integrated Gradients {cite:p}`sundararajan2017`, computed by Captum {cite:p}`captum2020`, on people of each model's own test fold.
+# The preprint finds the T wave in precordial leads and the QRS complex in limb leads to matter {cite:p}`pan2024`; the journal version reports that the ST-T segment is weighted differently in women and men {cite:p}`pan2026`.
+# Their method is not public; we use Integrated Gradients {cite:p}`sundararajan2017`, computed by Captum {cite:p}`captum2020`, on people of each model's own test fold.
 
 # %% tags=["hide-input"]
 from IPython.display import display
 from lvmass import Study
 from lvmass.report import answers, ecg_figures, figures, page
 from lvmass.report.words import printed
-from lvmass.saliency import SEGMENTS_MS, segment_shares
+from lvmass.saliency import SEGMENTS_MS
 from lvmass.study.settings import default_study_file
 
 study = Study.from_toml(default_study_file())
 page.banner(study)
 
-# %% [markdown]
-# An attribution is in grams: added over the beat it gives the difference between the estimate for a person and for the same person with a flat ECG.
-
 # %%
 model = study.config.saliency.model or study.reference
-options = study.config.models[model]
-if options.is_network and not (options.reads_signal or options.beat):
+shares = answers.saliency_shares(study)
+findings = answers.saliency_findings(shares, study.simulated)
+answers.saliency_answer(findings, model)
+
+# %% [markdown]
+# ## By sample
+#
+# With *x* the samples of a person's ECG in mV, *x*ᵢ one of them (a lead at a time), and *f* the estimate of LVM in grams at this person's covariates, the attribution to that sample is
+#
+# IGᵢ(*x*) = *x*ᵢ · ∫₀¹ ∂*f*(*a* *x*) / ∂*x*ᵢ d*a*,
+#
+# in grams, where *a* goes from a flat ECG (0) to the person's own (1). Added over the beat, attributions give the difference between the estimate for a person and for the same person with a flat ECG.
+
+# %%
+if len(shares):
     saliency, time_ms = study.saliency(), study.beats().time_ms
-    name = printed(model)
+    who = f"{printed(model)}, {answers.explained(shares)}"
     missed_g = saliency.people["completeness_error_g"].abs()
     text = (
-        f"{len(missed_g)} people out of fold, {name}. They miss "
-        f"the sum they should reach by {missed_g.median():.2f} g in "
-        f"the median, {missed_g.max():.2f} g at most."
+        f"{who}. The sums miss that difference by "
+        f"{missed_g.median():.2f} g in the median, "
+        f"{missed_g.max():.2f} g at most."
     )
     display(page.say(text))
     by_sex = saliency.mean_by_sex()
     display(ecg_figures.saliency_beats(by_sex, time_ms))
-else:
-    saliency = None
-    why = f"{printed(model)} does not read this study's beats"
-    display(page.missing("saliency", why))
 
 # %% [markdown]
 # ## By segment and lead group
 #
-# Segments are fixed stretches of time around R, not measured waves.
+# Segments are fixed stretches of time around R, not measured waves. A share is that of the absolute attributions.
 
 # %%
-if saliency is not None:
-    shares = segment_shares(saliency.grams, time_ms)
-    sex = saliency.people["sex"]
-    shares = shares.assign(sex=shares["person"].map(sex))
+if len(shares):
     display(figures.saliency_by_segment(shares))
-    caption = "Published findings beside ours."
-    display(page.table(answers.saliency_findings(shares), caption))
+    caption = f"Published findings beside ours; {who}."
+    rows = findings.drop(columns="shown in")
+    display(page.table(rows, caption))
 SEGMENTS_MS
 
 # %% [markdown]

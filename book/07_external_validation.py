@@ -42,7 +42,7 @@ answers.external_answer(results, there, label, fit)
 # ## Every model, without refit
 
 # %%
-people = f"{label}, {answers.counted(results, there)}"
+people = f"{label}, {answers.analysed(results, there)}"
 errors = answers.external_errors(results, there)
 page.table(errors, f"Errors without refit (95 %). {people}.")
 
@@ -107,7 +107,7 @@ display(*figures.agreement(kinds, results, people, **own))
 
 # %%
 everyone = {"sex": "all"} | fit
-counts = answers.counted(results, *study.cohort_names())
+counts = answers.analysed(results, *study.cohort_names())
 kinds = {
     "mass_calibration": "grams",
     "calibration_after_recalibration": "grams, recalibrated",

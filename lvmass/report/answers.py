@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from IPython.display import HTML, Markdown
+from scipy import special, stats
 from tableone import TableOne
 
 from lvmass.cohort.schema import SEXES, bsa_mosteller_m2
 from lvmass.cohort.simulation.constants import SETTINGS
 from lvmass.evaluation import LVH_CUTOFFS_G_M2, paired_sample_size
 from lvmass.evaluation.calibration import interval_factors
-from lvmass.evaluation.inverse import PREDICTED
+from lvmass.evaluation.inverse import FITTED, PREDICTED
+from lvmass.evaluation.lvh import with_cutoffs
 from lvmass.report.page import (
     beside,
     laid_out,
@@ -31,7 +33,7 @@ from lvmass.report.page import (
     wide,
     with_interval,
 )
-from lvmass.report.words import PUBLISHED, printed, reasons
+from lvmass.report.words import COMPARISONS, CUTOFFS, PUBLISHED, printed, reasons
 from lvmass.study.study import Study
 from lvmass.training.model import FittedModel
 
@@ -50,11 +52,35 @@ NO_GAP = pd.DataFrame(columns=["cutoffs", "cohort", "model", "sex", "quantity", 
 
 
 def everybody(study: Study) -> pd.DataFrame:
-    """People of all cohorts, each by their first ECG, with the label of their cohort, body surface and LVM index."""
+    """People of all cohorts by their first ECG: label of the cohort, body surface, LVM index and, by it, LVH."""
     ecgs = [study.cohort(name).subjects.assign(cohort=study.config.cohort(name).label) for name in study.cohort_names()]
     people = pd.concat(ecgs).drop_duplicates(["cohort", "patient_id"], ignore_index=True)
     people["bsa_m2"] = bsa_mosteller_m2(people["height_cm"], people["weight_kg"])
-    return people.assign(lvmi_g_m2=people["lvm_g"] / people["bsa_m2"])
+    people["lvmi_g_m2"] = people["lvm_g"] / people["bsa_m2"]
+    return with_cutoffs(people, study.config.lvh.cutoffs_g_m2)
+
+
+def counted(people: pd.DataFrame) -> str:
+    """Number of people, and of those with LVH, for a caption."""
+    return f"n = {len(people):,}, {people['lvh'].sum():,} with LVH"
+
+
+def cohort_answer(study: Study, people: pd.DataFrame, shares: pd.DataFrame) -> Markdown:
+    """Answer of chapter 1: who is in the cohorts; ``people`` of `everybody`, ``shares`` of `prevalence`."""
+    said = []
+    for name in study.cohort_names():
+        label, published = study.config.cohort(name).label, PUBLISHED[f"n_{name}"]
+        own = []
+        for sex, group in select(people, cohort=label).groupby("sex"):
+            mass, rows = group["lvm_g"], select(shares, cohort=label, people=printed(sex))
+            others = rows["LVH (%)"]
+            own.append(
+                f"{len(mass):,} {printed(sex)} with a mean LVM of {mass.mean():.0f} g (SD {mass.std():.0f} g), "
+                f"{100 * group['lvh'].mean():.0f} % of them with LVH ({others.min():.1f} to {others.max():.1f} % by "
+                "the cut-offs below)"
+            )
+        said.append(f"{label}: {'; '.join(own)}. The paper: {published.value:,} {published.what}.")
+    return say("**Answer.** " + "\n\n".join(said))
 
 
 def table_one(people: pd.DataFrame, *, by: str) -> pd.DataFrame:
@@ -74,10 +100,12 @@ def table_one(people: pd.DataFrame, *, by: str) -> pd.DataFrame:
     """
     numbers = ["age_years", "height_cm", "weight_kg", "bsa_m2", "sbp_mmhg", "lvm_g", "lvmi_g_m2"]
     numbers = [name for name in numbers if name in people and people[name].notna().any()]
-    flags = [name for name in ("hypertension", "diabetes") if name in people and people[name].notna().any()]
+    flags = [name for name in ("hypertension", "diabetes", "lvh") if name in people and people[name].notna().any()]
     groups = people[by].unique()
     shown = people.reset_index(drop=True).rename(columns=printed)
-    shown = shown.assign(**{name: people[name].astype(float).map({0.0: "no", 1.0: "yes"}).to_numpy() for name in flags})
+    answers = {name: people[name].astype(float).map({0.0: "no", 1.0: "yes"}).to_numpy() for name in flags}
+    flags = [*map(printed, flags)]
+    shown = shown.assign(**dict(zip(flags, answers.values(), strict=True)))
     summary = TableOne(
         shown, columns=[*map(printed, numbers), *flags], groupby=printed(by), smd=len(groups) == 2,
         categorical=flags, limit=dict.fromkeys(flags, 1), order={name: ["yes", "no"] for name in flags},
@@ -90,16 +118,28 @@ def table_one(people: pd.DataFrame, *, by: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _cutoff_sets(cutoffs_g_m2: Mapping[str, float]) -> dict[str, Mapping[str, float]]:
+    """Published cut-offs, and before them those of a study file if they are others."""
+    own = {} if cutoffs_g_m2 in LVH_CUTOFFS_G_M2.values() else {"study file": cutoffs_g_m2}
+    return own | LVH_CUTOFFS_G_M2
+
+
+def cutoff_table(cutoffs_g_m2: Mapping[str, float]) -> pd.DataFrame:
+    """Cut-offs of the LVM index, those of a study file among them: in whom and how each was found."""
+    sets = _cutoff_sets(cutoffs_g_m2)
+    rows = pd.DataFrame([{"cut-off": printed(name)} | CUTOFFS.get(name, {}) for name in sets])
+    return rows.assign(**{f"{printed(sex)} (g/m²)": [each[sex] for each in sets.values()] for sex in SEXES})
+
+
 def prevalence(people: pd.DataFrame, cutoffs_g_m2: Mapping[str, float]) -> pd.DataFrame:
-    """Share of each cohort and sex with LVH under published cut-offs and, if they are others, those of a study file."""
-    published = LVH_CUTOFFS_G_M2
-    sets = published if cutoffs_g_m2 in published.values() else {"study file": cutoffs_g_m2} | published
+    """People with LVH in each cohort and sex, by published cut-offs and, if they are others, those of a study file."""
     rows = [
-        (cohort, printed(name), printed(sex), cutoffs[str(sex)], 100 * (mass_index > cutoffs[str(sex)]).mean())
-        for (cohort, sex), mass_index in people.sort_values("sex").groupby(["cohort", "sex"], sort=False)["lvmi_g_m2"]
-        for name, cutoffs in sets.items()
+        {"cohort": cohort, "people": printed(sex), "cut-off": printed(name), "above (g/m²)": cutoffs[str(sex)]}
+        | {"n": len(index), "with LVH": (above := index > cutoffs[str(sex)]).sum(), "LVH (%)": 100 * above.mean()}
+        for (cohort, sex), index in people.sort_values("sex").groupby(["cohort", "sex"], sort=False)["lvmi_g_m2"]
+        for name, cutoffs in _cutoff_sets(cutoffs_g_m2).items()
     ]
-    return pd.DataFrame(rows, columns=["cohort", "cut-off", "people", "above (g/m²)", "LVH (%)"])
+    return pd.DataFrame(rows)
 
 
 def main_fit(study: Study) -> dict[str, str]:
@@ -134,7 +174,7 @@ def c_statistic_table(rows: pd.DataFrame) -> pd.DataFrame:
     return shown.merge(mixed, on=index)
 
 
-def counted(results: Mapping[str, pd.DataFrame], *cohorts: str) -> str:
+def analysed(results: Mapping[str, pd.DataFrame], *cohorts: str) -> str:
     """How many people of each cohort are analysed, and how many of them have LVH, for captions."""
     everyone = select(results.get("c_statistics"), sex="all").drop_duplicates("cohort").set_index("cohort")
     counts = [
@@ -183,6 +223,94 @@ def paper_size() -> tuple[pd.DataFrame, str]:
     """`over_folds` of eLVMass-Net in the kept study at the paper's size, and whose numbers these are."""
     tables, origin = kept("paper_size/paper")
     return over_folds(tables, "elvmass-net"), origin
+
+
+HERE, NOT_HERE, UNKNOWN = "reproduced here", "not reproduced", "cannot be known from abstracts"
+COMPARED, EVERY_MODEL = "04_comparison#all-comparators-at-the-paper-s-size", "05_delong#every-model"
+FAIR_TEST = "05_delong#the-test-that-may-have-been-published-and-the-fair-one"
+RIVALS = ["lvm-ai", "fcn"]
+"""Networks that stand for the paper's two comparators, whose names its abstracts do not give."""
+
+_RULES = {
+    "better": "MAE lower than that of each, p (Holm) < 0.05",
+    "same": "no significant difference in MAE, p (Holm) ≥ 0.05",
+    "unknown": "–",
+}
+
+
+def paper_results(saliency: pd.DataFrame) -> pd.DataFrame:
+    """Results that the paper's abstracts state, beside ours at its size: the rule, what it decides, and where to look.
+
+    ``saliency``: rows of `saliency_findings`. In ``here``, "by construction" marks what the simulator was fitted to.
+    """
+    tables = {name: kept(f"paper_size/{name}")[0] for name in ("paper", "ablations")}
+    rows: list[tuple[str, ...]] = []
+
+    def add(what: str, published: str, ours: str, rule: str, holds: Any, shown: str, built: bool = False) -> None:
+        here = UNKNOWN if holds is None else HERE + ", by construction" * built if holds else NOT_HERE
+        rows.append((what, published, ours, rule, here, shown))
+
+    rivals = pd.concat([over_folds(tables["paper"], name)[:2] for name in RIVALS])  # MAE and MAPE
+    rivals = rivals.sort_values(["key", "mean"]).drop_duplicates("key")
+    numbers = pd.concat([over_folds(tables["paper"], "elvmass-net"), rivals.assign(key="comparator_" + rivals["key"])])
+    for key, mean, text in zip(numbers["key"], numbers["mean"], numbers["text"], strict=True):
+        fact, ours = PUBLISHED[key], text.partition(";")[0]
+        assert fact.sd is not None
+        near, shown = abs(mean - fact.value) <= fact.sd, EVERY_MODEL if "auc" in key else COMPARED
+        add(fact.what, str(fact), ours, "mean over folds within the printed SD", near, shown, key in FITTED)
+
+    for claim in COMPARISONS:
+        found = select(tables[claim["tables"]]["differences"], cohort="development", training="pooled")
+        found = select(found, model_a=claim["reference"], model_b=claim["without"], sex=claim["sexes"])
+        cells = laid_out(found, "error_differences")
+        who = found["model_b"].map(printed) + ", " + found["sex"].map(printed)
+        told = zip(who, cells["difference (95 %), g"], cells["p (Holm)"], strict=True)
+        text = "MAE minus that of " + "; ".join(f"{name}: {difference} g, p {p}" for name, difference, p in told)
+        low = found["p_holm"] < 0.05
+        better = (low & (found["difference_g"] < 0)).all()
+        holds = {"better": better, "same": not low.any(), "unknown": None}[claim["rule"]]
+        add(claim["what"], claim["published"], text, _RULES[claim["rule"]], holds, claim["shown"])
+
+    areas = select(tables["paper"]["c_statistics"], score="grams", cohort="development")
+    own, others = (select(areas, model=name) for name in ("elvmass-net", RIVALS))
+    others, pooled = select(others, training="pooled", sex="all"), select(own, training="pooled", sex="all").iloc[0]
+    text = "; ".join(f"{printed(row['model'])} {row['auc']:.2f}" for _, row in others.iterrows())
+    text, above = f"{with_interval(pooled, 'auc', 2)}; {text}", (others["auc"] < pooled["ci_low"]).all()
+    rule = "both c-statistics below our 95 % interval"
+    add("LVH: better than two comparators", "no number", text, rule, above, EVERY_MODEL)
+    p_values, said = [], []
+    for sex in SEXES:
+        alone, within = (select(own, training=how, sex=sex).iloc[0] for how in ("sex-specific", "pooled"))
+        z = (alone["auc"] - pooled["auc"]) / np.hypot(_standard_error(alone), _standard_error(pooled))
+        p_values.append(float(stats.norm.sf(z)))
+        text = f"{printed(sex)} {alone['auc']:.2f} against {pooled['auc']:.2f}, p {p_value(min(1, 2 * p_values[-1]))}"
+        said.append(f"{text} (pooled model within {printed(sex)}: {within['auc']:.2f})")
+    text, rule = "; ".join(said), "higher in each sex, p < 0.01, as if from other people (no test is described)"
+    what, shown = "LVH: sex-specific models better than the pooled one in everyone", FAIR_TEST
+    add(what, "P < 0.01 for each", text, rule, 2 * max(p_values) < 0.01, shown)
+
+    where = {"metric": "mae_g", "model": "elvmass-net", "sex": "all", "training": "pooled", "cohort": "external"}
+    text = f"MAE {with_interval(select(tables['paper']['errors'], **where).iloc[0], unit=' g')}"
+    published = f"{PUBLISHED['n_external']} patients, no error"
+    add("external validation", published, text, "–", None, "07_external_validation#every-model-without-refit")
+    return pd.concat([pd.DataFrame(rows, columns=[*saliency.columns]), saliency], ignore_index=True)
+
+
+def _standard_error(row: Any) -> float:
+    """Standard error of a c-statistic from its interval, which is symmetric on the logit scale."""
+    low, high = special.logit([row["ci_low"], row["ci_high"]])
+    return float((high - low) / (2 * 1.96) * row["auc"] * (1 - row["auc"]))
+
+
+def paper_answer(rows: pd.DataFrame) -> Markdown:
+    """Answer of the first page; ``rows`` of `paper_results`."""
+    here, not_here, unknown = (rows["here"].str.startswith(word).sum() for word in (HERE, NOT_HERE, UNKNOWN))
+    built, others = rows["here"].str.endswith("by construction").sum(), len(rows) - here - not_here - unknown
+    too_few = f"; {others} this study file has too few people for" if others else ""
+    return say(
+        f"**Answer.** Of {len(rows)} results that the paper's abstracts state, {here} are reproduced here, {built} of "
+        f"them by construction; {not_here} are not reproduced; {unknown} cannot be known from abstracts{too_few}."
+    )
 
 
 def how_far(numbers: pd.DataFrame, model: str) -> Markdown:
@@ -256,10 +384,12 @@ def _mflop_per_person(model: FittedModel) -> float:
 def kept(folder: str) -> tuple[dict[str, pd.DataFrame], str]:
     """Tables that a benchmark computed at the paper's size, and whose they are."""
     about = json.loads((Path(folder) / "about.json").read_text())
-    people = f"{about['people'][0]} people, simulated by the setting {about['setting']}, of {about['study']}"
     tables = {
         path.stem: pd.read_csv(path, dtype={"note": str}).fillna({"note": ""}) for path in Path(folder).glob("*.csv")
     }
+    known = select(tables.get("c_statistics"), cohort="development", sex="all")
+    with_lvh = f" ({known['n_lvh'].iloc[0]} with LVH)" if len(known) else ""
+    people = f"{about['people'][0]} people{with_lvh}, simulated by the setting {about['setting']}, of {about['study']}"
     return tables, people + (f" (fingerprint {about['fingerprint']} then)" if "fingerprint" in about else "")
 
 
@@ -631,23 +761,58 @@ def validation(found: Mapping[str, Any]) -> list[HTML | Markdown]:
     ]
 
 
-def saliency_findings(shares: pd.DataFrame) -> pd.DataFrame:
-    """Published findings beside the largest shares of attribution; columns ``sex, group, segment, share``."""
-    mean = shares.groupby(["sex", "group", "segment"], sort=False)["share"].mean().reset_index()
-    top = mean.loc[mean.groupby(["sex", "group"], sort=False)["share"].idxmax()]
-    largest = {
-        group: "largest share: "
-        + ", ".join(f"{row.segment} in {printed(row.sex)} ({row.share:.0f} %)" for row in rows.itertuples())
-        for group, rows in top.groupby("group")
-    }
-    st_t = mean[mean["segment"].isin(["ST", "T"])].groupby("sex")["share"].sum()
-    both = ", ".join(f"{printed(sex)} {share:.0f} %" for sex, share in st_t.items())
-    findings = [
-        ("limb leads (preprint)", "QRS complex matters", largest["limb leads"]),
-        ("precordial leads (preprint)", "T wave matters", largest["precordial leads"]),
-        ("women against men (journal)", "weights of the ST-T segment differ", f"share of ST-T: {both}"),
-    ]
-    return pd.DataFrame(findings, columns=["", "published (patients)", "this study file"])
+def saliency_shares(study: Study) -> pd.DataFrame:
+    """`lvmass.saliency.segment_shares` of a study with each person's ``sex``; no rows where it explains no beats."""
+    options = study.config.models[study.config.saliency.model or study.reference]
+    if not options.is_network or options.reads_signal or options.beat:
+        return pd.DataFrame(columns=["person", "group", "segment", "share", "sex"])
+    from lvmass.saliency import segment_shares  # torch and captum, which most pages do without
+
+    saliency = study.saliency()
+    shares = segment_shares(saliency.grams, study.beats().time_ms)
+    return shares.assign(sex=shares["person"].map(saliency.people["sex"]))
+
+
+def explained(shares: pd.DataFrame) -> str:
+    """How many people of each sex were explained, for a caption; ``shares`` of `saliency_shares`."""
+    n = shares.groupby("sex")["person"].nunique()
+    return "out of fold, " + " and ".join(f"{n[sex]} {printed(sex)}" for sex in SEXES if sex in n)
+
+
+def saliency_findings(shares: pd.DataFrame, simulated: bool) -> pd.DataFrame:
+    """Published findings on saliency beside ours, as rows of `paper_results`; ``shares`` of `saliency_shares`."""
+    columns = ["the paper's result", "published (patients)", "ours", "reproduced if", "here", "shown in"]
+    if shares.empty:
+        return pd.DataFrame(columns=columns)
+    mean = shares.groupby(["group", "sex", "segment"], sort=False)["share"].mean().reset_index()
+    largest = mean.loc[mean.groupby(["group", "sex"], sort=False)["share"].idxmax()]
+    found, section = [], "06_saliency#by-segment-and-lead-group"
+    for group, wave, other in (("limb leads", "QRS", "T"), ("precordial leads", "T", "QRS")):
+        own = select(largest, group=group)
+        first = "; ".join(f"{row.segment} in {printed(row.sex)}, {row.share:.0f} %" for row in own.itertuples())
+        here = HERE if (own["segment"] == wave).all() else NOT_HERE
+        here += ", but the reverse" * bool((own["segment"] == other).all())
+        rule = f"{wave} has the largest share of these leads in each sex"
+        found.append((f"saliency: {wave} matters in {group}", "no number", f"largest: {first}", rule, here, section))
+    st_t = select(shares, segment=["ST", "T"]).groupby(["sex", "person"])["share"].sum()
+    text = ", ".join(f"{printed(sex)} {share:.0f} %" for sex, share in st_t.groupby("sex").mean().items())
+    groups, row = [people for _, people in st_t.groupby("sex")], {"ci_low": np.nan}
+    if len(groups) == 2 and min(map(len, groups)) > 1:
+        row["ci_low"], row["ci_high"] = stats.ttest_ind(*groups, equal_var=False).confidence_interval()
+        row["difference"] = groups[0].mean() - groups[1].mean()
+        text += f"; difference {with_interval(row, 'difference')}"
+    differs = HERE + ", by construction" * simulated  # repolarization says more of mass in the simulator's women
+    rule, here = "95 % interval of the difference of shares excludes 0", verdict(row, differs, differs, NOT_HERE)
+    found.append(("saliency: ST-T weighted differently by sex", "no number", text, rule, here, section))
+    return pd.DataFrame(found, columns=columns)
+
+
+def saliency_answer(rows: pd.DataFrame, model: str) -> Markdown:
+    """Answer of chapter 6; ``rows`` of `saliency_findings`."""
+    if rows.empty:
+        return missing("saliency", f"{printed(model)} does not read this study's beats")
+    said = [f"{what.removeprefix('saliency: ')}: {here} ({ours})" for what, _, ours, _, here, _ in rows.to_numpy()]
+    return say(f"**Answer.** Of what the paper states, by shares of all attribution: {'. '.join(said)}.")
 
 
 def spread(rows: pd.DataFrame) -> Markdown:
@@ -802,7 +967,7 @@ def external_answer(results: Mapping[str, pd.DataFrame], there: str, label: str,
             compared[k] += f"{with_interval(apart, unit=' g')})"
     auc = select(results.get("c_statistics"), sex="all", score="indexed", cohort=there, **fit).iloc[0]
     return say(
-        f"**Answer.** {label}, {counted(results, there)}: the MAE of {printed(fit['model'])} is "
+        f"**Answer.** {label}, {analysed(results, there)}: the MAE of {printed(fit['model'])} is "
         f"{with_interval(mae, unit=' g')}{compared[0]}. The mean error is {with_interval(bias, unit=' g')} ({words})"
         f"{compared[1]}. The c-statistic of the estimated index is {with_interval(auc, 'auc', 2)}. "
         f"Recalibrated in the development cohort, MAE {with_interval(error('mae_g', after), unit=' g')} and "

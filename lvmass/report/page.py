@@ -36,8 +36,8 @@ def banner(study: Study) -> HTML:
         whose = f"{SIMULATED.replace('this study', html.escape(simulated[0]))} The other cohort is from files."
     if any(cohort.simulate is not None and cohort.setting == "published" for cohort in cohorts):
         whose += (
-            " They follow the setting <code>published</code>, which was chosen so that errors and c-statistics come "
-            "near the paper's: agreement in these is by construction."
+            " They follow the setting <code>published</code>, which was fitted to the paper's MAE, MAPE and pooled "
+            "c-statistic: agreement in these is by construction."
         )
     made = (
         f"Study <code>{html.escape(study.path.name)}</code> (fingerprint <code>{study.fingerprint}</code>), "
@@ -98,13 +98,16 @@ def table(rows: pd.DataFrame, caption: str, *, digits: int | Mapping[str, int] =
 
 
 def _link_facts(text: str) -> str:
-    """Let every "study facts 6.3" in HTML lead to that section of the book's appendix.
+    """Let every "study facts 6.3" in HTML lead to that section of the appendix, and "06_saliency#title" to a chapter's.
 
     Examples
     --------
     >>> _link_facts("study facts 5 and 6.8")
     'study facts <a href="facts.html#facts-5">5</a> and <a href="facts.html#facts-6-8">6.8</a>'
+    >>> _link_facts("06_saliency#title")
+    '<a href="06_saliency.html#title">chapter 6</a>'
     """
+    text = re.sub(r"\b(0(\d)_\w+)#([\w-]+)", r'<a href="\1.html#\3">chapter \2</a>', text)
 
     def link(number: re.Match[str]) -> str:
         return f'<a href="facts.html#facts-{number[0].replace(".", "-")}">{number[0]}</a>'

@@ -9,6 +9,7 @@ import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -21,6 +22,8 @@ _DATA = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="ut
 CRITERIA: dict[str, str] = _DATA["criteria"]
 NAMES: dict[str, str] = CRITERIA | _DATA["names"]
 NAMES |= {name: label.partition(" (")[0] for name, label in LVH_CUTOFF_SOURCES.items()}
+COMPARISONS: list[dict[str, Any]] = _DATA["comparisons"]
+CUTOFFS: dict[str, dict[str, str]] = _DATA["cutoffs"]
 LAYOUTS: dict[str, dict[str, str | tuple[str, int]]] = _DATA["layouts"]
 
 _MODELS = {name: network.printed for name, network in NETWORKS.items()} | {

@@ -39,8 +39,8 @@ def tables() -> dict[str, pd.DataFrame]:
 
 def test_captions_count_people_and_those_with_lvh() -> None:
     one = select(predictions(), cohort="external", **FIT)
-    assert answers.counted(tables(), "external") == f"n = 150, {one['lvh'].sum()} with LVH"
-    assert answers.counted(tables(), "development", "external").startswith("development: n = 150, ")
+    assert answers.analysed(tables(), "external") == f"n = 150, {one['lvh'].sum()} with LVH"
+    assert answers.analysed(tables(), "development", "external").startswith("development: n = 150, ")
 
 
 def test_both_biases_stand_side_by_side() -> None:

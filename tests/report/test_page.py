@@ -9,20 +9,29 @@ import pytest
 from lvmass.cohort import simulate_cohort
 from lvmass.ecg import lvh_criteria, measure_beat, synchronized_beat
 from lvmass.evaluation import evaluate, paired_sample_size
-from lvmass.evaluation.lvh import LVH_CUTOFFS_G_M2
+from lvmass.evaluation.delong import logit_limits
+from lvmass.evaluation.lvh import LVH_CUTOFF_SOURCES, LVH_CUTOFFS_G_M2
 from lvmass.evaluation.tables import example_predictions
+from lvmass.report import answers
 from lvmass.report.answers import (
     c_statistic_table,
+    cohort_answer,
     control,
+    cutoff_table,
     departures,
     ecg_only,
     error_table,
     everybody,
     gap_answer,
     how_far,
+    kept,
     over_folds,
+    paper_answer,
+    paper_results,
     parts,
     prevalence,
+    saliency_answer,
+    saliency_findings,
     sample_size,
     table_one,
     validation,
@@ -31,8 +40,9 @@ from lvmass.report.answers import (
 )
 from lvmass.report.figures import differences
 from lvmass.report.page import banner, beside, laid_out, missing, p_value, select, table, verdict, with_interval
-from lvmass.report.words import CRITERIA, NAMES, PUBLISHED, printed
+from lvmass.report.words import COMPARISONS, CRITERIA, CUTOFFS, NAMES, PUBLISHED, printed
 from lvmass.study.study import Study
+from tests.conftest import ROOT
 
 
 def test_banner_names_study_and_says_simulated(tiny_study: Study) -> None:
@@ -261,10 +271,156 @@ def test_a_person_with_several_ecgs_is_counted_once(tiny_study: Study, monkeypat
 
 
 def test_prevalence_is_also_that_of_the_study_file() -> None:
-    people = pd.DataFrame({"cohort": "dev", "sex": ["male", "female"], "lvmi_g_m2": [60.0, 60.0]})
+    people = pd.DataFrame({"cohort": "dev", "sex": ["male", "female", "male"], "lvmi_g_m2": [60.0, 60.0, 75.0]})
     assert "study file" not in set(prevalence(people, LVH_CUTOFFS_G_M2["fuchs-2016"])["cut-off"])
-    own = prevalence(people, {"female": 50.0, "male": 70.0}).set_index(["cut-off", "people"])["LVH (%)"]
-    assert (own["study file", "women"], own["study file", "men"]) == (100, 0)
+    own = select(prevalence(people, {"female": 50.0, "male": 70.0}), **{"cut-off": "study file"})
+    counts = {row["people"]: (row["n"], row["with LVH"], row["LVH (%)"]) for _, row in own.iterrows()}
+    assert counts == {"women": (1, 1, 100), "men": (2, 1, 50)}
+
+
+def test_every_published_cutoff_has_its_modality_population_and_percentile() -> None:
+    shown = {row["cut-off"]: row for row in cutoff_table({"female": 50.0, "male": 70.0}).to_dict("records")}
+    assert (shown["study file"]["women (g/m²)"], shown["study file"]["men (g/m²)"]) == (50, 70)
+    assert all(isinstance(shown[printed(name)]["source"], str) for name in LVH_CUTOFFS_G_M2)
+    assert [shown["Budoff 2009"][key] for key in ("men (g/m²)", "percentile", "modality")] == [103, "97th", "CT"]
+    for name, label in LVH_CUTOFF_SOURCES.items():  # the two places do not contradict each other
+        assert CUTOFFS[name]["modality"].replace("magnetic resonance", "MR") in label
+        assert "percentile" not in label or CUTOFFS[name]["percentile"] in label
+
+
+def test_chapter_1_answers_for_each_sex(tiny_study: Study) -> None:
+    people = everybody(tiny_study)
+    cutoffs = tiny_study.config.lvh.cutoffs_g_m2
+    text = cohort_answer(tiny_study, people, prevalence(people, cutoffs)).data
+    own = select(people, cohort=tiny_study.config.development.label, sex="female")
+    lvh = 100 * (own["lvmi_g_m2"] > cutoffs["female"]).mean()
+    assert f"{len(own)} women with a mean LVM of {own['lvm_g'].mean():.0f} g" in text
+    assert f"{lvh:.0f} % of them with LVH" in text
+    assert "The paper: 1,459 people, development (TW-CVAI)." in text
+
+
+# --- the paper's results ---
+
+PRECORDIAL = {"QRS": 20.0, "T": 30.0, "ST": 5.0}
+
+
+def shares(limb: dict[str, float], women: dict[str, float], men: dict[str, float]) -> pd.DataFrame:
+    """Three people a sex, whose shares differ by 0.2 %."""
+    return pd.DataFrame(
+        (person, sex, group, segment, share + 0.2 * (person % 3))
+        for sex, own, people in (("female", women, range(3)), ("male", men, range(3, 6)))
+        for person in people
+        for group, segments in (("limb leads", limb), ("precordial leads", own))
+        for segment, share in segments.items()
+    ).set_axis(["person", "sex", "group", "segment", "share"], axis=1)
+
+
+def test_saliency_is_held_against_what_the_abstracts_name() -> None:
+    limb = {"QRS": 25.0, "T": 10.0, "ST": 5.0}
+    found = saliency_findings(shares(limb, PRECORDIAL, PRECORDIAL), simulated=True)
+    assert found["here"].tolist() == ["reproduced here", "reproduced here", "not reproduced"]
+    assert "largest: QRS in women, 25 %; QRS in men, 25 %" in found["ours"].tolist()[0]
+    reverse = {"QRS": 30.0, "T": 20.0, "ST": 5.0}
+    found = saliency_findings(shares(limb, reverse, reverse), simulated=True)
+    assert found["here"].tolist()[1] == "not reproduced, but the reverse"
+    assert "T matters in precordial leads: not reproduced, but the reverse" in saliency_answer(found, "net").data
+    other = saliency_findings(shares(limb, PRECORDIAL, reverse), simulated=False)
+    assert other["here"].tolist()[1:] == ["not reproduced", "reproduced here"]
+    # ST and T: 50 % against 40 %, each with an SD of 0.8 in three people: Welch's t on 4 degrees of freedom
+    assert "difference 10.0 (8.2 to 11.8)" in other["ours"].tolist()[2]
+    assert "Not shown: saliency" in saliency_answer(saliency_findings(other[:0], simulated=True), "net").data
+
+
+def changed(name: str, where: str, **values: float) -> Any:
+    """`kept` with other values in a table, in the rows for which ``where`` holds."""
+
+    def changed_kept(folder: str) -> Any:
+        tables, origin = kept(folder)
+        if name in tables:
+            rows = tables[name].eval(where)
+            for column, value in values.items():
+                tables[name].loc[rows, column] = value
+        return tables, origin
+
+    return changed_kept
+
+
+def verdicts_of(rows: pd.DataFrame) -> dict[str, str]:
+    return dict(zip(rows["the paper's result"], rows["here"], strict=True))
+
+
+@pytest.fixture
+def nothing_on_saliency(monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
+    monkeypatch.chdir(ROOT / "book")
+    return saliency_findings(pd.DataFrame(), simulated=True)
+
+
+EVERYONE = "LVH c-statistic, everyone, pooled"
+MEN, BETTER = "LVH c-statistic, men, sex-specific", "LVM: better than two comparators"
+GAP = "LVH: sex-specific models better than the pooled one in everyone"
+TCN, PARAMETERS = "gain credited to the TCN encoder", "QRS axis and duration add nothing significant"
+OWN = 'model == "elvmass-net" and score == "grams"'
+
+
+@pytest.mark.parametrize(
+    ("what", "table", "where", "values", "here"),
+    [
+        (MEN, "c_statistics", OWN, {"fold_mean": 0.82}, "reproduced here"),
+        (MEN, "c_statistics", OWN, {"fold_mean": 0.83}, "not reproduced"),
+        (EVERYONE, "c_statistics", OWN, {"fold_mean": 0.71}, "reproduced here, by construction"),
+        (BETTER, "differences", "difference_g < 9", {"difference_g": -1.0, "p_holm": 0.049}, "reproduced here"),
+        (BETTER, "differences", "difference_g < 9", {"difference_g": -1.0, "p_holm": 0.051}, "not reproduced"),
+        (TCN, "differences", "difference_g < 9", {"difference_g": 1.0, "p_holm": 0.001}, "not reproduced"),
+        (PARAMETERS, "differences", "difference_g < 9", {"p_holm": 0.001}, "not reproduced"),
+        (PARAMETERS, "differences", "difference_g < 9", {"p_holm": 0.05}, "reproduced here"),
+        # standard errors of 0.02 each: z = 2.58 is p 0.01
+        (GAP, "c_statistics", OWN, {"auc": 0.7, "ci_low": 0.6, "ci_high": 0.8}, "not reproduced"),
+        ("external validation", "errors", "estimate > 0", {"estimate": 1.0}, "cannot be known from abstracts"),
+    ],
+)  # fmt: skip
+def test_a_result_is_judged_by_the_stated_rule(
+    what: str,
+    table: str,
+    where: str,
+    values: dict[str, float],
+    here: str,
+    nothing_on_saliency: pd.DataFrame,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(answers, "kept", changed(table, where, **values))
+    assert verdicts_of(paper_results(nothing_on_saliency))[what] == here
+
+
+def test_the_gap_is_tested_by_the_standard_errors_of_the_intervals(
+    nothing_on_saliency: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for auc, here in ((0.771, "not reproduced"), (0.775, "reproduced here")):  # z = 2.51 and 2.65; p 0.01 is 2.58
+        low, high = logit_limits(auc, 0.02, 0.95)
+        special = changed("c_statistics", OWN + ' and sex != "all"', auc=auc, ci_low=low, ci_high=high)
+
+        def both(folder: str, special: Any = special) -> Any:
+            tables, origin = special(folder)
+            if "c_statistics" in tables:
+                rows = tables["c_statistics"].eval(OWN + ' and sex == "all"')
+                tables["c_statistics"].loc[rows, ["auc", "ci_low", "ci_high"]] = (0.7, *logit_limits(0.7, 0.02, 0.95))
+            return tables, origin
+
+        monkeypatch.setattr(answers, "kept", both)
+        assert verdicts_of(paper_results(nothing_on_saliency))[GAP] == here
+
+
+def test_first_page_counts_and_leads_to_sections(nothing_on_saliency: pd.DataFrame) -> None:
+    rows = paper_results(nothing_on_saliency)
+    assert f"Of {len(rows)} results" in paper_answer(rows).data
+    assert (
+        f"{rows['here'].str.startswith('reproduced').sum()} are reproduced here, 3 of them" in paper_answer(rows).data
+    )
+    said = "".join(rows["ours"])
+    assert all(printed(name) in said for claim in COMPARISONS for name in claim["without"])  # none has left the tables
+    everywhere = pd.concat([rows, saliency_findings(shares({"T": 1.0}, PRECORDIAL, PRECORDIAL), simulated=True)])
+    for chapter, section in everywhere["shown in"].str.split("#"):
+        headings = re.findall(r"^# ##+ (.*)", (ROOT / "book" / f"{chapter}.py").read_text(), re.MULTILINE)
+        assert section in [re.sub(r"[^a-z0-9]+", "-", each.lower()).strip("-") for each in headings], section
 
 
 def test_without_a_test_there_is_no_verdict() -> None:
