@@ -133,8 +133,7 @@ figures.calibration_curves(rows, "Probability of LVH")
 models = [study.reference, BEST_CRITERION, "demographics"]
 names = ("decision_curves", "net_benefit_differences")
 curves, pairs = (page.select(results.get(n), **where) for n in names)
-title = f"Net benefit. {people}"
-display(*figures.decision_curves(curves, pairs, models, title))
+display(*figures.decision_curves(curves, pairs, models, people))
 
 # %% [markdown]
 # ## For whom does it fail?

@@ -327,10 +327,10 @@ def _effect(people: pd.DataFrame, at: At, metric: str) -> dict[str, Any]:
         estimate, p = groups[0].mean() - groups[1].mean(), test.pvalue
     else:
         x = people["value"].to_numpy(float) / of
-        if x.size < MIN_GROUP:
-            return row | {"note": "too few people"}
+        if x.size < MIN_GROUP or np.ptp(x) == 0:
+            return row | {"note": "too few people" if x.size < MIN_GROUP else "no spread, no slope"}
         line = OLS(values, np.column_stack([np.ones_like(x), x])).fit(cov_type="HC3", use_t=True)
-        if np.ptp(x) == 0 or not 0 < line.bse[1] < np.inf:
+        if not 0 < line.bse[1] < np.inf:  # all but one have the same value
             return row | {"note": "no spread, no slope"}
         (low, high), estimate, p = line.conf_int(1 - LEVEL)[1], line.params[1], line.pvalues[1]
     return row | {"estimate": float(estimate), "ci_low": float(low), "ci_high": float(high), "p_value": float(p)}

@@ -943,8 +943,8 @@ def single_models(results: Mapping[str, pd.DataFrame], fit: Mapping[str, str], c
         say(
             f"Averaging {row['n_models']} fold models of {printed(fit['model'])} changes its MAE by "
             f"{with_interval(row, 'difference_g', 2, ' g')}. From development, out of fold, to here, the MAE of one "
-            f"fold model changes by {moved}: that is the cohort, without averaging. Single models have the mean "
-            "error of their mean, by arithmetic."
+            f"fold model changes by {moved}: that is the cohort, without averaging. The mean error of single "
+            "models is that of their mean, by arithmetic."
         ),
     ]
 

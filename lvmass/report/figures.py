@@ -251,7 +251,7 @@ def forest(
         for turn, hue in enumerate(hues):
             axes.plot([], [], "o-", color=_colour(hue, turn), label=hue)
         figure.legend(loc="outside lower center", ncols=3)
-    axes.set(yticks=places, yticklabels=labels, ylim=(y + 0.4, 0.6), xlabel=axis_label, title=title)
+    axes.set(yticks=places, yticklabels=labels, ylim=(y + 0.4, 0.6), xlabel=axis_label, title=textwrap.fill(title, 72))
     words = "; ".join(str(label).replace("\n", " ") for label in dict.fromkeys(labels))
     said = "".join(f" {section}: {text}." for section, text in (tests or {}).items())
     return Picture(figure, f"{title}: {axis_label} with {bars} for {words}.{said}")
@@ -470,7 +470,7 @@ def decision_curves(rows: pd.DataFrame, pairs: pd.DataFrame, models: Sequence[st
     drawn = Picture(figure, f"{title}: net benefit of {names}, of examining everyone and no one.")
     pairs = select(pairs, model_b=[*models[1:]]).rename(columns={"model_b": "model"})
     shown = wide(pairs.assign(at=[f"at {100 * t:.0f} %" for t in pairs["threshold"]]), ["model"], "at", "difference", 3)
-    caption = f"Net benefit of {printed(models[0])} minus that of others (95 %)."
+    caption = f"{title}: net benefit of {printed(models[0])} minus that of others (95 %)."
     return [drawn, table(shown, caption), net_benefit(pairs)]
 
 
