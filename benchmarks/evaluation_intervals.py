@@ -48,8 +48,8 @@ def simulated(seed: int, noise: float) -> dict[str, Any]:
             tables.append(table.assign(fold=EXTERNAL_FOLD, predicted_lvm_g=each.mean(axis=0)))
             single += [table.assign(fold=k, predicted_lvm_g=own) for k, own in enumerate(each)]
         subjects.append(people)
-    parts = {"predictions": tables, "external_single": single, "subjects": subjects}
-    return {name: pd.concat(each, ignore_index=True) for name, each in parts.items()}
+    drawn = {"predictions": tables, "external_single": single, "subjects": subjects}
+    return {name: pd.concat(rows, ignore_index=True) for name, rows in drawn.items()}
 
 
 def main() -> None:
@@ -64,8 +64,8 @@ def main() -> None:
     found = groups["coverage"].agg(["mean", "min"]).join(groups[["n_subjects", "mean_width_g"]].mean()).astype(float)
     print("coverage of 90 % intervals")
     print(found.round({"mean": 3, "min": 3, "n_subjects": 0, "mean_width_g": 0}).to_string())
-    rows = found.reset_index().to_dict("records")
-    print(json.dumps({"benchmark": "evaluation_intervals", "confidence": 0.9, "rows": rows}))
+    records = found.reset_index().to_dict("records")
+    print(json.dumps({"benchmark": "evaluation_intervals", "confidence": 0.9, "rows": records}))
 
 
 if __name__ == "__main__":

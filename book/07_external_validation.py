@@ -108,12 +108,12 @@ display(*figures.agreement(kinds, results, people, **own))
 # %%
 everyone = {"sex": "all"} | fit
 counts = answers.analysed(results, *study.cohort_names())
-kinds = {
+kept = {
     "mass_calibration": "grams",
     "calibration_after_recalibration": "grams, recalibrated",
     "probability_calibration": "the probability of LVH",
 }
-for name, what in kinds.items():
+for name, what in kept.items():
     rows = page.select(results.get(name), **everyone)
     caption = f"Calibration of {what} (95 %). {counts}."
     display(page.table(page.laid_out(rows, name), caption, digits=3))
@@ -147,10 +147,10 @@ groups = page.select(results.get("subgroup_errors"), **where)
 effects = page.select(results.get("subgroup_effects"), **where)
 effects = page.select(effects, sex="all")
 for metric in ("mae_g", "mape_percent", "bias_g"):
-    both = (page.select(t, metric=metric) for t in (groups, effects))
-    ends = {"reference": 0.0} if metric == "bias_g" else {}
-    axis = printed(metric)
-    display(figures.subgroups(*both, people, axis, **ends))
+    rows = page.select(groups, metric=metric)
+    own, axis = page.select(effects, metric=metric), printed(metric)
+    zero = 0.0 if metric == "bias_g" else None
+    display(figures.subgroups(rows, own, people, axis, reference=zero))
 
 # %%
 shown = page.laid_out(effects, "subgroup_effects")

@@ -176,12 +176,11 @@ def c_statistic_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 def analysed(results: Mapping[str, pd.DataFrame], *cohorts: str) -> str:
     """How many people of each cohort are analysed, and how many of them have LVH, for captions."""
-    everyone = select(results.get("c_statistics"), sex="all").drop_duplicates("cohort").set_index("cohort")
-    counts = [
-        (f"{printed(cohort)}: " if len(cohorts) > 1 else "")
-        + f"n = {everyone.loc[cohort, 'n_subjects']:,}, {everyone.loc[cohort, 'n_lvh']:,} with LVH"
-        for cohort in cohorts
-    ]
+    counts = []
+    for cohort in cohorts:
+        row = select(results.get("c_statistics"), sex="all", cohort=cohort).iloc[0]
+        name = f"{printed(cohort)}: " if len(cohorts) > 1 else ""
+        counts.append(f"{name}n = {row['n_subjects']:,}, {row['n_lvh']:,} with LVH")
     return "; ".join(counts)
 
 

@@ -53,7 +53,7 @@ def test_both_biases_stand_side_by_side() -> None:
         row = select(tables()["errors"], cohort=cohort, **where).iloc[0]
         assert select(shown, **FIT)[column].item() == with_interval(row, digits=2)
     assert "R², 95 %" in shown
-    assert not any("in development" in name for name in answers.external_errors(tables(), "development"))
+    assert not any("in development" in str(name) for name in answers.external_errors(tables(), "development"))
 
 
 def test_the_answer_says_whether_errors_differ_from_those_in_development() -> None:
