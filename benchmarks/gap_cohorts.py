@@ -2,12 +2,11 @@
 
     python benchmarks/gap_cohorts.py --results book/paper_size/gap_cohorts [--cohorts 20] [--networks 8]
 
-Every cohort is drawn with its sex interaction switched off, as the simulator's setting has it, and strong (a positive
-control). In each the models are trained pooled, size-matched and sex-specific, out of fold. How large are the steps of
-the gap, and how much do they vary from cohort to cohort, training included? How often does the test as published find
-p < 0.01 with the switch off, where there is nothing to gain by learning from one sex? How often does the paired test,
-within a sex, find what there is to gain? eLVMass-Net is trained in the first cohorts only. The seeds appear nowhere
-else.
+Every cohort is drawn with its sex interaction switched off, as the simulator's setting has it, and strong. In each the
+models are trained pooled, size-matched and sex-specific, out of fold. How large are the steps of the gap, and how much
+do they vary from cohort to cohort, training included? How often does the test as published find p < 0.01 with the
+switch off? How often does the paired test, within a sex, find what there is to gain? eLVMass-Net is trained in the
+first cohorts only. The seeds appear nowhere else.
 """
 
 import argparse
@@ -33,6 +32,7 @@ MODELS = {
     "elvmass-net": ModelConfig(estimator="elvmass-net", training=BOTH),
 }
 STEPS = ("gap", "mechanical", "training", "fewer people", "one sex only")
+PAIRS = "of pairs within a fold"
 LEVELS = {"unpaired as published": 0.01, "paired within sex": 0.05}
 
 
@@ -105,7 +105,11 @@ def main() -> None:
     parser.add_argument("--results", type=Path, required=True, help="folder of the tables; what is there is not redone")
     given = parser.parse_args()
     given.results.mkdir(parents=True, exist_ok=True)
-    kept = given.results / "cohorts.csv"
+    kept, told = given.results / "cohorts.csv", given.results / "about.json"
+    if kept.exists() and json.loads(told.read_text())["c_statistics"] != PAIRS:
+        parser.error(f"{kept} has c-statistics of other pairs than '{PAIRS}'; give another folder")
+    about = {"study": "benchmarks/gap_cohorts.py", "people": [N], "setting": given.setting, "c_statistics": PAIRS}
+    told.write_text(json.dumps(about, indent=2) + "\n")
     rows = pd.read_csv(kept) if kept.exists() else pd.DataFrame(columns=["seed", "switch", "model"])
     for k in range(given.cohorts):
         for switch in SWITCH:
@@ -120,8 +124,6 @@ def main() -> None:
     for name, table in (("steps", steps), ("tests", tests)):
         table.to_csv(given.results / f"{name}.csv", index=False, float_format="%.6g")
         print(table.round(4).to_string(index=False))
-    about = {"study": "benchmarks/gap_cohorts.py", "people": [N], "setting": given.setting}
-    (given.results / "about.json").write_text(json.dumps(about, indent=2) + "\n")
     report = {"benchmark": "gap_cohorts", "cohorts": given.cohorts, "networks": given.networks}
     print(json.dumps(report | {"tests": tests.to_dict("records")}))
 

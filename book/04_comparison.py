@@ -90,6 +90,8 @@ display(*figures.differences(rows, reference, "Everyone"))
 kept, origin = answers.kept("paper_size/paper")
 rivals = page.select(kept["differences"], sex="all")
 display(*figures.differences(rivals, "eLVMass-Net", origin))
+where = {"cohort": "development", "training": "pooled"}
+answers.published_settings(page.select(kept["errors"], **where))
 
 # %% [markdown]
 # ### What the published comparators' error may mean
@@ -98,7 +100,7 @@ display(*figures.differences(rivals, "eLVMass-Net", origin))
 # Some designs see the ECG alone, so three networks are trained without demographics and without ECG parameters, too.
 
 # %%
-where |= {"training": "pooled", "metric": "mae_g"}
+where |= {"sex": "all", "metric": "mae_g"}
 answers.ecg_only(page.select(kept["errors"], **where))
 
 # %% [markdown]

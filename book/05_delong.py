@@ -68,7 +68,7 @@ answers.measured_mass(gap)
 # *Unpaired, if published so*, is our reading of the abstracts: it sets the sex-specific model in one sex against the pooled model in everyone, as if they were different people.
 # Men and women are part of everyone, so one more p value respects the people they share.
 # *Paired within sex* sets both models on the same people of one sex: the question that matters to a patient.
-# What is significant is read from the column of Holm's correction, which is over models and sexes.
+# What is significant is read from the column of Holm's correction, which is over models and sexes. This table is of the first cross-validation, with models held fixed; the answer above takes all of them.
 
 # %%
 tests = results.get("training_comparison")
@@ -99,19 +99,22 @@ figures.roc(
 # A sex-specific model learns from fewer people, which costs, and from one sex only, which may pay.
 # So the same model is also trained on both sexes, but on no more people than there are of the one (*size-matched*).
 #
-# Whether one sex only can pay depends on whether the ECG follows mass *otherwise* in women and men.
-# A simulator has a switch for that: its *counterfactual cohort* are the same people with the switch off.
+# One sex only can pay where the ECG follows mass *otherwise* in women and men.
+# A simulator has a switch for one such difference: its *counterfactual cohort* are the same people with the switch off. Other differences between the sexes stay, so that a gain with the switch off is possible, too; what the switch adds is the difference of the two cohorts.
 # In the study files of this book a linear regression learns from them, which trains in seconds. It reads T waves, on which the switch acts, and has no products of sex with a measurement: trained on both sexes it cannot follow what differs between them, trained on one it can.
 
 # %%
-every = page.select(gaps, sex="mean", cutoffs="study file")
+apart = ["female", "male"]
+every = page.select(gaps, sex=apart, cutoffs="study file")
 every = every.assign(
     label=every["model"].map(printed)
+    + ", "
+    + every["sex"].map(printed)
     + ",\n"
     + every["cohort"].map(printed)
 )
 steps = ["mechanical", "fewer people", "one sex only"]
-caption = "Steps of the c-statistic, mean of women and men (95 %)."
+caption = "Steps of the c-statistic (95 %)."
 display(*figures.gap_steps(every, steps, "Three steps", caption))
 
 # %%
@@ -121,8 +124,8 @@ answers.sample_size(tests)
 # %% [markdown]
 # ## Would another cohort say the same?
 #
-# One cohort gives one number for each step. Where models are cross-validated several times (`[gap] repeats` in the study file), with other folds and starts, the variance of an interval is that over people plus that over the repetitions, divided by their number; otherwise models are held fixed. What another cohort to learn from would give, no interval knows.
-# `benchmarks/gap_cohorts.py` draws many simulated cohorts of the paper's size, whatever cohort stands in the banner: with the switch off, as the setting has it, and strong, a positive control in which the factors by which sexes differ are taken to the fourth power, so that learning from one sex only can pay. Folds, starts and people differ between cohorts, so that what is seen to vary is all of it. C-statistics are over all out-of-fold pairs there.
+# One cohort gives one number for each step. Where models are cross-validated several times (`[gap] repeats` in the study file), with other folds and starts, the variance of an interval is that over people plus that over the repetitions, divided by their number; otherwise models are held fixed. These repetitions learn from the same people: what another cohort to learn from would give, no interval knows, and `benchmarks/gap_coverage.py` says how often intervals hold with and without errors of training that repetitions share.
+# `benchmarks/gap_cohorts.py` draws many simulated cohorts of the paper's size, whatever cohort stands in the banner: with the switch off, as the setting has it, and strong, in which the factors by which sexes differ are taken to the fourth power. Folds, starts and people differ between cohorts, so that what is seen to vary is all of it.
 
 # %%
 kept, origin = answers.kept("paper_size/gap_cohorts")
@@ -147,12 +150,14 @@ answers.control(page.select(kept["tests"], sex="mean"))
 # Hypertrophy is a convention; cut-offs of one modality and population move both prevalence and the mechanical part.
 
 # %%
-others = page.select(gaps, sex="mean", **where)
+others = page.select(gaps, sex=apart, **where)
 others = others.assign(
     label=others["cutoffs"].map(answers.cutoffs(results))
+    + "\n"
+    + others["sex"].map(printed)
 )
 title = "By cut-off, women / men"
-caption = "Steps by cut-off, mean of women and men (95 %)."
+caption = "Steps by cut-off (95 %)."
 steps = ["mechanical", "training"]
 display(*figures.gap_steps(others, steps, title, caption))
 
@@ -200,7 +205,7 @@ page.table(answers.c_statistic_table(aucs), caption)
 # - The mechanical part depends on how far apart the sexes' masses and cut-offs lie; in another population it differs.
 # - Intervals of c-statistics, tests between models and steps of models that are not repeated hold models fixed. They say nothing of what another training run would give.
 # - ROC curves, and readings at a criterion's specificity, mix the out-of-fold scores of different fold models; c-statistics do not.
-# - The switch of a simulator is one idea of how sexes could differ. A null result in the counterfactual cohort says that the method finds nothing where there is nothing, not that women and men are alike.
+# - The switch of a simulator is one idea of how sexes could differ. That the method finds no difference where the switch is off in both says nothing of whether women and men are alike.
 #
 # ## On your cohort
 #

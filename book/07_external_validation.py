@@ -103,17 +103,17 @@ display(*figures.agreement(kinds, results, people, **own))
 #
 # Grams are calibrated if measured mass, regressed on estimated mass, has slope 1 and intercept 0.
 # The probability of LVH comes from a logistic regression of LVH on the *estimated index over the cut-off of the sex* (estimated LVM / BSA / cut-off), learnt in the development cohort without the person's own fold.
-# Observed / expected is the number of people with LVH over the sum of their probabilities *p*. With *y* = 1 for LVH, else 0, the Brier score is the mean of (*p* − *y*)²; its skill, 1 − Brier / (*π* (1 − *π*)) with the prevalence *π*, is 0 for giving everyone *π* and 1 for certainty. In the development cohort, observed / expected is near 1 by construction.
+# Observed / expected is the number of people with LVH over the sum of their probabilities *p*. With *y* = 1 for LVH, else 0, the Brier score is the mean of (*p* − *y*)²; its skill, 1 − Brier / (*π* (1 − *π*)) with the prevalence *π*, is 0 for giving everyone *π* and 1 if every *p* is 0 or 1 and right. In the development cohort, observed / expected and the intercept are near 1 and 0 by construction, and their intervals, which hold the regression fixed, are too wide there.
 
 # %%
 everyone = {"sex": "all"} | fit
 counts = answers.analysed(results, *study.cohort_names())
-kept = {
+scales = {
     "mass_calibration": "grams",
     "calibration_after_recalibration": "grams, recalibrated",
     "probability_calibration": "the probability of LVH",
 }
-for name, what in kept.items():
+for name, what in scales.items():
     rows = page.select(results.get(name), **everyone)
     caption = f"Calibration of {what} (95 %). {counts}."
     display(page.table(page.laid_out(rows, name), caption, digits=3))

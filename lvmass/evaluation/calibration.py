@@ -234,7 +234,8 @@ def _calibrated(people: pd.DataFrame, at: At) -> dict[str, Any]:
     terms = np.stack([np.ones_like(p), y, p, (p - y) ** 2])
     limits = bootstrap_limits(terms, _off, LEVEL, at.n_resamples, at.seed)
     for name, value, low, high in zip(_PROBABLE.split()[2:], _off(terms.sum(axis=1)), *limits, strict=True):
-        row |= {name: float(value), f"{name}_ci_low": float(low), f"{name}_ci_high": float(high)}
+        ends = {f"{name}_ci_low": float(low), f"{name}_ci_high": float(high)}
+        row |= {name: float(value)} | (ends if np.isfinite([low, high]).all() else {})
     return row
 
 

@@ -215,7 +215,10 @@ def _single_against_mean(people: pd.DataFrame, at: At) -> dict[str, Any]:
 
     Their mean error is the same by arithmetic; it is in ``errors``.
     """
-    single, mean = people["single_g"].to_numpy(float), (people["predicted_lvm_g"] - people["lvm_g"]).abs().to_numpy(float)
+    single, mean = (
+        people["single_g"].to_numpy(float),
+        (people["predicted_lvm_g"] - people["lvm_g"]).abs().to_numpy(float),
+    )
     terms = by_patient(np.stack([np.ones_like(single), single, mean, mean - single]), people)
     row: dict[str, Any] = {"n_models": int(people["n_models"].max())}
     row |= {f"{name}_g": float(value) for name, value in zip(_ALONE, terms[1:].sum(axis=1) / len(people), strict=True)}

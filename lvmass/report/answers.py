@@ -149,9 +149,16 @@ def main_fit(study: Study) -> dict[str, str]:
 
 
 def error_table(results: Mapping[str, pd.DataFrame], metrics: Sequence[str], cohort: str) -> pd.DataFrame:
-    """Errors of everyone, a row a model and training: with intervals, and mean ± SD over folds where there are any."""
+    """Errors of everyone, a row a model and training: with intervals, and mean ± SD over folds where there are any.
+
+    With ``bias_g`` among the metrics, that of each sex, too: opposite ones in women and men may cancel.
+    """
     index, where = ["model", "training"], {"sex": "all", "metric": metrics, "cohort": cohort}
     shown = wide(select(results.get("errors"), **where), index, "metric", digits=2)
+    if "bias_g" in metrics and len(shown):
+        by_sex = select(results.get("errors"), cohort=cohort, metric="bias_g", sex=list(SEXES))
+        names = {sex: f"{printed('bias_g')}, {printed(sex)}" for sex in SEXES}
+        shown = shown.merge(wide(by_sex, index, "sex", digits=1).rename(columns=names), on=index, how="left")
     folds = select(results.get("errors_by_fold"), **where).dropna(subset="sd")  # an external cohort has no folds
     for metric, group in folds.groupby("metric", sort=False):
         over = [mean_sd(*pair) for pair in zip(group["mean"], group["sd"], strict=True)]
@@ -322,7 +329,7 @@ def how_far(numbers: pd.DataFrame, model: str) -> Markdown:
     if numbers.empty:
         return missing("how far ours are from the published numbers")
     within = f"{len(numbers) - len(far)} of {len(numbers)} numbers of {printed(model)} lie within two printed SDs"
-    why = "These are other people, and fewer people make smaller folds and train models less well."
+    why = "These are other people; where there are fewer of them, folds are smaller and models less well trained."
     return say(f"In this study file {within}." + (f" Farther off: {'; '.join(far)}. {why}" if far else ""))
 
 
@@ -389,19 +396,24 @@ def kept(folder: str) -> tuple[dict[str, pd.DataFrame], str]:
     known = select(tables.get("c_statistics"), cohort="development", sex="all")
     with_lvh = f" ({known['n_lvh'].iloc[0]} with LVH)" if len(known) else ""
     people = f"{about['people'][0]} people{with_lvh}, simulated by the setting {about['setting']}, of {about['study']}"
-    return tables, people + (f" (fingerprint {about['fingerprint']} then)" if "fingerprint" in about else "")
+    people += f" (fingerprint {about['fingerprint']} then)" if "fingerprint" in about else ""
+    return tables, people + (f"; c-statistics {about['c_statistics']}" if "c_statistics" in about else "")
 
 
 # --- chapters 3 and 4 ---
 
 
-def waveform(rows: pd.DataFrame, simulated: bool) -> Markdown:
-    """What the waveform adds to the best estimate without it; rows of ``error_differences``, one for each of these."""
-    rows = rows.dropna(subset="ci_low").sort_values("mae_b_g")
-    if rows.empty:
-        return missing("what the waveform adds", "there is no model without it, or too few people")
+def waveform(rows: pd.DataFrame, *, reads: bool, simulated: bool) -> Markdown:
+    """What the waveform adds to the best estimate without it; rows of ``error_differences``, one for each of these.
+
+    ``reads``: whether the reference reads the waveform at all.
+    """
+    rows = rows.dropna(subset=["ci_low", "p_holm"]).sort_values("mae_b_g")
+    if rows.empty or not reads:
+        return missing("what the waveform adds", "it takes a network, a model without it, and enough people")
     best = rows.iloc[0]
-    words = verdict(best, "it raises the error", "it lowers the error", "no significant difference")
+    words = "it raises the error" if best["difference_g"] > 0 else "it lowers the error"
+    words = f"{words if best['p_holm'] < 0.05 else 'no significant difference'} (Holm p {p_value(best['p_holm'])})"
     where = "In this simulator, reading" if simulated else "Reading"
     return say(
         f"{where} the waveform changes the MAE of the best of these, {printed(best['model_b'])}, by "
@@ -427,16 +439,17 @@ def parts(differences: pd.DataFrame, origin: str) -> Markdown:
     rows = select(everyone, model_a="elvmass-net", model_b=[*CREDITED])
     if rows.empty:
         return missing("what the parts are worth")
-    told = [CREDITED[str(name)] for name in rows.loc[(rows["p_holm"] < 0.05) & (rows["difference_g"] < 0), "model_b"]]
+    significant = rows[rows["p_holm"] < 0.05]
+    told = [CREDITED[str(name)] for name in significant["model_b"]]
     costs_g = "; ".join(f"{CREDITED[str(row['model_b'])]} {_cost(row)}" for _, row in rows.iterrows())
     visible_g = 2.8 * float((rows["ci_high"] - rows["ci_low"]).max()) / 3.92
     lead_g = PUBLISHED["comparator_mae_g"].value - PUBLISHED["mae_g"].value
     found = f"Significant after Holm's correction: {'; '.join(told)}." if told else "None is significant."
     text = (
         f"**Which part carries it?** Changes that undo what the abstracts credit raise the MAE by: {costs_g}. {found} "
-        f"A rise of {visible_g:.2f} g would have been found with a power of 80 %; the published lead over the better "
-        f"comparator is {lead_g:.2f} g. All this is in {origin}: "
-        + ("whatever carried the lead in patients, " if not told else "")
+        f"A rise of {visible_g:.2f} g would have been found with a power of 80 % before correction; the "
+        f"published lead over the better comparator is {lead_g:.2f} g. All this is in {origin}: "
+        + ("" if told else "whatever carried the lead in patients, ")
         + "a simulator has no more to synchronize and to group than was put into it."
     )
     for _, row in select(everyone, model_a="beat at 100 Hz", model_b="10-s signal at 100 Hz").iterrows():
@@ -467,6 +480,25 @@ def verdicts(rows: pd.DataFrame, reference: str) -> Markdown:
     }
     listed = [f"{kind}: {'; '.join(rows.loc[own, 'model_b'].map(printed)) or 'none'}." for kind, own in kinds.items()]
     return say(f"{reference} ({rows['mae_a_g'].iloc[0]:.2f} g), after Holm's correction. " + " ".join(listed))
+
+
+def published_settings(errors: pd.DataFrame) -> Markdown:
+    """Which networks with their authors' settings err by sex, which says that they were not trainable on so few people.
+
+    ``errors``: kept ``errors`` of the cohort developed in, pooled training; names of such models end in "(published)".
+    """
+    rows = errors[errors["model"].str.endswith("(published)")]
+    said = []
+    for name, own in rows.groupby("model", sort=False):
+        mae = select(own, metric="mae_g", sex="all").iloc[0]
+        biases = select(own, metric="bias_g", sex=list(SEXES))
+        off = ((biases["ci_low"] > 0) | (biases["ci_high"] < 0)).any()
+        by_sex = ", ".join(f"{with_interval(row, unit=' g')} in {printed(row['sex'])}" for _, row in biases.iterrows())
+        words = "not trainable so on this many people, and no victory over it" if off else "no significant bias"
+        said.append(
+            f"{printed(name)} has an MAE of {with_interval(mae, unit=' g')} and a mean error of {by_sex}: {words}"
+        )
+    return say(f"{'; '.join(said)}.") if said else missing("networks with their authors' settings")
 
 
 def comparison_answer(results: Mapping[str, pd.DataFrame], study: Study) -> Markdown:
@@ -537,7 +569,8 @@ def gap_answer(gap: pd.DataFrame, whose: str = "**Answer.**") -> Markdown:
 
     Rows of ``gap`` of one model, cohort and set of cut-offs; ``whose`` starts the sentence.
     """
-    if gap.empty:
+    one_sex = (select(gap, quantity="mechanical", sex=list(SEXES))["estimate"] == 0).any()  # everyone is of this sex
+    if gap.empty or one_sex:
         return missing("the gap, taken apart", GAP_NEEDS)
     rows = {(row["sex"], row["quantity"]): row for _, row in gap.iterrows()}
     said = []
@@ -561,6 +594,7 @@ def gap_answer(gap: pd.DataFrame, whose: str = "**Answer.**") -> Markdown:
         return say(f"{whose} None. {TOO_FEW}")
     n = int(rows["mean", "pooled in everyone"]["n_repeats"])
     runs = f"mean of {n} cross-validations, whose spread is part of the intervals" if n > 1 else "models held fixed"
+    runs += "; these people to learn from"
     everyone = with_interval(rows["mean", "pooled in everyone"], digits=2)
     start = f"{whose} One model for all has a c-statistic of {everyone} in everyone (95 % intervals, {runs})."
     return say("\n\n".join([start, *said]))
@@ -574,7 +608,7 @@ def control(rows: pd.DataFrame) -> Markdown:
         f"{100 * row['power']:.0f} %)"
         for _, row in rows.iterrows()
     ]
-    return say("; ".join(said).capitalize() + ".")
+    return say(f"{'; '.join(said)}.")
 
 
 def measured_mass(gap: pd.DataFrame) -> Markdown:
@@ -662,7 +696,7 @@ def departures(card: pd.DataFrame, setting: str) -> Markdown:
 
 
 def switch(rows: pd.DataFrame) -> Markdown:
-    """What the simulator's switch changes of learning from one sex only; rows of ``gap``, means of both sexes."""
+    """What the simulator's switch changes of learning from one sex only; rows of ``gap``, of each sex."""
     rows = select(rows, quantity="one sex only")
     rows = rows[rows["cohort"].astype(str).str.contains(" minus ")]
     if rows.empty:
@@ -675,7 +709,8 @@ def switch(rows: pd.DataFrame) -> Markdown:
             "it pays less with the switch on, which was not to be expected",
             "not significantly different from zero at this number of people",
         )
-        said.append(f"by {with_interval(row, digits=3)} in the model {printed(row['model'])}: {what}")
+        who = f"in {printed(row['sex'])} ({printed(row['model'])})"
+        said.append(f"by {with_interval(row, digits=3)} {who}: {what}")
     return say(f"The switch changes what learning from one sex only adds {'; '.join(said)}.")
 
 
@@ -909,6 +944,9 @@ def net_benefit(rows: pd.DataFrame, at: float = 0.2) -> Markdown:
     if known.empty:
         return missing("differences of net benefit", "there are too few people with LVH, or nothing to compare with")
     words = ("higher than that of", "lower than that of", "not significantly different from that of")
+    known = known[known["ci_low"].notna()]
+    if known.empty:
+        return missing("differences of net benefit", "no difference has an interval")
     said = [
         f"{verdict(row, *words)} {printed(row['model'])} (difference {with_interval(row, 'difference', 3)})"
         for _, row in known.iterrows()
@@ -955,6 +993,10 @@ def external_answer(results: Mapping[str, pd.DataFrame], there: str, label: str,
         return select(results.get(name), sex="all", metric=metric, cohort=cohort, **fit).iloc[0]
 
     mae, bias, after = error("mae_g"), error("bias_g"), "errors_after_recalibration"
+    of_sex = select(results.get("errors"), sex=list(SEXES), metric="bias_g", cohort=there, **fit).dropna(
+        subset="ci_low"
+    )
+    by_sex = ", ".join(f"{with_interval(row, unit=' g')} in {printed(row['sex'])}" for _, row in of_sex.iterrows())
     words = verdict(bias, "it overestimates", "it underestimates", "no significant bias")
     compared = [""] * 2
     if there != "development":
@@ -968,8 +1010,8 @@ def external_answer(results: Mapping[str, pd.DataFrame], there: str, label: str,
     return say(
         f"**Answer.** {label}, {analysed(results, there)}: the MAE of {printed(fit['model'])} is "
         f"{with_interval(mae, unit=' g')}{compared[0]}. The mean error is {with_interval(bias, unit=' g')} ({words})"
-        f"{compared[1]}. The c-statistic of the estimated index is {with_interval(auc, 'auc', 2)}. "
-        f"Recalibrated in the development cohort, MAE {with_interval(error('mae_g', after), unit=' g')} and "
+        f"{compared[1]}{f'; it is {by_sex}' if by_sex else ''}. The c-statistic of the estimated index is "
+        f"{with_interval(auc, 'auc', 2)}. Recalibrated in the development cohort, MAE {with_interval(error('mae_g', after), unit=' g')} and "
         f"mean error {with_interval(error('bias_g', after), unit=' g')}. "
         f"The paper validated in {PUBLISHED['n_external'].value:,} patients (NTUH), but **its abstracts give no "
         "error there**: no published number can stand beside these."

@@ -273,7 +273,7 @@ def differences(rows: pd.DataFrame, reference: str, title: str) -> list[Any]:
 
 def gap_steps(rows: pd.DataFrame, steps: Sequence[str], title: str, caption: str) -> list[Any]:
     """Forest plot of steps of the c-statistic for each ``label``, and a table of all; rows of ``gap``."""
-    drawn, axis_label = select(rows, quantity=steps), "change of the c-statistic, mean of women and men"
+    drawn, axis_label = select(rows, quantity=steps), "change of the c-statistic"
     every = select(rows, quantity=["gap", "mechanical", "training", "fewer people", "one sex only"])
     shown = wide(every, ["label"], "quantity", digits=3).rename(columns={"label": ""})
     return [forest(drawn.assign(hue=drawn["quantity"]), title, axis_label, reference=0.0), table(shown, caption)]
@@ -343,7 +343,10 @@ def gap_cohorts(steps: pd.DataFrame, tests: pd.DataFrame, title: str) -> list[An
         figure,
         table(means, "Mean steps of the c-statistic (95 %), by the simulator's switch."),
         say(f"With the switch off, tests find the sex-specific model better in cohorts as follows. {'; '.join(said)}."),
-        table(shown, "Cohorts (%, 95 %) in which a test finds a gain; by chance alone it does in half of the level."),
+        table(
+            shown,
+            "Cohorts (%, 95 %) in which a test finds a gain; a paired one in one sex by chance in half its level.",
+        ),
     ]
 
 

@@ -30,6 +30,7 @@ from lvmass.report.answers import (
     paper_results,
     parts,
     prevalence,
+    published_settings,
     saliency_answer,
     saliency_findings,
     sample_size,
@@ -456,6 +457,8 @@ def test_answer_tells_the_sexes_apart(p_holm: float, difference: float, words: s
     assert "mean of 3 cross-validations, whose spread is part of the intervals" in often
     assert "**Answer.** None." in gap_answer(gap.assign(note="too few people")).data
     assert "Not shown" in gap_answer(gap[:0]).data
+    women = gap.assign(estimate=gap["estimate"].where(gap["quantity"] != "mechanical", 0.0))
+    assert "it needs women and men" in gap_answer(women).data  # everyone is of one sex
 
 
 def test_sample_size_follows_the_correlation_that_was_observed() -> None:
@@ -491,11 +494,15 @@ def ablations(**changes: Any) -> pd.DataFrame:
 def test_parts_of_the_network_are_judged_with_their_power() -> None:
     text = str(parts(ablations(), "1453 people").data)
     assert "synchronized 0.05 g (-0.09 to 0.19); a plain CNN of equal size instead of the TCN -0.02 g (-0.16 to" in text
-    assert "None is significant. A rise of 0.20 g would have been found" in text  # 2.8 * 0.28 / 3.92
+    assert (
+        "None is significant. A rise of 0.20 g would have been found with a power of 80 % before correction" in text
+    )  # 2.8 * 0.28 / 3.92
     assert "5.18 g" in text  # 19.51 less 14.33
     assert "whatever carried the lead in patients" in text
     assert "both at 100 Hz, raises the MAE by 1.50 g (1.36 to 1.64)" in text
     assert "demographics" not in text
+    helps = ablations(p_holm=[1.0, 0.001, 1.0, 1.0, 1.0])  # the plain CNN is better
+    assert "Significant after Holm's correction: a plain CNN of equal size instead of the TCN." in parts(helps, "").data
     text = str(parts(ablations(p_holm=[0.001, 1.0, 1.0, 1.0, 1.0]), "1453 people").data)
     assert "Significant after Holm's correction: leads aligned one by one instead of synchronized." in text
     assert "Not shown" in parts(ablations()[3:], "1453 people").data
@@ -509,11 +516,24 @@ def test_the_waveform_is_set_against_the_best_estimate_without_it(difference_g: 
     rows = pd.DataFrame({"model_b": ["demographics", "ridge"], "mae_b_g": [17.0, 14.0], "difference_g": [-4.0, 0.0]})
     rows["difference_g"] = [-4.0, difference_g]
     rows = rows.assign(ci_low=rows["difference_g"] - 0.5, ci_high=rows["difference_g"] + 0.5, note="")
-    text = str(waveform(rows, simulated=True).data)
+    rows["p_holm"] = 0.2 if words.startswith("no") else 0.01
+    text = str(waveform(rows, reads=True, simulated=True).data)
     assert text.startswith("In this simulator, reading the waveform changes the MAE of the best of these, ridge,")
     assert words in text
-    assert "simulator" not in waveform(rows, simulated=False).data
-    assert "Not shown" in waveform(rows.assign(ci_low=None), simulated=True).data
+    assert "simulator" not in waveform(rows, reads=True, simulated=False).data
+    for lacking, reads in ((rows.assign(ci_low=None), True), (rows, False)):
+        assert "Not shown" in waveform(lacking, reads=reads, simulated=True).data
+
+
+def test_networks_with_their_authors_settings_are_judged_within_each_sex() -> None:
+    rows = pd.DataFrame({"sex": ["all", "female", "male"], "metric": ["mae_g", "bias_g", "bias_g"], "note": ""})
+    rows = rows.assign(model="lvm-ai (published)", estimate=[19.1, 11.1, -7.5])
+    rows = rows.assign(ci_low=rows["estimate"] - 1, ci_high=rows["estimate"] + 1)
+    text = str(published_settings(rows).data)
+    assert "mean error of 11.1 g (10.1 to 12.1) in women, -7.5 g (-8.5 to -6.5) in men: not trainable so" in text
+    fair = rows.assign(ci_low=-20.0, ci_high=20.0)
+    assert "no significant bias" in published_settings(fair).data
+    assert "Not shown" in published_settings(rows[:0]).data
 
 
 def test_a_control_says_how_often_a_gain_was_found() -> None:
