@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lvmass.ecg import BeatConfig, Recording, measure_beat, read_ecg, synchronized_beat
 from lvmass.ecg.filters import resample
-from tests.ecg.reference import compare_with_device, device_beat, ludb_ids, real_ecg_folder
+from tests.ecg.reference import DEVELOPMENT, compare_with_device, device_beat, ludb_ids, real_ecg_folder
 
 
 def against_device(folder: Path, report: dict[str, object]) -> None:
@@ -115,7 +115,7 @@ def main() -> None:
     folder = real_ecg_folder()
     if folder is None:
         raise SystemExit("the real ECGs are absent; set LVMASS_REAL_ECG")
-    report: dict[str, object] = {"benchmark": "ecg_beat"}
+    report: dict[str, object] = {"benchmark": "ecg_beat", "development": DEVELOPMENT}
     against_device(folder, report)
     over_rates(folder, report)
     against_100_hz(folder, arguments.records, report)

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lvmass.ecg import lvh_criteria, measure_beat, read_ecg, synchronized_beat
 from lvmass.evaluation.delong import auc_interval
-from tests.ecg.reference import real_ecg_folder
+from tests.ecg.reference import DEVELOPMENT, real_ecg_folder
 
 
 def main() -> None:
@@ -48,6 +48,7 @@ def main() -> None:
     print(f"{y.sum()} ECGs with LVH or VCLVH, {(~y).sum()} normal")
     print(f"{'criterion':30}{'AUC':>7}{'95 % interval':>18}{'sensitivity':>13}{'specificity':>13}")
     report: dict[str, object] = {"benchmark": "ecg_criteria", "n_lvh": int(y.sum()), "n_normal": int((~y).sum())}
+    report["development"] = DEVELOPMENT
     for name in scores:
         auc, low, high = auc_interval(y, scores[name].to_numpy())
         flag = flags[name].to_numpy()

@@ -16,7 +16,7 @@ _TABLE = "PMC4750022, table 1"
 _GUBNER = "Gubner & Ungerleider 1943; uncertain: PMC4750022 uses 2.0 mV"
 _LEFT_PRECORDIAL = [LEADS.index("V5"), LEADS.index("V6")]
 _V1 = LEADS.index("V1")
-_LEFT_AXIS_DEG = (-90.0, -30.0)  # further round it is extreme; Surawicz et al. 2009, Circulation 119:e235 (recalled)
+_LEFT_AXIS_DEG = (-90.0, -30.0)  # further round it is extreme; quadrants of ECGpedia, "QRS axis"
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,7 @@ def lvh_criteria(beat: Beat, parameters: EcgParameters, sex: str) -> dict[str, _
     RaVL > 1.1 mV. ``strain_leads``: number of V5 and V6 with ST depression, falling ST and inverted T under a positive
     QRS, ≥ 1 (a visual pattern; this is a rule after Okin et al. 2001). ``romhilt_estes_points``: ≥ 4 probable,
     ≥ 5 definite; left axis deviation is -30 to -90 degrees, no digitalis is assumed, as the recording does not tell.
-    ``perugia``: strain, or Romhilt-Estes ≥ 5, or RaVL + SV3 > 2.4 mV (men), > 2.0 mV (women). ``framingham``: strain
-    and a voltage criterion (uncertain: recalled, not re-read in a source).
+    ``perugia``: strain, or Romhilt-Estes ≥ 5, or RaVL + SV3 > 2.4 mV (men), > 2.0 mV (women).
 
     Parameters
     ----------
@@ -100,12 +99,6 @@ def lvh_criteria(beat: Beat, parameters: EcgParameters, sex: str) -> dict[str, _
     strain = _strain_leads(beat, parameters)
     points = _romhilt_estes(beat, parameters, r, s, strain > 0)
     perugia = strain > 0 or points >= 5 or cornell > (2.4 if male else 2.0)
-    voltage = (
-        gubner >= 2.5
-        or max(s["V1"], s["V2"]) + max(r["V5"], r["V6"]) >= 3.5
-        or max(s["V1"], s["V2"], s["V3"]) >= 2.5
-        or max(r["V4"], r["V5"], r["V6"]) >= 2.5
-    )
     rules: dict[str, tuple[float, str, float, str, str]] = {
         "sokolow_lyon_voltage_mv": (sokolow, ">=", 3.5, "mV", f"Sokolow & Lyon 1949; {_TABLE}"),
         "sokolow_lyon_product_mv_ms": (sokolow * qrs_ms, ">=", 371.0, "mV·ms", _TABLE),
@@ -117,7 +110,6 @@ def lvh_criteria(beat: Beat, parameters: EcgParameters, sex: str) -> dict[str, _
         "strain_leads": (strain, ">=", 1.0, "leads", "rule after Okin et al. 2001"),
         "romhilt_estes_points": (points, ">=", 4.0, "points", f"Romhilt & Estes 1968; {_TABLE}"),
         "perugia": (perugia, ">=", 1.0, "yes/no", "Schillaci et al. 1994"),
-        "framingham": (strain > 0 and voltage, ">=", 1.0, "yes/no", "uncertain: recalled, not re-read"),
     }
     return {name: _judge(*rule) for name, rule in rules.items()}
 

@@ -16,8 +16,8 @@ _MIN_AXIS_MV_MS = 0.3  # net area below which an axis has no direction
 IRREGULAR = 0.1
 """Root mean square of successive RR differences over mean RR, above which a rhythm is irregular.
 
-Dash et al., Ann Biomed Eng 2009;37:1701 (recalled, not re-read). In simulated ten-second recordings it separates
-fibrillation from sinus rhythm, but not from extrasystoles, which keep their P waves.
+One of the three statistics of Dash et al., Ann Biomed Eng 2009;37:1701; the threshold is ours. In simulated ten-second
+recordings it separates fibrillation from sinus rhythm, but not from extrasystoles, which keep their P waves.
 """
 
 

@@ -74,14 +74,9 @@ def test_strain_and_the_scores_built_on_it(beat: Beat) -> None:
     found = _judge(strained, "male", r, {"V1": 1.0}, **changes)
     assert found["strain_leads"].value == 2
     assert found["perugia"].positive
-    assert found["framingham"].positive  # strain and R in a left precordial lead
     assert found["romhilt_estes_points"].value >= 3
     plain = _judge(beat, "male", r, {"V1": 1.0})
     assert plain["strain_leads"].value == 0
-    assert not plain["framingham"].positive
-    weak = _judge(strained, "male", {"V5": 1.0, "V6": 1.0}, {"V1": 0.5}, **changes)
-    assert weak["strain_leads"].positive
-    assert not weak["framingham"].positive
 
 
 def test_romhilt_estes_points_add_up(beat: Beat) -> None:
