@@ -99,7 +99,7 @@ def test_left_axis_points_end_where_the_axis_is_extreme(beat: Beat, axis_deg: fl
 def test_every_criterion_has_value_threshold_unit_and_source(cart_recording: Recording) -> None:
     cart = synchronized_beat(cart_recording)
     found = lvh_criteria(cart, measure_beat(cart), "female")
-    assert len(found) == 11
+    assert len(found) == 10
     for criterion in found.values():
         assert np.isfinite([criterion.value, criterion.threshold]).all()
         assert criterion.unit
