@@ -6,9 +6,9 @@ People of two sexes have a mass that six features say part of, and LVH by its in
 features, with errors in its coefficients that differ between trainings, folds and repetitions, and an offset of its
 own in each fold. In each cohort both people and models are drawn anew; an interval holds the mean over all cohorts, or
 does not. Intervals of one repetition hold models fixed and must not be expected to cover what another run would give:
-they are shown to say how much repetitions matter. Repetitions learn from the same people, so that part of their error is common to
-them and does not show in their spread: ``--shared`` is the share of its variance that is. With 0, intervals must cover;
-with more they cannot, because one cohort does not tell what another one would teach.
+they are shown to say how much repetitions matter. Repetitions learn from the same people, so that part of their error
+is common to them and does not show in their spread: ``--shared`` is the share of its variance that is. With 0,
+intervals must cover; with more they cannot, because one cohort does not tell what another one would teach.
 """
 
 import argparse
