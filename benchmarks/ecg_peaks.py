@@ -111,7 +111,7 @@ def main() -> None:
     report["development"] = DEVELOPMENT
     for label in dict.fromkeys(case[0] for case in cases.values()):
         for method, detector in detectors.items():
-            total, worst, leads, records = np.zeros(3, dtype=int), 1.0, 1, 0
+            total, worst, n_leads, n_records = np.zeros(3, dtype=int), 1.0, 1, 0
             for name, (group, signal, rate_hz, reference) in cases.items():
                 if group != label:
                     continue
@@ -122,10 +122,10 @@ def main() -> None:
                 counts = match_beats(reference, found, tolerance)
                 total += counts
                 worst = min(worst, f1_score(*counts))
-                leads, records = len(signal) if method == "lvmass" else 1, records + 1
+                n_leads, n_records = len(signal) if method == "lvmass" else 1, n_records + 1
             f1, beats = f1_score(*total.tolist()), int(total[0] + total[1])
-            print(f"{label:24}{method:>16}{leads:6}{beats:8}{total[1]:8}{total[2]:7}{f1:9.4f}{worst:8.3f}")
-            row = {"f1": round(f1, 4), "worst": round(worst, 3), "leads": leads, "beats": beats, "records": records}
+            print(f"{label:24}{method:>16}{n_leads:6}{beats:8}{total[1]:8}{total[2]:7}{f1:9.4f}{worst:8.3f}")
+            row = {"f1": round(f1, 4), "worst": round(worst, 3), "leads": n_leads, "beats": beats, "records": n_records}
             report[f"{label} {method}"] = row
     error_ms = np.concatenate(positions)
     offset_ms = float(np.median(error_ms))
