@@ -123,9 +123,15 @@ def main() -> None:
                 total += counts
                 worst = min(worst, f1_score(*counts))
                 n_leads, n_records = len(signal) if method == "lvmass" else 1, n_records + 1
-            f1, beats = f1_score(*total.tolist()), int(total[0] + total[1])
-            print(f"{label:24}{method:>16}{n_leads:6}{beats:8}{total[1]:8}{total[2]:7}{f1:9.4f}{worst:8.3f}")
-            row = {"f1": round(f1, 4), "worst": round(worst, 3), "leads": n_leads, "beats": beats, "records": n_records}
+            f1, n_beats = f1_score(*total.tolist()), int(total[0] + total[1])
+            print(f"{label:24}{method:>16}{n_leads:6}{n_beats:8}{total[1]:8}{total[2]:7}{f1:9.4f}{worst:8.3f}")
+            row = {
+                "f1": round(f1, 4),
+                "worst": round(worst, 3),
+                "leads": n_leads,
+                "beats": n_beats,
+                "records": n_records,
+            }
             report[f"{label} {method}"] = row
     error_ms = np.concatenate(positions)
     offset_ms = float(np.median(error_ms))

@@ -25,7 +25,7 @@ import pandas as pd
 from IPython.display import display
 from lvmass import Study
 from lvmass.ecg import read_ecg
-from lvmass.report import answers, ecg_figures, figures, page
+from lvmass.report import data, ecg_figures, figures, page
 from lvmass.study.settings import default_study_file
 from pydicom.data import get_testdata_file
 
@@ -33,10 +33,10 @@ study = Study.from_toml(default_study_file())
 page.banner(study)
 
 # %%
-people = answers.everybody(study)
+people = data.everybody(study)
 cutoffs = study.config.lvh.cutoffs_g_m2
-shares = answers.prevalence(people, cutoffs)
-answers.cohort_answer(study, people, shares)
+shares = data.prevalence(people, cutoffs)
+data.cohort_answer(study, people, shares)
 
 # %% [markdown]
 # ## Who is in the cohorts
@@ -48,18 +48,14 @@ answers.cohort_answer(study, people, shares)
 
 # %%
 for name, group in people.groupby("cohort", sort=False):
-    rows = answers.table_one(group.sort_values("sex"), by="sex")
-    caption = (
-        f"{name}, {answers.counted(group)}: mean (SD) or number (%)."
-    )
+    rows = data.table_one(group.sort_values("sex"), by="sex")
+    caption = f"{name}, {data.counted(group)}: mean (SD) or number (%)."
     display(page.table(rows, caption))
 
 # %%
 if "external" in study.cohort_names():
-    rows = answers.table_one(people, by="cohort")
-    caption = (
-        f"The shift between the cohorts, {answers.counted(people)}."
-    )
+    rows = data.table_one(people, by="cohort")
+    caption = f"The shift between the cohorts, {data.counted(people)}."
     display(page.table(rows, caption))
 else:
     display(
@@ -92,10 +88,10 @@ figures.lvm_distributions(people)
 # Cut-offs differ by modality, population and percentile; masses on CT are larger than on magnetic resonance.
 
 # %%
-rows = answers.cutoff_table(cutoffs)
+rows = data.cutoff_table(cutoffs)
 caption = "Cut-offs of the LVM index (study facts 6.1)."
 display(page.table(rows, caption, digits=0))
-caption = f"LVH by cut-off; {answers.counted(people)} by the study's."
+caption = f"LVH by cut-off; {data.counted(people)} by the study's."
 page.table(shares, caption, digits={"LVH (%)": 1, "above (g/m²)": 0})
 
 # %% [markdown]
@@ -126,7 +122,7 @@ ecg_figures.twelve_leads(read_ecg(file), "A patient")
 from lvmass.evaluation.inverse import implied_cohorts
 
 cohorts = implied_cohorts()
-display(figures.implied_region(cohorts), answers.implied(cohorts))
+display(figures.implied_region(cohorts), data.implied(cohorts))
 
 # %% [markdown]
 # ## Is the cohort like people, and how well could anybody do?
@@ -147,7 +143,7 @@ if study.simulated:
     card = calibration_card(1000, seed=study.config.seed, **at)
     caption = f"1000 people of the setting {at['setting']}"
     display(page.table(card, f"Calibration card, {caption}."))
-    display(answers.departures(card, **at))
+    display(data.departures(card, **at))
     best = pd.DataFrame([asdict(oracle(20_000, **at))])
     caption = f"The oracle, setting {at['setting']}."
     display(page.table(page.laid_out(best, "oracle"), caption))

@@ -27,7 +27,7 @@ import pandas as pd
 from IPython.display import display
 from lvmass import Study
 from lvmass.ecg import detect_r_peaks, examine, lvh_criteria, read_ecg
-from lvmass.report import answers, ecg_figures, page
+from lvmass.report import data, ecg_figures, page
 from lvmass.report.words import printed
 from lvmass.study.settings import default_study_file
 from pydicom.data import get_testdata_file
@@ -102,7 +102,7 @@ page.table(
 
 # %%
 beats = {name: study.beats(name) for name in study.cohort_names()}
-page.table(answers.flow_table(beats), "From recordings to beats.")
+page.table(data.flow_table(beats), "From recordings to beats.")
 
 # %%
 own = beats["development"]
@@ -111,7 +111,7 @@ ecg_figures.mean_beats(own.waveform_mv, sex, own.time_ms)
 
 # %%
 caption = "Measured on the synchronized beats: mean (SD) by sex."
-page.table(answers.measured_by_sex(own.people), caption)
+page.table(data.measured_by_sex(own.people), caption)
 
 # %% [markdown]
 # ## Against readers and a device
@@ -125,7 +125,7 @@ found = {
     path.stem: json.loads(path.read_text())
     for path in Path("validation").glob("ecg_*.json")
 }
-display(*answers.validation(found))
+display(*data.validation(found))
 
 # %% [markdown]
 # The statements of PTB-XL are readings of the same ECGs, so they check our measurements, not the criteria.

@@ -26,7 +26,7 @@ from IPython.display import display
 from lvmass import Study
 from lvmass.networks.elvmass_net import ElvmassNet
 from lvmass.networks.tcn import TcnBlock
-from lvmass.report import answers, ecg_figures, figures, page
+from lvmass.report import answers, ecg_figures, figures, page, published
 from lvmass.report.words import printed
 from lvmass.study.settings import default_study_file
 
@@ -40,7 +40,7 @@ page.banner(study)
 # Each encoder is a stack of residual blocks, the first of which is printed below, whose dilation doubles from level to level {cite:p}`bai2018`, until one output sees much of the beat; the figure says how much.
 
 # %%
-fit = answers.main_fit(study)
+fit = published.main_fit(study)
 name = printed(study.reference)
 model = study.config.models[study.reference]
 networks = {
@@ -101,9 +101,9 @@ own = page.select(predictions, **fit)
 figures.predicted_against_true(own, f"Out-of-fold estimates of {name}")
 
 # %%
-numbers = answers.over_folds(results, study.reference)
-large, origin = answers.paper_size()
-every = {answers.PAPER_SIZE: large, "this study file": numbers}
+numbers = published.over_folds(results, study.reference)
+large, origin = published.paper_size()
+every = {published.PAPER_SIZE: large, "this study file": numbers}
 display(figures.beside_published(every, f"{name}, mean ± SD"))
 page.beside(numbers, f"Paper's size: {origin}.", large)
 

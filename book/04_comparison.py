@@ -25,7 +25,7 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import display
 from lvmass import Study
-from lvmass.report import answers, figures, page
+from lvmass.report import answers, external, figures, page, published
 from lvmass.report.words import printed
 from lvmass.study.settings import default_study_file
 
@@ -34,7 +34,7 @@ results = study.results()
 page.banner(study)
 
 # %%
-kept, origin = answers.kept("paper_size/ablations")
+kept, origin = published.kept("paper_size/ablations")
 ablations = kept["differences"]
 display(answers.comparison_answer(results, study))
 answers.parts(ablations, origin)
@@ -45,12 +45,12 @@ answers.parts(ablations, origin)
 # A negative mean error means that masses are underestimated. The level of every estimate but the sex median is set to the mean mass of the people it was trained on.
 
 # %%
-fit = answers.main_fit(study)
+fit = published.main_fit(study)
 metrics, where = (
     ["mae_g", "mape_percent", "bias_g"],
     {"cohort": "development"},
 )
-errors = answers.error_table(results, metrics, **where)
+errors = external.error_table(results, metrics, **where)
 page.table(errors, "Out-of-fold errors in the development cohort.")
 
 # %%
@@ -61,7 +61,7 @@ mae = mae.assign(label=fits)
 figures.forest(mae, "Out-of-fold error", "MAE (g)")
 
 # %%
-answers.published_errors(results, study)
+published.published_errors(results, study)
 
 # %% [markdown]
 # The abstracts report no estimate that needs no ECG at all, such as the sex median; without one, an error in grams is hard to judge.
@@ -87,7 +87,7 @@ display(*figures.differences(rows, reference, "Everyone"))
 # From here to the end of the page the numbers are of other study files and of simulated people, whatever cohort stands in the banner.
 
 # %%
-kept, origin = answers.kept("paper_size/paper")
+kept, origin = published.kept("paper_size/paper")
 rivals = page.select(kept["differences"], sex="all")
 display(*figures.differences(rivals, "eLVMass-Net", origin))
 where = {"cohort": "development", "training": "pooled"}
@@ -146,7 +146,7 @@ page.table(costs, f"{caption}; {origin}.", digits=1)
 # The preprint's ablations and some of our own: one part of eLVMass-Net is changed at a time. Beats are at 500 Hz unless a name says otherwise; the whole signal is at 100 Hz, so the beat at 100 Hz is what it is to be compared with. LVM-AI reads its signal at the rate of its study file, too.
 
 # %%
-_, origin = answers.kept("paper_size/ablations")
+_, origin = published.kept("paper_size/ablations")
 parts = page.select(ablations, sex="all", model_a="elvmass-net")
 shown, drawn, _ = figures.differences(parts, "eLVMass-Net", origin)
 display(shown, drawn)

@@ -17,7 +17,7 @@
 # %% tags=["hide-input"]
 from IPython.display import display
 from lvmass import Study
-from lvmass.report import answers, figures, page
+from lvmass.report import answers, external, figures, page, published
 from lvmass.report.words import CRITERIA, printed
 from lvmass.study.settings import default_study_file
 
@@ -30,7 +30,7 @@ where = {"cohort": "development", "model": study.reference}
 own = {"cutoffs": "study file"} | where
 gaps = results.get("gap", answers.NO_GAP)
 gap = page.select(gaps, **own)
-kept, origin = answers.kept("paper_size/gap")
+kept, origin = published.kept("paper_size/gap")
 large = {"cutoffs": "study file", "model": "elvmass-net"}
 large = page.select(kept["gap"], cohort="development", **large)
 display(answers.gap_answer(gap))
@@ -53,7 +53,7 @@ figures.gap_ladder(gap, title)
 # Dividing the estimated grams by body surface and by the cut-off of the sex (*indexed*) needs no training either.
 
 # %%
-fit = answers.main_fit(study)
+fit = published.main_fit(study)
 pairs = page.select(results.get("pair_kinds"), **where | fit)
 caption = "Pairs behind the c-statistic in everyone, same model."
 display(
@@ -77,7 +77,7 @@ rows = page.laid_out(tests, "training_comparison")
 page.table(rows, "DeLong's test, by grams.", digits=3)
 
 # %%
-numbers = answers.over_folds(results, study.reference)
+numbers = published.over_folds(results, study.reference)
 ours = numbers[numbers["key"].str.startswith("auc")]
 page.beside(ours, "Mean ± SD over folds; over all, 95 %.")
 
@@ -87,7 +87,7 @@ curves = {
     f"{training}, {printed(sex)}": page.select(
         points, training=training, sex=sex
     )
-    for training, sex in answers.PUBLISHED_FITS.values()
+    for training, sex in published.PUBLISHED_FITS.values()
 }
 figures.roc(
     curves, "LVH by estimated grams, set side by side as in the paper"
@@ -128,7 +128,7 @@ answers.sample_size(tests)
 # `benchmarks/gap_cohorts.py` draws many simulated cohorts of the paper's size, whatever cohort stands in the banner: with the switch off, as the setting has it, and strong, in which the factors by which sexes differ are taken to the fourth power. Folds, starts and people differ between cohorts, so that what is seen to vary is all of it.
 
 # %%
-kept, origin = answers.kept("paper_size/gap_cohorts")
+kept, origin = published.kept("paper_size/gap_cohorts")
 steps, title = kept["steps"], f"Cohorts of {origin}"
 display(*figures.gap_cohorts(steps, kept["tests"], title))
 
@@ -138,7 +138,7 @@ display(*figures.gap_cohorts(steps, kept["tests"], title))
 # The counterfactual comparison is put to the test by `benchmarks/gap_control.py`, in more people than the paper had: once with the switch strong (a positive control, in which a gain must appear), once with the switch off in both cohorts, where the second is the same people's ECG of another day (a null). A gain is found where p < 0.05 and the difference is above zero.
 
 # %%
-kept, origin = answers.kept("paper_size/gap_control")
+kept, origin = published.kept("paper_size/gap_control")
 shown = page.laid_out(kept["tests"], "gap_control")
 caption = "The step of training, switch on minus off"
 display(page.table(shown, f"{caption}; {origin}.", digits=3))
@@ -197,7 +197,7 @@ page.table(
 # %%
 aucs = page.select(results.get("c_statistics"), cohort="development")
 caption = "C-statistics for LVH, development cohort (95 %)."
-page.table(answers.c_statistic_table(aucs), caption)
+page.table(external.c_statistic_table(aucs), caption)
 
 # %% [markdown]
 # ## What could be wrong

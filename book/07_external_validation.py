@@ -22,7 +22,7 @@ from IPython.display import display
 from lvmass import Study
 from lvmass.evaluation import recalibrate
 from lvmass.evaluation.decision import BEST_CRITERION
-from lvmass.report import answers, figures, page
+from lvmass.report import external, figures, page, published
 from lvmass.report.words import printed
 from lvmass.study.settings import default_study_file
 
@@ -32,18 +32,18 @@ page.banner(study)
 
 # %%
 there = study.cohort_names()[-1]
-label, fit = study.config.cohort(there).label, answers.main_fit(study)
+label, fit = study.config.cohort(there).label, published.main_fit(study)
 if there != "external":
     why = "the page shows the development cohort, out of fold"
     display(page.missing("an external cohort", why))
-answers.external_answer(results, there, label, fit)
+external.external_answer(results, there, label, fit)
 
 # %% [markdown]
 # ## Every model, without refit
 
 # %%
-people = f"{label}, {answers.analysed(results, there)}"
-errors = answers.external_errors(results, there)
+people = f"{label}, {external.analysed(results, there)}"
+errors = external.external_errors(results, there)
 page.table(errors, f"Errors without refit (95 %). {people}.")
 
 # %% [markdown]
@@ -63,7 +63,7 @@ display(*figures.differences(rows, printed(study.reference), people))
 
 # %%
 title = f"One fold model and the mean of all (95 %). {people}."
-display(*answers.single_models(results, fit, title))
+display(*external.single_models(results, fit, title))
 
 # %% [markdown]
 # ## Does it rank LVH?
@@ -72,7 +72,7 @@ display(*answers.single_models(results, fit, title))
 
 # %%
 rows = page.select(results.get("c_statistics"), cohort=there)
-shown = answers.c_statistic_table(rows)
+shown = external.c_statistic_table(rows)
 display(page.table(shown, f"C-statistics for LVH (95 %). {people}."))
 rows = page.select(results.get("model_comparison"), **where)
 rows = page.select(rows, score="indexed")
@@ -107,7 +107,7 @@ display(*figures.agreement(kinds, results, people, **own))
 
 # %%
 everyone = {"sex": "all"} | fit
-counts = answers.analysed(results, *study.cohort_names())
+counts = external.analysed(results, *study.cohort_names())
 scales = {
     "mass_calibration": "grams",
     "calibration_after_recalibration": "grams, recalibrated",
@@ -155,7 +155,7 @@ for metric in ("mae_g", "mape_percent", "bias_g"):
 # %%
 shown = page.laid_out(effects, "subgroup_effects")
 display(page.table(shown, f"Effects on the error. {people}."))
-answers.group_effects(effects)
+external.group_effects(effects)
 
 # %% [markdown]
 # ## Do the intervals hold?
@@ -165,7 +165,7 @@ answers.group_effects(effects)
 # %%
 own = page.select(before, cohort="development")
 cutoffs = study.config.lvh.cutoffs_g_m2
-display(answers.interval_meaning(own, cutoffs))
+display(external.interval_meaning(own, cutoffs))
 rows = page.select(results.get("interval_coverage"), **fit)
 shown = page.select(rows, variable="sex")
 shown = page.laid_out(shown, "interval_coverage")
@@ -176,7 +176,7 @@ rows = page.select(rows, cohort=there, variable=kinds)
 title, axis = f"Coverage. {people}", "share in their interval"
 options = {"value": "coverage", "reference": 0.9}
 display(figures.subgroups(rows, effects[:0], title, axis, **options))
-answers.coverage(rows)
+external.coverage(rows)
 
 # %% [markdown]
 # ## What could be wrong

@@ -12,7 +12,8 @@ from IPython.display import Markdown
 from matplotlib.ticker import MaxNLocator
 
 from lvmass.cohort.schema import SEXES
-from lvmass.report.answers import net_benefit, spread, verdicts
+from lvmass.report.answers import verdicts
+from lvmass.report.external import net_benefit, spread
 from lvmass.report.page import laid_out, missing, p_value, say, select, table, wide, with_interval
 from lvmass.report.style import COLOURS, OTHERS, OURS, SEX_COLOURS, Picture, new_figure
 from lvmass.report.words import PUBLISHED, printed, reasons
@@ -282,7 +283,7 @@ def gap_steps(rows: pd.DataFrame, steps: Sequence[str], title: str, caption: str
 def beside_published(ours: Mapping[str, pd.DataFrame], title: str) -> Shown:
     """Draw the published mean ± SD over folds and below it ours, one unit a panel.
 
-    ``ours``: tables of `lvmass.report.answers.over_folds`, by whose numbers they are.
+    ``ours``: tables of `lvmass.report.published.over_folds`, by whose numbers they are.
     """
     given = {key for numbers in ours.values() for key in numbers["key"]}
     facts = {key: fact for key, fact in PUBLISHED.items() if key in given}

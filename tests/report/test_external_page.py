@@ -9,7 +9,7 @@ import pytest
 from lvmass.evaluation import evaluate
 from lvmass.evaluation.calibration import interval_factors
 from lvmass.evaluation.tables import example_predictions
-from lvmass.report import answers, figures
+from lvmass.report import external, figures
 from lvmass.report.page import laid_out, select, with_interval
 from lvmass.report.style import Picture
 
@@ -39,12 +39,12 @@ def tables() -> dict[str, pd.DataFrame]:
 
 def test_captions_count_people_and_those_with_lvh() -> None:
     one = select(predictions(), cohort="external", **FIT)
-    assert answers.analysed(tables(), "external") == f"n = 150, {one['lvh'].sum()} with LVH"
-    assert answers.analysed(tables(), "development", "external").startswith("development: n = 150, ")
+    assert external.analysed(tables(), "external") == f"n = 150, {one['lvh'].sum()} with LVH"
+    assert external.analysed(tables(), "development", "external").startswith("development: n = 150, ")
 
 
 def test_both_biases_stand_side_by_side() -> None:
-    shown = answers.external_errors(tables(), "external")
+    shown = external.external_errors(tables(), "external")
     where = {"metric": "bias_g", "sex": "all"} | FIT
     for cohort, column in (
         ("development", "mean error in development (g), 95 %"),
@@ -53,32 +53,32 @@ def test_both_biases_stand_side_by_side() -> None:
         row = select(tables()["errors"], cohort=cohort, **where).iloc[0]
         assert select(shown, **FIT)[column].item() == with_interval(row, digits=2)
     assert "R², 95 %" in shown
-    assert not any("in development" in str(name) for name in answers.external_errors(tables(), "development"))
+    assert not any("in development" in str(name) for name in external.external_errors(tables(), "development"))
 
 
 def test_the_answer_says_whether_errors_differ_from_those_in_development() -> None:
-    text = str(answers.external_answer(tables(), "external", "Ours", FIT).data)
+    text = str(external.external_answer(tables(), "external", "Ours", FIT).data)
     assert text.startswith("**Answer.** Ours, n = 150, ")
     assert text.count("out of fold in development (not significantly different: ") == 2
     moved = tables() | {"errors": tables()["errors"].copy()}
     far = (moved["errors"]["cohort"] == "external") & (moved["errors"]["metric"] == "bias_g")
     moved["errors"].loc[far, ["estimate", "ci_low", "ci_high"]] += 50.0
-    text = str(answers.external_answer(moved, "external", "Ours", FIT).data)
+    text = str(external.external_answer(moved, "external", "Ours", FIT).data)
     assert "out of fold in development (higher there: " in text
     assert "(it overestimates)" in text
-    alone = str(answers.external_answer(tables(), "development", "Ours", FIT).data)
+    alone = str(external.external_answer(tables(), "development", "Ours", FIT).data)
     assert "in development (" not in alone
 
 
 def test_averaging_and_another_cohort_are_told_apart() -> None:
-    shown, said = answers.single_models(tables(), FIT, "Caption")
+    shown, said = external.single_models(tables(), FIT, "Caption")
     row = select(tables()["single_models"], sex="all", **FIT).iloc[0]
     home = select(tables()["errors"], sex="all", cohort="development", metric="mae_g", **FIT).iloc[0]
     assert row["difference_ci_high_g"] < 0
     assert f"changes its MAE by {row['difference_g']:.2f} g (" in str(said.data)
     assert f"fold model changes by {row['mae_single_g'] - home['estimate']:.2f} g (" in str(said.data)
     assert with_interval(home, digits=2) in str(shown.data)
-    (nothing,) = answers.single_models({}, FIT, "Caption")
+    (nothing,) = external.single_models({}, FIT, "Caption")
     assert "Not shown" in str(nothing.data)
 
 
@@ -89,13 +89,13 @@ def test_effects_are_told_with_size_interval_and_people() -> None:
          "ci_low": [4.0, 0.4, -1.0], "ci_high": [14.6, 2.0, 1.2], "p_holm": [0.001, 0.02, 0.9], "note": "",
          "n_group": pd.array([21, None, 100]), "n_others": pd.array([379, None, 300]), "n_subjects": 400}
     )  # fmt: skip
-    text = str(answers.group_effects(rows).data)
+    text = str(external.group_effects(rows).data)
     assert "all 3 effects together" in text
     assert "≥ 120 ms minus shorter: mean error (g) 9.3 (4.0 to 14.6), n = 21 against 379; " in text
     assert "per 10 years: MAE (g) 1.2 (0.4 to 2.0), n = 400." in text
     assert "women" not in text
-    assert "no significant difference" in str(answers.group_effects(rows.assign(p_holm=0.3)).data)
-    assert "Not shown" in str(answers.group_effects(rows[:0]).data)
+    assert "no significant difference" in str(external.group_effects(rows.assign(p_holm=0.3)).data)
+    assert "Not shown" in str(external.group_effects(rows[:0]).data)
     table = laid_out(select(tables()["subgroup_effects"], sex="all", cohort="external", **FIT), "subgroup_effects")
     assert len(table) == 6
     assert table["effect"].unique().tolist() == ["women minus men", "per 10 years"]
@@ -104,14 +104,14 @@ def test_effects_are_told_with_size_interval_and_people() -> None:
 def test_an_interval_near_the_limit_is_told_in_grams_and_as_index() -> None:
     people = select(predictions(), cohort="development", **FIT)
     factor, bsa_m2 = interval_factors(people)["male"], people.loc[people["sex"] == "male", "bsa_m2"].median()
-    text = str(answers.interval_meaning(people, CUTOFFS).data)
+    text = str(external.interval_meaning(people, CUTOFFS).data)
     assert f"{factor:.2f} in men" in text
     assert f"for a man of median body surface ({bsa_m2:.2f} m²) with an estimate at the cut-off (80 g/m², " in text
     assert f"spans {80 * bsa_m2 / factor:.0f} to {80 * bsa_m2 * factor:.0f} g, " in text
     assert f"an index of {80 / factor:.0f} to {80 * factor:.0f} g/m²" in text
-    men = answers.interval_meaning(people[people["sex"] == "male"], CUTOFFS)
+    men = external.interval_meaning(people[people["sex"] == "male"], CUTOFFS)
     assert "woman" not in str(men.data)
-    assert "Not shown" in str(answers.interval_meaning(people[:5], CUTOFFS).data)
+    assert "Not shown" in str(external.interval_meaning(people[:5], CUTOFFS).data)
 
 
 @pytest.mark.parametrize(("high", "words"), [(0.85, "men, everyone 0.80 (0.70 to 0.85)"), (0.95, "in no group")])
@@ -119,13 +119,13 @@ def test_groups_below_90_percent_are_named(high: float, words: str) -> None:
     rows = pd.DataFrame(
         {"group": ["male"], "sex": "all", "coverage": 0.8, "ci_low": 0.7, "ci_high": [high], "note": ""}
     )
-    assert words in str(answers.coverage(rows.convert_dtypes()).data)
+    assert words in str(external.coverage(rows.convert_dtypes()).data)
 
 
 def test_an_external_cohort_has_no_folds_to_mix() -> None:
     rows = tables()["c_statistics"]
-    assert "everyone, folds mixed" not in answers.c_statistic_table(select(rows, cohort="external"))
-    assert "everyone, folds mixed" in answers.c_statistic_table(select(rows, cohort="development"))
+    assert "everyone, folds mixed" not in external.c_statistic_table(select(rows, cohort="external"))
+    assert "everyone, folds mixed" in external.c_statistic_table(select(rows, cohort="development"))
     shown = laid_out(select(tables()["model_comparison"], cohort="external", sex="all"), "model_comparison")
     assert not shown["reference"].astype(str).str.contains("to").any()  # the interval is that of the difference
 

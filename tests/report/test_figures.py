@@ -22,7 +22,8 @@ from lvmass.evaluation.tables import example_predictions
 from lvmass.networks import build_network
 from lvmass.networks.elvmass_net import ElvmassNet
 from lvmass.report import ecg_figures, figures
-from lvmass.report.answers import implied, spread
+from lvmass.report.data import implied
+from lvmass.report.external import spread
 from lvmass.report.page import select
 from lvmass.report.style import SEX_COLOURS, Picture
 from lvmass.report.words import PUBLISHED

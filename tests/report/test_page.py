@@ -12,35 +12,24 @@ from lvmass.evaluation import evaluate, paired_sample_size
 from lvmass.evaluation.delong import logit_limits
 from lvmass.evaluation.lvh import LVH_CUTOFF_SOURCES, LVH_CUTOFFS_G_M2
 from lvmass.evaluation.tables import example_predictions
-from lvmass.report import answers
+from lvmass.report import published
 from lvmass.report.answers import (
-    c_statistic_table,
-    cohort_answer,
     control,
-    cutoff_table,
-    departures,
     ecg_only,
-    error_table,
-    everybody,
     gap_answer,
-    how_far,
-    kept,
-    over_folds,
-    paper_answer,
-    paper_results,
     parts,
-    prevalence,
     published_settings,
     saliency_answer,
     saliency_findings,
     sample_size,
-    table_one,
-    validation,
     verdicts,
     waveform,
 )
+from lvmass.report.data import cohort_answer, cutoff_table, departures, everybody, prevalence, table_one, validation
+from lvmass.report.external import c_statistic_table, error_table
 from lvmass.report.figures import differences
 from lvmass.report.page import banner, beside, laid_out, missing, p_value, select, table, verdict, with_interval
+from lvmass.report.published import how_far, kept, over_folds, paper_answer, paper_results
 from lvmass.report.words import COMPARISONS, CRITERIA, CUTOFFS, NAMES, PUBLISHED, printed
 from lvmass.study.study import Study
 from tests.conftest import ROOT
@@ -388,7 +377,7 @@ def test_a_result_is_judged_by_the_stated_rule(
     nothing_on_saliency: pd.DataFrame,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(answers, "kept", changed(table, where, **values))
+    monkeypatch.setattr(published, "kept", changed(table, where, **values))
     assert verdicts_of(paper_results(nothing_on_saliency))[what] == here
 
 
@@ -406,7 +395,7 @@ def test_the_gap_is_tested_by_the_standard_errors_of_the_intervals(
                 tables["c_statistics"].loc[rows, ["auc", "ci_low", "ci_high"]] = (0.7, *logit_limits(0.7, 0.02, 0.95))
             return tables, origin
 
-        monkeypatch.setattr(answers, "kept", both)
+        monkeypatch.setattr(published, "kept", both)
         assert verdicts_of(paper_results(nothing_on_saliency))[GAP] == here
 
 

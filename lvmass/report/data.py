@@ -1,0 +1,222 @@
+"""What chapters 1 and 2 say and tabulate: people, cut-offs, the simulator's cohort, and what became of recordings."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from IPython.display import HTML, Markdown
+from tableone import TableOne
+
+from lvmass.cohort.schema import SEXES, bsa_mosteller_m2
+from lvmass.cohort.simulation.constants import SETTINGS
+from lvmass.evaluation import LVH_CUTOFFS_G_M2
+from lvmass.evaluation.inverse import PREDICTED
+from lvmass.evaluation.lvh import with_cutoffs
+from lvmass.report.page import (
+    say,
+    select,
+    table,
+)
+from lvmass.report.words import CUTOFFS, PUBLISHED, printed, reasons
+from lvmass.study.study import Study
+
+
+def everybody(study: Study) -> pd.DataFrame:
+    """People of all cohorts by their first ECG: label of the cohort, body surface, LVM index and, by it, LVH."""
+    ecgs = [study.cohort(name).subjects.assign(cohort=study.config.cohort(name).label) for name in study.cohort_names()]
+    people = pd.concat(ecgs).drop_duplicates(["cohort", "patient_id"], ignore_index=True)
+    people["bsa_m2"] = bsa_mosteller_m2(people["height_cm"], people["weight_kg"])
+    people["lvmi_g_m2"] = people["lvm_g"] / people["bsa_m2"]
+    return with_cutoffs(people, study.config.lvh.cutoffs_g_m2)
+
+
+def counted(people: pd.DataFrame) -> str:
+    """Number of people, and of those with LVH, for a caption."""
+    return f"n = {len(people):,}, {people['lvh'].sum():,} with LVH"
+
+
+def cohort_answer(study: Study, people: pd.DataFrame, shares: pd.DataFrame) -> Markdown:
+    """Answer of chapter 1: who is in the cohorts; ``people`` of `everybody`, ``shares`` of `prevalence`."""
+    said = []
+    for name in study.cohort_names():
+        label, published = study.config.cohort(name).label, PUBLISHED[f"n_{name}"]
+        own = []
+        for sex, group in select(people, cohort=label).groupby("sex"):
+            mass, rows = group["lvm_g"], select(shares, cohort=label, people=printed(sex))
+            others = rows["LVH (%)"]
+            own.append(
+                f"{len(mass):,} {printed(sex)} with a mean LVM of {mass.mean():.0f} g (SD {mass.std():.0f} g), "
+                f"{100 * group['lvh'].mean():.0f} % of them with LVH ({others.min():.1f} to {others.max():.1f} % by "
+                "the cut-offs below)"
+            )
+        said.append(f"{label}: {'; '.join(own)}. The paper: {published.value:,} {published.what}.")
+    return say("**Answer.** " + "\n\n".join(said))
+
+
+def table_one(people: pd.DataFrame, *, by: str) -> pd.DataFrame:
+    """Describe groups of people side by side (tableone), two groups with their standardized differences.
+
+    Parameters
+    ----------
+    people : DataFrame, one row a person
+        From `everybody`.
+    by : str
+        Column of the groups, which come in the order of their appearance.
+
+    Returns
+    -------
+    DataFrame
+        A row for mean (SD) of a number or number (%) of a flag, a column for each group.
+    """
+    numbers = ["age_years", "height_cm", "weight_kg", "bsa_m2", "sbp_mmhg", "lvm_g", "lvmi_g_m2"]
+    numbers = [name for name in numbers if name in people and people[name].notna().any()]
+    flags = [name for name in ("hypertension", "diabetes", "lvh") if name in people and people[name].notna().any()]
+    groups = people[by].unique()
+    shown = people.reset_index(drop=True).rename(columns=printed)
+    answers = {name: people[name].astype(float).map({0.0: "no", 1.0: "yes"}).to_numpy() for name in flags}
+    flags = [*map(printed, flags)]
+    shown = shown.assign(**dict(zip(flags, answers.values(), strict=True)))
+    summary = TableOne(
+        shown, columns=[*map(printed, numbers), *flags], groupby=printed(by), smd=len(groups) == 2,
+        categorical=flags, limit=dict.fromkeys(flags, 1), order={name: ["yes", "no"] for name in flags},
+        overall=False, missing=False,
+    ).tableone.droplevel(0, axis=1)  # fmt: skip
+    rows = {"": [f"{row}: {level}" if level else row for row, level in summary.index]}
+    rows |= {printed(group): summary[group].to_numpy() for group in groups}
+    if len(groups) == 2:
+        rows["standardized difference"] = summary.filter(like="SMD").iloc[:, 0].str.removeprefix("-").to_numpy()
+    return pd.DataFrame(rows)
+
+
+def _cutoff_sets(cutoffs_g_m2: Mapping[str, float]) -> dict[str, Mapping[str, float]]:
+    """Published cut-offs, and before them those of a study file if they are others."""
+    own = {} if cutoffs_g_m2 in LVH_CUTOFFS_G_M2.values() else {"study file": cutoffs_g_m2}
+    return own | LVH_CUTOFFS_G_M2
+
+
+def cutoff_table(cutoffs_g_m2: Mapping[str, float]) -> pd.DataFrame:
+    """Cut-offs of the LVM index, those of a study file among them: in whom and how each was found."""
+    sets = _cutoff_sets(cutoffs_g_m2)
+    rows = pd.DataFrame([{"cut-off": printed(name)} | CUTOFFS.get(name, {}) for name in sets])
+    return rows.assign(**{f"{printed(sex)} (g/m²)": [each[sex] for each in sets.values()] for sex in SEXES})
+
+
+def prevalence(people: pd.DataFrame, cutoffs_g_m2: Mapping[str, float]) -> pd.DataFrame:
+    """People with LVH in each cohort and sex, by published cut-offs and, if they are others, those of a study file."""
+    rows = [
+        {"cohort": cohort, "people": printed(sex), "cut-off": printed(name), "above (g/m²)": cutoffs[str(sex)]}
+        | {"n": len(index), "with LVH": (above := index > cutoffs[str(sex)]).sum(), "LVH (%)": 100 * above.mean()}
+        for (cohort, sex), index in people.sort_values("sex").groupby(["cohort", "sex"], sort=False)["lvmi_g_m2"]
+        for name, cutoffs in _cutoff_sets(cutoffs_g_m2).items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def implied(cohorts: pd.DataFrame) -> Markdown:
+    """Which of the cohorts of `implied_cohorts` give the published numbers, and what of the rest came out."""
+    fits, prior = cohorts[cohorts["fits"]], cohorts[(cohorts["cv"] <= 0.2) & (cohorts["ecg_r2"] <= 0.2)]
+
+    def span(column: str, digits: int = 2) -> str:
+        return f"{fits[column].min():.{digits}f} to {fits[column].max():.{digits}f}"
+
+    def came_out(*names: str) -> int:
+        ranges = [(fits[name] - PREDICTED[name][0]).abs() <= PREDICTED[name][1] + 1e-9 for name in names]
+        return int(np.logical_and.reduce(ranges).sum())
+
+    return say(
+        f"Of {len(cohorts):,} combinations {len(fits)} fit (blue), with a CV of {span('cv')}, {span('body_share')} of "
+        f"the variance by body size and {span('ecg_r2')} of the rest from the ECG; of the {len(prior)} in the corner "
+        f"that small studies span (outlined), {prior['fits'].sum()} do. Where they fit, the sex median has an MAE of "
+        f"{span('median_mae_g', 1)} g, and sex with body size {span('body_mae_g', 1)} g. Not fitted: both sex-specific "
+        f"c-statistics come out within their printed SD in {came_out('auc_male', 'auc_female')} of the {len(fits)}, "
+        f"and the published comparator's error, as that of an ECG without body size, in {came_out('comparator_mae_g')}."
+    )
+
+
+TELLS_MORE = "the published errors need an ECG that says more of mass than small studies found"
+
+DEPARTURES = {
+    "LVM SD, g": "the published MAE and MAPE need a wider spread of mass",
+    "partial R² of the ECG": TELLS_MORE,
+    "R² of the ECG alone": TELLS_MORE,
+    "r of Sokolow-Lyon with LVM": TELLS_MORE,
+    "r of Cornell product with LVM": TELLS_MORE,
+    "voltage, obese to lean, %": "large bodies have larger hearts, whose voltage makes up for part of the chest",
+}
+"""Why quantities of the calibration card are above their target in the setting ``published``."""
+
+
+def departures(card: pd.DataFrame, setting: str) -> Markdown:
+    """What a setting of the simulator lets an ECG know of mass, and the rows of the card outside their target, why."""
+    here, other = SETTINGS[setting], next(each for name, each in SETTINGS.items() if name != setting)
+    ties = {"QRS voltage": "growth_r", "T against the QRS": "away_r", "QRS duration": "duration_r"}
+    told = [f"{what} {getattr(here, tie):.2f} ({getattr(other, tie):.2f})" for what, tie in ties.items()]
+    share = [f"{100 * each.tail[0]:g} %" for each in (here, other)]
+    largest = [f"{each.tail[2] ** -each.tail[1]:.1f}" for each in (here, other)]
+    outside: dict[str, list[str]] = {}
+    for row in card[~card["met"]].to_dict("records"):
+        known = setting == "published" and row["got"] > row["high"]
+        why = DEPARTURES.get(row["quantity"], "") if known else ""
+        names = outside.setdefault(why or "no reason but chance is known", [])
+        names.append(f"{row['quantity']} ({printed(row['sex'])}): {row['got']:.3g} for {row['target']}")
+    listed = [f"Outside ({why}): {'; '.join(names)}." for why, names in outside.items()]
+    return say(
+        f"In the setting {here.name} (in {other.name} in brackets), LVM grows with body surface to the power of "
+        f"{here.mass_bsa_power:g} ({other.mass_bsa_power:g}). What drives the ECG correlates with mass beyond body "
+        f"size: {'; '.join(told)}. In {share[0]} ({share[1]}) of the people disease enlarges the ventricle, beside its "
+        f"normal spread, by a factor of its own, at most {largest[0]} ({largest[1]}).\n\n"
+        f"{card['met'].sum()} of {len(card)} rows lie within their target. " + " ".join(listed)
+    )
+
+
+def flow_table(beats: Mapping[str, Any]) -> pd.DataFrame:
+    """From recordings to beats, a row a cohort; reasons by code, commonest first."""
+    rows = []
+    for name, each in beats.items():
+        n_beats = int(each.report.query("usable")["n_beats"].median())
+        why_not = "; ".join(f"{n} × {why}" for why, n in reasons(each.report).items()) or "none"
+        rows.append((name, len(each.report), len(each.people), n_beats, why_not))
+    columns = ["cohort", "recordings", "usable", "beats combined, median", "not usable"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def measured_by_sex(people: pd.DataFrame) -> pd.DataFrame:
+    """Mean (SD) of what is measured on the beats, a column a sex."""
+    names = ["heart_rate_bpm", "pr_interval_ms", "qrs_duration_ms", "qtc_ms", "qrs_axis_deg"]
+    columns = {}
+    for sex, group in people.groupby("sex"):
+        both = zip(group[names].mean(), group[names].std(), strict=True)
+        columns[printed(sex)] = ["–" if pd.isna(mean) else f"{mean:.0f} ({sd:.0f})" for mean, sd in both]
+    return pd.DataFrame({"": names} | columns)
+
+
+def validation(found: Mapping[str, Any]) -> list[HTML | Markdown]:
+    """Tables of ``book/validation``: wave boundaries, R peaks, beats and criteria on real recordings."""
+    boundaries, peaks, beats, criteria = (found[f"ecg_{name}"] for name in ("delineation", "peaks", "beat", "criteria"))
+
+    def by_method(rows: Mapping[str, Any], methods: Sequence[str], write: Callable[[Any], str]) -> pd.DataFrame:
+        cells: dict[str, dict[str, str]] = {}
+        for method in methods:
+            for key in (key for key in rows if key.endswith(method)):
+                cells.setdefault(key.removesuffix(method).strip().replace(" + ", ", "), {})[method] = write(rows[key])
+        return pd.DataFrame([{"": name} | each for name, each in cells.items()])
+
+    device = [
+        {"the cart's beat against": key.removeprefix("device "), "correlation": f"{row['correlation']:.4f}",
+         "difference, RMS (µV)": f"{row['rms_uv']:.1f}"}
+        for key, row in beats.items() if key.startswith("device ")
+    ]  # fmt: skip
+    areas = [
+        {"criterion": printed(name), "AUC (95 %)": f"{row['auc']:.2f} ({row['low']:.2f} to {row['high']:.2f})"}
+        for name, row in criteria.items() if isinstance(row, dict)
+    ]  # fmt: skip
+    edges = by_method(boundaries, ("lvmass", "NeuroKit2 dwt"), "{bias_ms:.1f} ± {sd_ms:.1f} ms".format_map)
+    beats_found = by_method(peaks, ("lvmass", "NeuroKit2", "XQRS"), "{f1:.4f}".format_map)
+    people = f"{criteria['n_lvh']} LVH statements against {criteria['n_normal']} normal ECGs in PTB-XL."
+    return [
+        table(edges, "Wave boundaries: bias ± SD against LUDB's readers, 100 real recordings."),
+        table(beats_found, "R peaks within 100 ms of the readers' beats: F1. Added noise at 6 dB."),
+        table(pd.DataFrame(device), "Synchronized beats against the beat that a cart made of the same real recording."),
+        table(pd.DataFrame(areas), people),
+    ]

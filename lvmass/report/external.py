@@ -1,0 +1,236 @@
+"""What chapter 7 says and tabulates: another cohort, for whom the model fails, and a person's interval."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from IPython.display import HTML, Markdown
+
+from lvmass.cohort.schema import SEXES
+from lvmass.evaluation.calibration import interval_factors
+from lvmass.report.page import (
+    laid_out,
+    mean_sd,
+    missing,
+    say,
+    select,
+    table,
+    verdict,
+    wide,
+    with_interval,
+)
+from lvmass.report.words import PUBLISHED, printed
+
+
+def error_table(results: Mapping[str, pd.DataFrame], metrics: Sequence[str], cohort: str) -> pd.DataFrame:
+    """Errors of everyone, a row a model and training: with intervals, and mean ± SD over folds where there are any.
+
+    With ``bias_g`` among the metrics, that of each sex, too: opposite ones in women and men may cancel.
+    """
+    index, where = ["model", "training"], {"sex": "all", "metric": metrics, "cohort": cohort}
+    shown = wide(select(results.get("errors"), **where), index, "metric", digits=2)
+    if "bias_g" in metrics and len(shown):
+        by_sex = select(results.get("errors"), cohort=cohort, metric="bias_g", sex=list(SEXES))
+        names = {sex: f"{printed('bias_g')}, {printed(sex)}" for sex in SEXES}
+        shown = shown.merge(wide(by_sex, index, "sex", digits=1).rename(columns=names), on=index, how="left")
+    folds = select(results.get("errors_by_fold"), **where).dropna(subset="sd")  # an external cohort has no folds
+    for metric, group in folds.groupby("metric", sort=False):
+        over = [mean_sd(*pair) for pair in zip(group["mean"], group["sd"], strict=True)]
+        shown = shown.merge(group[index].assign(**{f"{printed(metric)}, mean ± SD": over}), on=index)
+    return shown.rename(columns={metric: f"{printed(metric)}, 95 %" for metric in metrics})
+
+
+def c_statistic_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """C-statistics within folds by sex; rows of ``c_statistics`` of a cohort.
+
+    Where there are folds, those of everyone over all pairs stand beside them.
+    """
+    if rows.empty:
+        return rows
+    index, everyone = ["model", "training", "score"], select(rows, sex="all")
+    shown = wide(rows, index, "sex", "auc", 2)
+    if rows["fold_mean"].isna().all():
+        return shown
+    mixed = wide(everyone, index, "sex", "auc_pooled", 2).rename(columns={"all": "everyone, folds mixed"})
+    return shown.merge(mixed, on=index)
+
+
+def analysed(results: Mapping[str, pd.DataFrame], *cohorts: str) -> str:
+    """How many people of each cohort are analysed, and how many of them have LVH, for captions."""
+    counts = []
+    for cohort in cohorts:
+        row = select(results.get("c_statistics"), sex="all", cohort=cohort).iloc[0]
+        name = f"{printed(cohort)}: " if len(cohorts) > 1 else ""
+        counts.append(f"{name}n = {row['n_subjects']:,}, {row['n_lvh']:,} with LVH")
+    return "; ".join(counts)
+
+
+def spread(rows: pd.DataFrame) -> Markdown:
+    """Intraclass correlation within each sex, and whether errors spread more in large estimates; of ``agreement``."""
+    said = []
+    for _, row in select(rows[rows["icc"].notna()], sex=["female", "male"]).iterrows():
+        text = f"in {printed(row['sex'])} {with_interval(row, 'icc', 2)}"
+        if pd.notna(row["sd_slope"]):
+            ends = {"ci_low": row["sd_slope_ci_low"], "ci_high": row["sd_slope_ci_high"]}
+            how = verdict(ends, "grows", "falls", "does not change significantly")
+            text += (
+                f", where the SD of the error {how} with the estimate: by {with_interval(row, 'sd_slope', 2)} g a gram"
+            )
+        said.append(text)
+    if not said:
+        return missing("the intraclass correlation", "there are too few people")
+    return say(f"Intraclass correlation of estimated and measured mass: {'; '.join(said)}.")
+
+
+def group_effects(rows: pd.DataFrame) -> Markdown:
+    """Which variables change an error, by how much and in how many; rows of ``subgroup_effects``, one Holm family."""
+    tested = rows[rows["p_holm"].notna()]
+    if tested.empty:
+        return missing("effects of subgroups on the error", "there are too few people")
+    said = [
+        f"{printed(row['variable'])}, {row['contrast']}: {printed(row['metric'])} {with_interval(row)}, "
+        + (
+            f"n = {row['n_group']} against {row['n_others']}"
+            if pd.notna(row["n_group"])
+            else f"n = {row['n_subjects']}"
+        )
+        for _, row in tested[tested["p_holm"] < 0.05].iterrows()
+    ]
+    found = "; ".join(said) or "no significant difference"
+    return say(f"After Holm's correction of all {len(tested)} effects together (95 % intervals): {found}.")
+
+
+def coverage(rows: pd.DataFrame) -> Markdown:
+    """In which groups fewer people than 90 % lie in their interval; rows of ``interval_coverage``."""
+    low = rows[(rows["ci_high"] < 0.9).fillna(False)]
+    said = [
+        f"{printed(row['group'])}, {printed(row['sex'])} {with_interval(row, 'coverage', 2)}"
+        for _, row in low.iterrows()
+    ]
+    return say(
+        f"Coverage below 90 % beyond chance: {'; '.join(said) or 'in no group of this size'}. These are many looks at "
+        "once, without correction."
+    )
+
+
+def interval_meaning(people: pd.DataFrame, cutoffs_g_m2: Mapping[str, float]) -> Markdown:
+    """What 90 % intervals mean near the limit of LVH; ``people``: out-of-fold predictions of one fit."""
+    factors, within, near = interval_factors(people), [], []
+    for sex, factor in factors.items():
+        bsa_m2, cutoff = float(people.loc[people["sex"] == sex, "bsa_m2"].median()), cutoffs_g_m2[sex]
+        at_limit_g = cutoff * bsa_m2
+        within.append(f"{factor:.2f} in {printed(sex)}")
+        near.append(
+            f"for a {'woman' if sex == 'female' else 'man'} of median body surface ({bsa_m2:.2f} m²) with an estimate "
+            f"at the cut-off ({cutoff:g} g/m², {at_limit_g:.0f} g), the interval spans {at_limit_g / factor:.0f} to "
+            f"{at_limit_g * factor:.0f} g, an index of {cutoff / factor:.0f} to {cutoff * factor:.0f} g/m²"
+        )
+    if not factors:
+        return missing("what an interval means", "there are too few people to learn one")
+    return say(
+        "90 % of masses lie within a factor *f* of the estimate, from estimate / *f* to estimate · *f*; out of fold in "
+        f"development, *f* is {' and '.join(within)}. Near the limit of LVH: {'; '.join(near)}. Whether such a person "
+        "has LVH, the estimate alone cannot say."
+    )
+
+
+def _apart(here: Any, home: Any) -> dict[str, Any]:
+    """Difference of estimates in two cohorts, here minus home, with the interval that theirs give.
+
+    Of independent estimates (MOVER; Zou and Donner, Stat Med 2008;27:1693).
+
+    Examples
+    --------
+    >>> row = {"estimate": 5.0, "ci_low": 2.0, "ci_high": 8.0}
+    >>> _apart(row, {"estimate": 1.0, "ci_low": -3.0, "ci_high": 5.0})
+    {'estimate': 4.0, 'ci_low': -1.0, 'ci_high': 9.0, 'note': ''}
+    """
+    apart = here["estimate"] - home["estimate"]
+    ends = [row[end] - row["estimate"] for row, end in
+            ((here, "ci_low"), (home, "ci_high"), (here, "ci_high"), (home, "ci_low"))]  # fmt: skip
+    if pd.isna(ends).any():
+        return {"estimate": apart, "ci_low": None, "ci_high": None, "note": "too few people"}
+    low, high = apart - np.hypot(*ends[:2]), apart + np.hypot(*ends[2:])
+    return {"estimate": float(apart), "ci_low": float(low), "ci_high": float(high), "note": ""}
+
+
+def net_benefit(rows: pd.DataFrame, at: float = 0.2) -> Markdown:
+    """How the reference compares at the middle of the thresholds; rows of ``net_benefit_differences``."""
+    known = select(rows, threshold=at)
+    if known.empty:
+        return missing("differences of net benefit", "there are too few people with LVH, or nothing to compare with")
+    words = ("higher than that of", "lower than that of", "not significantly different from that of")
+    known = known[known["ci_low"].notna()]
+    if known.empty:
+        return missing("differences of net benefit", "no difference has an interval")
+    said = [
+        f"{verdict(row, *words)} {printed(row['model'])} (difference {with_interval(row, 'difference', 3)})"
+        for _, row in known.iterrows()
+    ]
+    here = printed(known["model_a"].iloc[0])
+    return say(f"At {100 * at:.0f} %, the middle of the range, the net benefit of {here} is {'; '.join(said)}.")
+
+
+def external_errors(results: Mapping[str, pd.DataFrame], there: str) -> pd.DataFrame:
+    """Errors of every fit in a cohort, and its mean error in development beside the one there."""
+    shown, index = error_table(results, ["mae_g", "mape_percent", "r2", "bias_g"], there), ["model", "training"]
+    home = select(results.get("errors"), sex="all", metric="bias_g", cohort="development")
+    if there == "development":
+        return shown
+    home = wide(home, index, "metric", digits=2)
+    return shown.merge(home.rename(columns={"bias_g": "mean error in development (g), 95 %"}), on=index)
+
+
+def single_models(results: Mapping[str, pd.DataFrame], fit: Mapping[str, str], caption: str) -> list[HTML | Markdown]:
+    """Single fold models against their mean in the external cohort, and out of fold at home: table and a sentence."""
+    rows = select(results.get("single_models"), sex="all")
+    if rows.empty:
+        return [missing("single fold models against their mean", "there is no external cohort")]
+    home = select(results.get("errors"), sex="all", metric="mae_g", cohort="development")
+    rows = rows.merge(home.drop(columns=["cohort", "sex", "note"]), on=["model", "training"])
+    row = select(rows, **fit).iloc[0]
+    names = {"mae_single_g": "estimate", "mae_single_ci_low_g": "ci_low", "mae_single_ci_high_g": "ci_high"}
+    moved = with_interval(_apart(row[[*names]].rename(names), row), digits=2, unit=" g")
+    return [
+        table(laid_out(rows, "single_models"), caption),
+        say(
+            f"Averaging {row['n_models']} fold models of {printed(fit['model'])} changes its MAE by "
+            f"{with_interval(row, 'difference_g', 2, ' g')}. From development, out of fold, to here, the MAE of one "
+            f"fold model changes by {moved}: that is the cohort, without averaging. The mean error of single "
+            "models is that of their mean, by arithmetic."
+        ),
+    ]
+
+
+def external_answer(results: Mapping[str, pd.DataFrame], there: str, label: str, fit: Mapping[str, str]) -> Markdown:
+    """Answer of chapter 7: errors there and at home, before and after recalibration."""
+
+    def error(metric: str, name: str = "errors", cohort: str = there) -> Any:
+        return select(results.get(name), sex="all", metric=metric, cohort=cohort, **fit).iloc[0]
+
+    mae, bias, after = error("mae_g"), error("bias_g"), "errors_after_recalibration"
+    of_sex = select(results.get("errors"), sex=list(SEXES), metric="bias_g", cohort=there, **fit).dropna(
+        subset="ci_low"
+    )
+    by_sex = ", ".join(f"{with_interval(row, unit=' g')} in {printed(row['sex'])}" for _, row in of_sex.iterrows())
+    words = verdict(bias, "it overestimates", "it underestimates", "no significant bias")
+    compared = [""] * 2
+    if there != "development":
+        for k, row in enumerate((mae, bias)):
+            home = error(row["metric"], cohort="development")
+            apart = _apart(row, home)
+            differs = verdict(apart, "higher there", "lower there", "not significantly different")
+            compared[k] = f", against {with_interval(home, unit=' g')} out of fold in development ({differs}: "
+            compared[k] += f"{with_interval(apart, unit=' g')})"
+    auc = select(results.get("c_statistics"), sex="all", score="indexed", cohort=there, **fit).iloc[0]
+    return say(
+        f"**Answer.** {label}, {analysed(results, there)}: the MAE of {printed(fit['model'])} is "
+        f"{with_interval(mae, unit=' g')}{compared[0]}. The mean error is {with_interval(bias, unit=' g')} ({words})"
+        f"{compared[1]}{f'; it is {by_sex}' if by_sex else ''}. The c-statistic of the estimated index is "
+        f"{with_interval(auc, 'auc', 2)}. "
+        f"Recalibrated in the development cohort, MAE {with_interval(error('mae_g', after), unit=' g')} and "
+        f"mean error {with_interval(error('bias_g', after), unit=' g')}. "
+        f"The paper validated in {PUBLISHED['n_external'].value:,} patients (NTUH), but **its abstracts give no "
+        "error there**: no published number can stand beside these."
+    )

@@ -1,0 +1,208 @@
+"""The paper's results beside ours, and the kept tables of studies at the paper's size."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from IPython.display import HTML, Markdown
+from scipy import special, stats
+
+from lvmass.cohort.schema import SEXES
+from lvmass.evaluation.inverse import FITTED
+from lvmass.report.page import (
+    beside,
+    laid_out,
+    mean_sd,
+    missing,
+    p_value,
+    say,
+    select,
+    with_interval,
+)
+from lvmass.report.words import COMPARISONS, PUBLISHED, printed
+from lvmass.study.study import Study
+
+PAPER_SIZE = "eLVMass-Net at the paper's size, simulated"
+"""Label of the kept study in figures."""
+
+
+def main_fit(study: Study) -> dict[str, str]:
+    """Model and training that a page is about: the reference, pooled if the study trains it so."""
+    trainings = study.config.models[study.reference].training
+    return {"model": study.reference, "training": "pooled" if "pooled" in trainings else trainings[0]}
+
+
+PUBLISHED_FITS = {
+    "auc_pooled": ("pooled", "all"),
+    "auc_male": ("sex-specific", "male"),
+    "auc_female": ("sex-specific", "female"),
+}
+"""Training and sex of each published c-statistic."""
+
+
+def over_folds(results: Mapping[str, pd.DataFrame], model: str) -> pd.DataFrame:
+    """Our counterpart of each published number: ``key`` of ``PUBLISHED``, ``unit``, ``mean`` and ``sd`` over folds.
+
+    ``text`` has mean ± SD and, over all folds, the estimate with its interval.
+    """
+    where = {"cohort": "development", "model": model}
+    found: list[dict[str, Any]] = []
+
+    def add(key: str, mean: float, sd: float, whole: str) -> None:
+        unit = PUBLISHED[key].unit
+        text = f"{mean_sd(mean, sd)} {unit}".strip() + f"; all folds {whole}"
+        found.append({"key": key, "unit": unit, "mean": mean, "sd": sd, "text": text})
+
+    for metric in ("mae_g", "mape_percent"):
+        own = {"training": "pooled", "sex": "all", "metric": metric} | where
+        folds, whole = (select(results.get(name), **own) for name in ("errors_by_fold", "errors"))
+        for (_, fold), (_, row) in zip(folds.iterrows(), whole.iterrows(), strict=True):
+            add(metric, fold["mean"], fold["sd"], with_interval(row, digits=2))
+    for key, (training, sex) in PUBLISHED_FITS.items():
+        own = {"training": training, "sex": sex, "score": "grams"} | where
+        for _, row in select(results.get("c_statistics"), **own).iterrows():
+            people = f"{row['n_lvh']} of {row['n_subjects']} with LVH"
+            add(key, row["fold_mean"], row["fold_sd"], f"{with_interval(row, 'auc', 2)}; {people}")
+    return pd.DataFrame(found, columns=["key", "unit", "mean", "sd", "text"])
+
+
+def paper_size() -> tuple[pd.DataFrame, str]:
+    """`over_folds` of eLVMass-Net in the kept study at the paper's size, and whose numbers these are."""
+    tables, origin = kept("paper_size/paper")
+    return over_folds(tables, "elvmass-net"), origin
+
+
+HERE, NOT_HERE, UNKNOWN = "reproduced here", "not reproduced", "cannot be known from abstracts"
+
+COMPARED, EVERY_MODEL = "04_comparison#all-comparators-at-the-paper-s-size", "05_delong#every-model"
+
+FAIR_TEST = "05_delong#the-test-that-may-have-been-published-and-the-fair-one"
+
+RIVALS = ["lvm-ai", "fcn"]
+"""Networks that stand for the paper's two comparators, whose names its abstracts do not give."""
+
+_RULES = {
+    "better": "MAE lower than that of each, p (Holm) < 0.05",
+    "same": "no significant difference in MAE, p (Holm) ≥ 0.05",
+    "unknown": "–",
+}
+
+
+def paper_results(saliency: pd.DataFrame) -> pd.DataFrame:
+    """Results that the paper's abstracts state, beside ours at its size: the rule, what it decides, and where to look.
+
+    ``saliency``: rows of `saliency_findings`. In ``here``, "by construction" marks what the simulator was fitted to.
+    """
+    tables = {name: kept(f"paper_size/{name}")[0] for name in ("paper", "ablations")}
+    rows: list[tuple[str, ...]] = []
+
+    def add(what: str, published: str, ours: str, rule: str, holds: Any, shown: str, built: bool = False) -> None:
+        here = UNKNOWN if holds is None else HERE + ", by construction" * built if holds else NOT_HERE
+        rows.append((what, published, ours, rule, here, shown))
+
+    rivals = pd.concat([over_folds(tables["paper"], name)[:2] for name in RIVALS])  # MAE and MAPE
+    rivals = rivals.sort_values(["key", "mean"]).drop_duplicates("key")
+    numbers = pd.concat([over_folds(tables["paper"], "elvmass-net"), rivals.assign(key="comparator_" + rivals["key"])])
+    for key, mean, text in zip(numbers["key"], numbers["mean"], numbers["text"], strict=True):
+        fact, ours = PUBLISHED[key], text.partition(";")[0]
+        assert fact.sd is not None
+        near, shown = abs(mean - fact.value) <= fact.sd, EVERY_MODEL if "auc" in key else COMPARED
+        add(fact.what, str(fact), ours, "mean over folds within the printed SD", near, shown, key in FITTED)
+
+    for claim in COMPARISONS:
+        found = select(tables[claim["tables"]]["differences"], cohort="development", training="pooled")
+        found = select(found, model_a=claim["reference"], model_b=claim["without"], sex=claim["sexes"])
+        cells = laid_out(found, "error_differences")
+        who = found["model_b"].map(printed) + ", " + found["sex"].map(printed)
+        told = zip(who, cells["difference (95 %), g"], cells["p (Holm)"], strict=True)
+        text = "MAE minus that of " + "; ".join(f"{name}: {difference} g, p {p}" for name, difference, p in told)
+        low = found["p_holm"] < 0.05
+        better = (low & (found["difference_g"] < 0)).all()
+        holds = {"better": better, "same": not low.any(), "unknown": None}[claim["rule"]]
+        add(claim["what"], claim["published"], text, _RULES[claim["rule"]], holds, claim["shown"])
+
+    areas = select(tables["paper"]["c_statistics"], score="grams", cohort="development")
+    own, others = (select(areas, model=name) for name in ("elvmass-net", RIVALS))
+    others, pooled = select(others, training="pooled", sex="all"), select(own, training="pooled", sex="all").iloc[0]
+    text = "; ".join(f"{printed(row['model'])} {row['auc']:.2f}" for _, row in others.iterrows())
+    text, above = f"{with_interval(pooled, 'auc', 2)}; {text}", (others["auc"] < pooled["ci_low"]).all()
+    rule = "both c-statistics below our 95 % interval"
+    add("LVH: better than two comparators", "no number", text, rule, above, EVERY_MODEL)
+    p_values, said = [], []
+    for sex in SEXES:
+        alone, within = (select(own, training=how, sex=sex).iloc[0] for how in ("sex-specific", "pooled"))
+        z = (alone["auc"] - pooled["auc"]) / np.hypot(_standard_error(alone), _standard_error(pooled))
+        p_values.append(float(stats.norm.sf(z)))
+        text = f"{printed(sex)} {alone['auc']:.2f} against {pooled['auc']:.2f}, p {p_value(min(1, 2 * p_values[-1]))}"
+        said.append(f"{text} (pooled model within {printed(sex)}: {within['auc']:.2f})")
+    text, rule = "; ".join(said), "higher in each sex, p < 0.01, as if from other people (no test is described)"
+    what, shown = "LVH: sex-specific models better than the pooled one in everyone", FAIR_TEST
+    add(what, "P < 0.01 for each", text, rule, 2 * max(p_values) < 0.01, shown)
+
+    where = {"metric": "mae_g", "model": "elvmass-net", "sex": "all", "training": "pooled", "cohort": "external"}
+    text = f"MAE {with_interval(select(tables['paper']['errors'], **where).iloc[0], unit=' g')}"
+    published = f"{PUBLISHED['n_external']} patients, no error"
+    add("external validation", published, text, "–", None, "07_external_validation#every-model-without-refit")
+    return pd.concat([pd.DataFrame(rows, columns=[*saliency.columns]), saliency], ignore_index=True)
+
+
+def _standard_error(row: Any) -> float:
+    """Standard error of a c-statistic from its interval, which is symmetric on the logit scale."""
+    low, high = special.logit([row["ci_low"], row["ci_high"]])
+    return float((high - low) / (2 * 1.96) * row["auc"] * (1 - row["auc"]))
+
+
+def paper_answer(rows: pd.DataFrame) -> Markdown:
+    """Answer of the first page; ``rows`` of `paper_results`."""
+    here, not_here, unknown = (rows["here"].str.startswith(word).sum() for word in (HERE, NOT_HERE, UNKNOWN))
+    built, others = rows["here"].str.endswith("by construction").sum(), len(rows) - here - not_here - unknown
+    too_few = f"; {others} this study file has too few people for" if others else ""
+    return say(
+        f"**Answer.** Of {len(rows)} results that the paper's abstracts state, {here} are reproduced here, {built} of "
+        f"them by construction; {not_here} are not reproduced; {unknown} cannot be known from abstracts{too_few}."
+    )
+
+
+def how_far(numbers: pd.DataFrame, model: str) -> Markdown:
+    """Which of our numbers, from `over_folds`, lie within two printed SDs of the published ones."""
+    numbers, far = numbers[numbers["mean"].notna()], []
+    for key, mean, text in zip(numbers["key"], numbers["mean"].astype(float), numbers["text"], strict=True):
+        fact = PUBLISHED[key]
+        if fact.sd is not None and not abs(mean - fact.value) <= 2 * fact.sd:
+            far.append(f"{fact.what}, {text.partition(';')[0]} ({fact} published)")
+    if numbers.empty:
+        return missing("how far ours are from the published numbers")
+    within = f"{len(numbers) - len(far)} of {len(numbers)} numbers of {printed(model)} lie within two printed SDs"
+    why = "These are other people; where there are fewer of them, folds are smaller and models less well trained."
+    return say(f"In this study file {within}." + (f" Farther off: {'; '.join(far)}. {why}" if far else ""))
+
+
+def kept(folder: str) -> tuple[dict[str, pd.DataFrame], str]:
+    """Tables that a benchmark computed at the paper's size, and whose they are."""
+    about = json.loads((Path(folder) / "about.json").read_text())
+    tables = {
+        path.stem: pd.read_csv(path, dtype={"note": str}).fillna({"note": ""}) for path in Path(folder).glob("*.csv")
+    }
+    known = select(tables.get("c_statistics"), cohort="development", sex="all")
+    with_lvh = f" ({known['n_lvh'].iloc[0]} with LVH)" if len(known) else ""
+    people = f"{about['people'][0]} people{with_lvh}, simulated by the setting {about['setting']}, of {about['study']}"
+    people += f" (fingerprint {about['fingerprint']} then)" if "fingerprint" in about else ""
+    return tables, people + (f"; c-statistics {about['c_statistics']}" if "c_statistics" in about else "")
+
+
+def published_errors(results: Mapping[str, pd.DataFrame], study: Study) -> HTML | Markdown:
+    """The published errors of eLVMass-Net and its better comparator beside the reference's and its best rival's."""
+    mae = select(results.get("errors"), metric="mae_g", sex="all", cohort="development")
+    models = study.config.models
+    kind = models[study.reference].estimator
+    rivals = [name for name, model in models.items() if model.is_network and model.estimator != kind]
+    best = select(mae, model=rivals).sort_values("estimate")[:1]
+    ours = {
+        key: f"{row['estimate']:.2f} g, {printed(row['model'])} ({row['training']})"
+        for key, rows in (("mae_g", select(mae, **main_fit(study))), ("comparator_mae_g", best))
+        for _, row in rows.iterrows()
+    }
+    return beside(ours, "Published errors beside ours; ours are of other people, so there is no test.")
