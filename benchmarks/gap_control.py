@@ -29,7 +29,7 @@ from lvmass.evaluation import evaluate
 from lvmass.training.baselines import fit_baseline
 
 FIRST_SEED, FOLDS, REPEATS, STRONG = 601, 5, 3, 4.0
-SETS: dict[str, tuple[float, int]] = {"positive control": (STRONG, 0), "null": (0.0, 1)}
+SETS: dict[str, tuple[float, int]] = {"positive control": (STRONG, 0), "null cohorts": (0.0, 1)}
 """Switch, and day of the ECG."""
 
 

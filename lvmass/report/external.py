@@ -34,6 +34,7 @@ def error_table(results: Mapping[str, pd.DataFrame], metrics: Sequence[str], coh
         by_sex = select(results.get("errors"), cohort=cohort, metric="bias_g", sex=list(SEXES))
         names = {sex: f"{printed('bias_g')}, {printed(sex)}" for sex in SEXES}
         shown = shown.merge(wide(by_sex, index, "sex", digits=1).rename(columns=names), on=index, how="left")
+    where |= {"metric": [name for name in metrics if name != "bias_g"]}
     folds = select(results.get("errors_by_fold"), **where).dropna(subset="sd")  # an external cohort has no folds
     for metric, group in folds.groupby("metric", sort=False):
         over = [mean_sd(*pair) for pair in zip(group["mean"], group["sd"], strict=True)]
