@@ -34,6 +34,9 @@ study = Study.from_toml(default_study_file())
 results = study.results()
 page.banner(study)
 
+# %%
+answers.error_answer(results, study)
+
 # %% [markdown]
 # ## The network
 #
@@ -138,7 +141,7 @@ answers.waveform(rows, reads=reads, simulated=study.simulated)
 # %% [markdown]
 # ## How much is there to find?
 #
-# Where people are simulated, the best attainable error is known: an oracle reads what mass did to each ECG, free of noise, and estimates the same people.
+# Where people are simulated, the truth is known: an oracle reads what mass did to each ECG, free of noise, and estimates the same people. No model that we could fit to these true drivers did better, which is no proof that none can.
 # `benchmarks/accuracy_oracle.py` lets such a cohort grow; larger ones train more channels in fewer epochs, as the script says.
 
 # %%

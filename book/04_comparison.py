@@ -36,7 +36,7 @@ page.banner(study)
 # %%
 kept, origin = published.kept("paper_size/ablations")
 ablations = kept["differences"]
-display(answers.comparison_answer(results, study))
+display(answers.error_answer(results, study))
 answers.parts(ablations, origin)
 
 # %% [markdown]

@@ -186,15 +186,16 @@ def published_settings(errors: pd.DataFrame) -> Markdown:
     return say(f"{'; '.join(said)}.") if said else missing("networks with their authors' settings")
 
 
-def comparison_answer(results: Mapping[str, pd.DataFrame], study: Study) -> Markdown:
-    """Answer of chapter 4: the reference's error, and who is better or worse on the same people."""
+def error_answer(results: Mapping[str, pd.DataFrame], study: Study) -> Markdown:
+    """Answer of chapters 3 and 4: the reference's error out of fold, and who is better or worse on the same people."""
     fit, where = main_fit(study), {"cohort": "development", "sex": "all"}
     own = {row["metric"]: row for _, row in select(results.get("errors"), **where, **fit).iterrows()}
     error, bias = (with_interval(own[name], digits=2, unit=" g") for name in ("mae_g", "bias_g"))
+    percent = with_interval(own["mape_percent"], digits=1, unit=" %")
     rows = select(results.get("error_differences"), training=fit["training"], **where)
-    others = verdicts(rows, "On the same people").data
     return say(
-        f"**Answer.** Out of fold, {printed(fit['model'])} has an MAE of {error} and a mean error of {bias}. {others}"
+        f"**Answer.** Out of fold, {printed(fit['model'])} has an MAE of {error}, a MAPE of {percent} and a mean error "
+        f"of {bias}. {verdicts(rows, 'On the same people').data}"
     )
 
 

@@ -323,7 +323,11 @@ def beside_published(ours: Mapping[str, pd.DataFrame], title: str) -> Shown:
 
 
 def gap_cohorts(steps: pd.DataFrame, tests: pd.DataFrame, title: str) -> list[Any]:
-    """Steps of the gap over many cohorts, and how often a test finds one; tables of ``benchmarks/gap_cohorts.py``."""
+    """Steps of the gap over many cohorts, and how often a test finds one; tables of ``benchmarks/gap_cohorts.py``.
+
+    Models in fewer than five cohorts are left out: their ranges say nothing.
+    """
+    steps, tests = (table[table["n_cohorts"] >= 5] for table in (steps, tests))
     switches = tests["switch"].unique()
     rows = select(steps, quantity=["mechanical", "fewer people", "one sex only"], switch=[*switches])
     labels = rows["quantity"] + ", " + rows["sex"].map(printed)
