@@ -28,7 +28,7 @@ from lvmass.study.settings import StudyConfig, read_study_file
 from lvmass.study.study import Study
 from lvmass.training.settings import MachineConfig
 
-SAVED = ("errors", "errors_by_fold", "c_statistics", "training_comparison")
+SAVED = ("errors", "errors_by_fold", "c_statistics", "training_comparison", "model_comparison")
 ROOT = Path(__file__).resolve().parents[1]
 
 

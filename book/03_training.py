@@ -141,7 +141,7 @@ answers.waveform(rows, reads=reads, simulated=study.simulated)
 # %% [markdown]
 # ## How much is there to find?
 #
-# Where people are simulated, the truth is known: an oracle reads what mass did to each ECG, free of noise, and estimates the same people. No model that we could fit to these true drivers did better, which is no proof that none can.
+# Where people are simulated, the truth is known: an oracle, the best model that we could fit to the noise-free effects of mass on the ECG, estimates the same people. It is a reference, no proof of a bound, and differs from cohort to cohort.
 # `benchmarks/accuracy_oracle.py` lets such a cohort grow; larger ones train more channels in fewer epochs, as the script says.
 
 # %%

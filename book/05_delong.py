@@ -12,7 +12,7 @@
 # %% [markdown]
 # # 5 DeLong
 #
-# **Question.** Do sex-specific models find hypertrophy better than one model for all, and how much of the published gap would be there without any training?
+# **Question.** Do sex-specific models find hypertrophy better than a pooled one, and how much of the published gap would be there without any training?
 
 # %% tags=["hide-input"]
 from IPython.display import display
@@ -68,13 +68,15 @@ answers.measured_mass(gap)
 # *Unpaired, if published so*, is our reading of the abstracts: it sets the sex-specific model in one sex against the pooled model in everyone, as if they were different people.
 # Men and women are part of everyone, so one more p value respects the people they share.
 # *Paired within sex* sets both models on the same people of one sex: the question that matters to a patient.
-# What is significant is read from the column of Holm's correction, which is over models and sexes. This table is of the first cross-validation, with models held fixed; the answer above takes all of them.
+# What is significant is read from the column of Holm's correction, which is over models and sexes. This table is of the first cross-validation, with models held fixed; the answer above takes all that a model has, so that p values of repeated models differ.
 
 # %%
 tests = results.get("training_comparison")
 tests = page.select(tests, score="grams", **where)
 rows = page.laid_out(tests, "training_comparison")
-page.table(rows, "DeLong's test, by grams.", digits=3)
+people = external.analysed(results, "development")
+caption = f"DeLong's test, by grams. {people}."
+page.table(rows, caption, digits=3)
 
 # %%
 numbers = published.over_folds(results, study.reference)
@@ -157,7 +159,7 @@ others = others.assign(
     + others["sex"].map(printed)
 )
 title = "By cut-off, women / men"
-caption = "Steps by cut-off (95 %)."
+caption = f"Steps by cut-off (95 %). {people}, by the study's own."
 steps = ["mechanical", "training"]
 display(*figures.gap_steps(others, steps, title, caption))
 
@@ -170,20 +172,19 @@ display(*figures.gap_steps(others, steps, title, caption))
 every = {"cohort": "development", "sex": "all"}
 points = results.get("roc")
 points = page.select(points, score="indexed", **every | fit)
-curves, dots = {"this study file": points}, {}
+curves, dots = {printed(study.reference): points}, {}
 for key in CRITERIA:
     own, name = {"criterion": key} | every, printed(key)
     curves[name] = page.select(results.get("criteria_roc"), **own)
     dots[name] = page.select(results.get("criteria_points"), **own)
 display(figures.roc(curves, "LVH in everyone, development", dots))
 name = "criteria_at_equal_specificity"
-matched = page.select(
-    results.get(name), criterion=[*CRITERIA], **every | fit
-)
+every |= {"sex": apart, "criterion": [*CRITERIA]}
+matched = page.select(results.get(name), **every | fit)
 rows = page.laid_out(matched, name)
 page.table(
     rows,
-    "Sensitivity at each criterion's specificity (95 %).",
+    f"Sensitivity at each criterion's specificity. {people}.",
     digits=0,
 )
 
@@ -192,11 +193,11 @@ page.table(
 #
 # By estimated grams, or as index over cut-off.
 # Fold models differ by offsets that say nothing of their people: over all out-of-fold scores, even a model that gives everyone of a fold the same grams does not score exactly 0.5.
-# So c-statistics and DeLong's tests on this page compare people within a fold. A fold counts by its number of pairs, and variances of folds add up. The last column mixes the folds.
+# So c-statistics and DeLong's tests on this page compare people within a fold, but for those of many cohorts where their title says otherwise. A fold counts by its number of pairs, and variances of folds add up. The last column mixes the folds.
 
 # %%
 aucs = page.select(results.get("c_statistics"), cohort="development")
-caption = "C-statistics for LVH, development cohort (95 %)."
+caption = f"C-statistics for LVH (95 %). {people}."
 page.table(external.c_statistic_table(aucs), caption)
 
 # %% [markdown]

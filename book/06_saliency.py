@@ -46,7 +46,8 @@ answers.saliency_answer(findings, model)
 # %%
 if len(shares):
     saliency, time_ms = study.saliency(), study.beats().time_ms
-    who = f"{printed(model)}, {answers.explained(shares)}"
+    how = study.config.models[model].training[-1]
+    who = f"{printed(model)} ({how}), {answers.explained(shares)}"
     missed_g = saliency.people["completeness_error_g"].abs()
     text = (
         f"{who}. The sums miss that difference by "

@@ -132,7 +132,8 @@ def parts(differences: pd.DataFrame, origin: str) -> Markdown:
     found = f"Significant after Holm's correction: {'; '.join(told)}." if told else "None is significant."
     text = (
         f"**Which part carries it?** Changes that undo what the abstracts credit raise the MAE by: {costs_g}. {found} "
-        f"A rise of {visible_g:.2f} g would have been found with a power of 80 % before correction; the "
+        f"A rise of {visible_g:.2f} g would have been found with a power of 80 % before correction, in the least "
+        f"certain; the "
         f"published lead over the better comparator is {lead_g:.2f} g. All this is in {origin}: "
         + ("" if told else "whatever carried the lead in patients, ")
         + "a simulator has no more to synchronize and to group than was put into it."
@@ -179,9 +180,10 @@ def published_settings(errors: pd.DataFrame) -> Markdown:
         biases = select(own, metric="bias_g", sex=list(SEXES))
         off = ((biases["ci_low"] > 0) | (biases["ci_high"] < 0)).any()
         by_sex = ", ".join(f"{with_interval(row, unit=' g')} in {printed(row['sex'])}" for _, row in biases.iterrows())
-        words = "not trainable so on this many people, and no victory over it" if off else "no significant bias"
+        words = "not trainable so on this many people: no victory over it" if off else "no significant bias"
         said.append(
-            f"{printed(name)} has an MAE of {with_interval(mae, unit=' g')} and a mean error of {by_sex}: {words}"
+            f"{printed(name)}, pooled, has an MAE of {with_interval(mae, unit=' g')} "
+            f"and a mean error of {by_sex}: {words}"
         )
     return say(f"{'; '.join(said)}.") if said else missing("networks with their authors' settings")
 
@@ -249,12 +251,14 @@ def gap_answer(gap: pd.DataFrame, whose: str = "**Answer.**") -> Markdown:
         steps = ("gap", "mechanical", "training")
         whole, mechanical, training = (with_interval(rows[sex, name], digits=3) for name in steps)
         own = with_interval(rows[sex, "sex-specific"], digits=2)
+        published = PUBLISHED[f"auc_{sex}"].value - PUBLISHED["auc_pooled"].value
         p, difference = rows[sex, "training"]["p_holm"], rows[sex, "training"]["estimate"]
         changed = "sex-specific training raised it" if difference > 0 else "sex-specific training lowered it"
         found = "no significant difference" if p >= 0.05 else changed
         said.append(
-            f"In {printed(sex)}, the model of this sex has {own}, a gap of {whole}. **Its mechanical part is "
-            f"{mechanical}**: the *same* model for all, judged within the sex, without any training. **The part of "
+            f"In {printed(sex)}, the sex-specific model has {own}, a gap of {whole} (published: {published:.2f}). "
+            f"**Its mechanical part is "
+            f"{mechanical}**: the *same* pooled model, judged within the sex, without any training. **The part of "
             f"training on one sex**, on the same people, **is {training}**: {found} (p {p_value(p)} after "
             "Holm's correction)."
         )
@@ -262,9 +266,9 @@ def gap_answer(gap: pd.DataFrame, whose: str = "**Answer.**") -> Markdown:
         return say(f"{whose} None. {TOO_FEW}")
     n = int(rows["mean", "pooled in everyone"]["n_repeats"])
     runs = f"mean of {n} cross-validations, whose spread is part of the intervals" if n > 1 else "models held fixed"
-    runs += "; these people to learn from"
+    runs += "; one cohort to learn from"
     everyone = with_interval(rows["mean", "pooled in everyone"], digits=2)
-    start = f"{whose} One model for all has a c-statistic of {everyone} in everyone (95 % intervals, {runs})."
+    start = f"{whose} The pooled model has a c-statistic of {everyone} in everyone (95 % intervals, {runs})."
     return say("\n\n".join([start, *said]))
 
 

@@ -356,10 +356,10 @@ def gap_cohorts(steps: pd.DataFrame, tests: pd.DataFrame, title: str) -> list[An
 
 
 RUNGS = {
-    "pooled in everyone": "one model for all, in everyone",
-    "pooled": "the same model, within the sex",
-    "pooled, size-matched": "model for all, size-matched",
-    "sex-specific": "model of the sex",
+    "pooled in everyone": "pooled, in everyone",
+    "pooled": "pooled, within the sex",
+    "pooled, size-matched": "pooled, size-matched",
+    "sex-specific": "sex-specific",
 }
 """C-statistics between the pooled model in everyone and the sex-specific one."""
 

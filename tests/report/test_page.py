@@ -348,15 +348,17 @@ def nothing_on_saliency(monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
 EVERYONE = "LVH c-statistic, everyone, pooled"
 MEN, BETTER = "LVH c-statistic, men, sex-specific", "LVM: better than two comparators"
 GAP = "LVH: sex-specific models better than the pooled one in everyone"
-TCN, PARAMETERS = "gain credited to the TCN encoder", "QRS axis and duration add nothing significant"
+TCN = "gain credited to the TCN encoder"
+PARAMETERS = "ECG parameters (QRS axis and duration; here heart rate, too) add nothing significant"
 OWN = 'model == "elvmass-net" and score == "grams"'
 
 
 @pytest.mark.parametrize(
     ("what", "table", "where", "values", "here"),
     [
-        (MEN, "c_statistics", OWN, {"fold_mean": 0.82}, "reproduced here"),
-        (MEN, "c_statistics", OWN, {"fold_mean": 0.83}, "not reproduced"),
+        # with 0.776, 0.795 and 0.784 in the three other cohorts, the mean is 0.82 at 0.925
+        (MEN, "c_statistics", OWN, {"fold_mean": 0.92}, "reproduced here"),
+        (MEN, "c_statistics", OWN, {"fold_mean": 0.93}, "not reproduced"),
         (EVERYONE, "c_statistics", OWN, {"fold_mean": 0.71}, "reproduced here, by construction"),
         (BETTER, "differences", "difference_g < 9", {"difference_g": -1.0, "p_holm": 0.049}, "reproduced here"),
         (BETTER, "differences", "difference_g < 9", {"difference_g": -1.0, "p_holm": 0.051}, "not reproduced"),
@@ -435,14 +437,17 @@ def test_answer_tells_the_sexes_apart(p_holm: float, difference: float, words: s
     gap = pd.concat([rows.assign(sex=sex) for sex in ("female", "male", "mean")], ignore_index=True)
     gap.loc[gap["sex"] == "male", "note"] = "too few people"
     text = str(gap_answer(gap).data)
-    assert "**Answer.** One model for all has a c-statistic of 0.70 (0.60 to 0.80) in everyone" in text
+    assert "**Answer.** The pooled model has a c-statistic of 0.70 (0.60 to 0.80) in everyone" in text
     assert "models held fixed" in text
-    assert "In women, the model of this sex has 0.75 (0.65 to 0.85), a gap of 0.050 (-0.050 to 0.150)." in text
+    assert (
+        "In women, the sex-specific model has 0.75 (0.65 to 0.85), a gap of 0.050 (-0.050 to 0.150) (published: 0.05)."
+        in text
+    )
     assert "mechanical part is 0.130 (0.030 to 0.230)**" in text
     assert f"is {difference:.3f} ({difference - 0.1:.3f} to {difference + 0.1:.3f})**: {words}" in text
     assert "In men: too few people." in text
     often = str(gap_answer(gap.assign(n_repeats=3), "At the paper's size:").data)
-    assert "At the paper's size: One model" in often
+    assert "At the paper's size: The pooled model" in often
     assert "mean of 3 cross-validations, whose spread is part of the intervals" in often
     assert "**Answer.** None." in gap_answer(gap.assign(note="too few people")).data
     assert "Not shown" in gap_answer(gap[:0]).data
