@@ -33,7 +33,15 @@ from lvmass.study.settings import default_study_file
 from pydicom.data import get_testdata_file
 
 study = Study.from_toml(default_study_file())
+found = {
+    path.stem: json.loads(path.read_text())
+    for path in Path("validation").glob("ecg_*.json")
+}
 page.banner(study)
+
+# %%
+beats = {name: study.beats(name) for name in study.cohort_names()}
+data.beat_answer(beats, found)
 
 # %% [markdown]
 # ## A real recording, step by step
@@ -63,14 +71,8 @@ ecg_figures.aligned_beats(recording, beat)
 # %%
 ecg_figures.measured_beat(beat, measured)
 
-# %% tags=["hide-input"]
-page.say(
-    f"This study keeps {config.band_low_hz:g} to "
-    f"{config.band_high_hz:g} Hz, cuts {config.window_before_ms:g} ms "
-    f"before to {config.window_after_ms:g} ms after R, and combines "
-    f"beats by '{config.average}'. Findings about this recording: "
-    + (" ".join(found.message for found in findings) or "none.")
-)
+# %%
+data.beat_settings(config, findings)
 
 # %% [markdown]
 # The device printed its own measurements of this very recording, which makes a small test of ours:
@@ -92,7 +94,7 @@ criteria = pd.DataFrame(
 )
 page.table(
     criteria,
-    "ECG criteria of LVH in this beat, with women's thresholds.",
+    "ECG criteria of LVH in this one beat (thresholds of women).",
 )
 
 # %% [markdown]
@@ -101,7 +103,6 @@ page.table(
 # The same steps run over every person of the study; nobody is dropped without a reason.
 
 # %%
-beats = {name: study.beats(name) for name in study.cohort_names()}
 page.table(data.flow_table(beats), "From recordings to beats.")
 
 # %%
@@ -110,7 +111,7 @@ sex = own.people["sex"].to_numpy()
 ecg_figures.mean_beats(own.waveform_mv, sex, own.time_ms)
 
 # %%
-caption = "Measured on the synchronized beats: mean (SD) by sex."
+caption = "Measured on the synchronized beats: mean (SD)."
 page.table(data.measured_by_sex(own.people), caption)
 
 # %% [markdown]
@@ -121,13 +122,16 @@ page.table(data.measured_by_sex(own.people), caption)
 # Their last results are kept in `book/validation/`.
 
 # %%
-found = {
-    path.stem: json.loads(path.read_text())
-    for path in Path("validation").glob("ecg_*.json")
-}
 display(*data.validation(found))
 
 # %% [markdown]
+# NeuroKit2 and XQRS run as their documentation shows; they take one lead.
+# For R peaks they get lead II in LUDB and the first lead, a modified lead II, in MIT-BIH; "lvmass one lead" gets the same.
+# For wave boundaries NeuroKit2 runs on each lead by itself, and the median over the leads is taken, of its points as of the readers'.
+# Its default method, dwt, takes the last downstroke between the P wave and its Q point for the onset of the QRS complex. Where a lead has no Q wave, that is the end of the P wave, and the onset comes early ([issue 1042](https://github.com/neuropsychology/NeuroKit/issues/1042) of NeuroKit2, closed without a change). Its newer method, prominence, is therefore shown as well.
+#
+# The recordings of LUDB, MIT-BIH, PTB-XL and the cart were all at hand while `lvmass.ecg` was developed, and its tests use them. None was kept apart, so these are results of development, not of unseen recordings.
+#
 # The statements of PTB-XL are readings of the same ECGs, so they check our measurements, not the criteria.
 #
 # ## What could be wrong

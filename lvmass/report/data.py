@@ -10,6 +10,7 @@ from tableone import TableOne
 
 from lvmass.cohort.schema import SEXES, bsa_mosteller_m2
 from lvmass.cohort.simulation.constants import SETTINGS
+from lvmass.ecg.beats import BeatConfig
 from lvmass.evaluation import LVH_CUTOFFS_G_M2
 from lvmass.evaluation.inverse import PREDICTED
 from lvmass.evaluation.lvh import with_cutoffs
@@ -187,8 +188,38 @@ def measured_by_sex(people: pd.DataFrame) -> pd.DataFrame:
     columns = {}
     for sex, group in people.groupby("sex"):
         both = zip(group[names].mean(), group[names].std(), strict=True)
-        columns[printed(sex)] = ["–" if pd.isna(mean) else f"{mean:.0f} ({sd:.0f})" for mean, sd in both]
+        cells = ["–" if pd.isna(mean) else f"{mean:.0f} ({sd:.0f})" for mean, sd in both]
+        columns[f"{printed(sex)}, n = {len(group):,}"] = cells
     return pd.DataFrame({"": names} | columns)
+
+
+BIAS_SD = "{bias_ms:.1f} ± {sd_ms:.1f}"
+
+
+def beat_answer(beats: Mapping[str, Any], found: Mapping[str, Any]) -> Markdown:
+    """Answer of chapter 2: how many recordings became a beat, and how the measurements did on real recordings."""
+    flow = [f"{len(each.people):,} of {len(each.report):,} recordings ({name})" for name, each in beats.items()]
+    edges, peaks, cart = found["ecg_delineation"], found["ecg_peaks"]["LUDB lvmass"], found["ecg_beat"]
+    onset, offset = (BIAS_SD.format_map(edges[f"QRS {end} lvmass"]) for end in ("onset", "offset"))
+    return say(
+        f"**Answer.** By one R peak common to all leads, {' and '.join(flow)} became one beat with its measurements. "
+        f"On {peaks['records']} real recordings with {peaks['beats']:,} beats that readers marked (LUDB), R peaks are "
+        f"found with an F1 of {peaks['f1']:.4f}, and QRS onset and offset differ from the readers' by {onset} and "
+        f"{offset} ms (bias ± SD). One beat correlates with that of an ECG cart by "
+        f"{cart['device default (trimmed mean)']['correlation']:.3f}. {found['ecg_peaks']['development']}."
+    )
+
+
+def beat_settings(config: BeatConfig, findings: Sequence[Any]) -> Markdown:
+    """Filter, window and averaging of a study, and what was found about one recording."""
+    low_pass = config.band_high_hz < config.sampling_rate_hz / 2  # beyond, there is nothing left to take out
+    band = f"high-pass {config.band_low_hz:g} Hz, " if config.band_low_hz else "no high-pass, "
+    band += f"low-pass {config.band_high_hz:g} Hz" if low_pass else "no low-pass"
+    return say(
+        f"Filter of this study: {band}. Window: {config.window_before_ms:g} ms before to {config.window_after_ms:g} ms "
+        f"after R. Beats are combined by '{config.average}'. Findings about this recording: "
+        + (" ".join(finding.message for finding in findings) or "none.")
+    )
 
 
 def validation(found: Mapping[str, Any]) -> list[HTML | Markdown]:
@@ -198,7 +229,7 @@ def validation(found: Mapping[str, Any]) -> list[HTML | Markdown]:
     def by_method(rows: Mapping[str, Any], methods: Sequence[str], write: Callable[[Any], str]) -> pd.DataFrame:
         cells: dict[str, dict[str, str]] = {}
         for method in methods:
-            for key in (key for key in rows if key.endswith(method)):
+            for key in (key for key in rows if key.endswith(f" {method}")):
                 cells.setdefault(key.removesuffix(method).strip().replace(" + ", ", "), {})[method] = write(rows[key])
         return pd.DataFrame([{"": name} | each for name, each in cells.items()])
 
@@ -211,12 +242,31 @@ def validation(found: Mapping[str, Any]) -> list[HTML | Markdown]:
         {"criterion": printed(name), "AUC (95 %)": f"{row['auc']:.2f} ({row['low']:.2f} to {row['high']:.2f})"}
         for name, row in criteria.items() if isinstance(row, dict)
     ]  # fmt: skip
-    edges = by_method(boundaries, ("lvmass", "NeuroKit2 dwt"), "{bias_ms:.1f} ± {sd_ms:.1f} ms".format_map)
-    beats_found = by_method(peaks, ("lvmass", "NeuroKit2", "XQRS"), "{f1:.4f}".format_map)
-    people = f"{criteria['n_lvh']} LVH statements against {criteria['n_normal']} normal ECGs in PTB-XL."
+    methods = ("lvmass", "NeuroKit2 prominence", "NeuroKit2 dwt")
+    edges = by_method(boundaries, methods, (BIAS_SD + " ({n})").format_map)
+    detectors = ("lvmass", "lvmass one lead", "NeuroKit2", "XQRS")
+    beats_found = by_method(peaks, detectors, "{f1:.4f} ({leads})".format_map)
+    sizes = [f"{row['beats']:,} beats of {row['records']} recordings in {name.removesuffix(' lvmass')}"
+             for name, row in peaks.items() if name in ("LUDB lvmass", "MIT-BIH lvmass")]  # fmt: skip
     return [
-        table(edges, "Wave boundaries: bias ± SD against LUDB's readers, 100 real recordings."),
-        table(beats_found, "R peaks within 100 ms of the readers' beats: F1. Added noise at 6 dB."),
-        table(pd.DataFrame(device), "Synchronized beats against the beat that a cart made of the same real recording."),
-        table(pd.DataFrame(areas), people),
+        table(
+            edges,
+            "Wave boundaries: bias ± SD in ms against LUDB's readers, over the recordings with this wave (their number "
+            f"in brackets). n = {boundaries['records']} recordings; each method gets {boundaries['leads']} leads. "
+            f"Peer: {boundaries['peer']}.",
+        ),
+        table(
+            beats_found,
+            f"R peaks within {peaks['tolerance_ms']:.0f} ms of the readers' beats: F1, and in brackets the number of "
+            f"leads that the detector gets. n = {'; '.join(sizes)}. Added noise at 6 dB.",
+        ),
+        table(
+            pd.DataFrame(device),
+            "Synchronized beats against the beat that a cart made of the same real recording. n = 1 recording.",
+        ),
+        table(
+            pd.DataFrame(areas),
+            f"Criteria of LVH: n = {criteria['n_lvh']} ECGs with LVH statements against {criteria['n_normal']} normal "
+            "ones in PTB-XL.",
+        ),
     ]

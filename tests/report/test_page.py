@@ -8,6 +8,7 @@ import pytest
 
 from lvmass.cohort import simulate_cohort
 from lvmass.ecg import lvh_criteria, measure_beat, synchronized_beat
+from lvmass.ecg.beats import BeatConfig
 from lvmass.evaluation import evaluate, paired_sample_size
 from lvmass.evaluation.delong import logit_limits
 from lvmass.evaluation.lvh import LVH_CUTOFF_SOURCES, LVH_CUTOFFS_G_M2
@@ -25,7 +26,17 @@ from lvmass.report.answers import (
     verdicts,
     waveform,
 )
-from lvmass.report.data import cohort_answer, cutoff_table, departures, everybody, prevalence, table_one, validation
+from lvmass.report.data import (
+    beat_answer,
+    beat_settings,
+    cohort_answer,
+    cutoff_table,
+    departures,
+    everybody,
+    prevalence,
+    table_one,
+    validation,
+)
 from lvmass.report.external import c_statistic_table, error_table
 from lvmass.report.figures import differences
 from lvmass.report.page import banner, beside, laid_out, missing, p_value, select, table, verdict, with_interval
@@ -469,11 +480,53 @@ def test_sample_size_follows_the_correlation_that_was_observed() -> None:
     assert "Not shown" in sample_size(tests[:0]).data
 
 
-def test_validation_names_noise_plainly() -> None:
-    row = {"f1": 1.0}
-    found: dict[str, Any] = {f"ecg_{name}": {} for name in ("delineation", "peaks", "beat")}
-    found |= {"ecg_peaks": {"MIT-BIH + drift 6 dB lvmass": row}, "ecg_criteria": {"n_lvh": 1, "n_normal": 1}}
-    assert "MIT-BIH, drift 6 dB" in validation(found)[1].data
+def test_validation_gives_leads_numbers_and_noise_plainly() -> None:
+    edges: dict[str, Any] = {"peer": "NeuroKit2 0", "leads": 12, "records": 9}
+    edges["QRS onset lvmass"] = {"n": 8, "bias_ms": 1.66, "sd_ms": 4.7}
+    edges["QRS onset NeuroKit2 dwt"] = {"n": 7, "bias_ms": -5.0, "sd_ms": 3.0}
+    row = {"f1": 0.99, "leads": 2, "beats": 1234, "records": 4}
+    noisy = {"MIT-BIH + drift 6 dB lvmass": row, "MIT-BIH + drift 6 dB lvmass one lead": row | {"f1": 0.5, "leads": 1}}
+    found: dict[str, Any] = {"ecg_delineation": edges, "ecg_beat": {"device mean": {"correlation": 0.9, "rms_uv": 1}}}
+    found["ecg_peaks"] = {"tolerance_ms": 100.0, "MIT-BIH lvmass": row} | noisy
+    found["ecg_criteria"] = {"n_lvh": 3, "n_normal": 5}
+    boundaries, peaks, cart, criteria = (each.data for each in validation(found))
+    assert "1.7 ± 4.7 (8)" in boundaries
+    assert "n = 9 recordings; each method gets 12 leads" in boundaries
+    assert "MIT-BIH, drift 6 dB" in peaks
+    assert "R peaks within 100 ms" in peaks
+    assert "n = 1,234 beats of 4 recordings in MIT-BIH." in peaks
+    assert "0.9900 (2)" in peaks
+    assert "0.5000 (1)" in peaks
+    assert "n = 1 recording" in cart
+    assert "Not shown: Criteria of LVH: n = 3 ECGs" in criteria
+
+
+def test_chapter_2_answers_with_recordings_beats_and_readers() -> None:
+    each = SimpleNamespace(people=range(58), report=range(60))
+    edges = {f"QRS {end} lvmass": {"bias_ms": bias, "sd_ms": 4.0} for end, bias in (("onset", 1.5), ("offset", -0.5))}
+    peaks = {"development": "None was kept apart", "LUDB lvmass": {"f1": 0.5, "beats": 800, "records": 100}}
+    cart = {"device default (trimmed mean)": {"correlation": 0.9981}}
+    found = {"ecg_delineation": edges, "ecg_peaks": peaks, "ecg_beat": cart}
+    text = str(beat_answer({"development": each, "external": each}, found).data)
+    assert "58 of 60 recordings (development) and 58 of 60 recordings (external)" in text
+    assert "100 real recordings with 800 beats" in text
+    assert "F1 of 0.5000" in text
+    assert "by 1.5 ± 4.0 and -0.5 ± 4.0 ms" in text
+    assert "of an ECG cart by 0.998. None was kept apart." in text
+
+
+@pytest.mark.parametrize(
+    ("band", "said"),
+    [
+        ({}, "high-pass 0.5 Hz, no low-pass."),
+        ({"band_high_hz": 40}, "high-pass 0.5 Hz, low-pass 40 Hz."),
+        ({"band_low_hz": 0, "sampling_rate_hz": 1000}, "no high-pass, low-pass 250 Hz."),
+    ],
+)
+def test_a_low_pass_is_told_where_it_takes_something_out(band: dict[str, float], said: str) -> None:
+    text = str(beat_settings(BeatConfig(**band), []).data)
+    assert said in text
+    assert text.endswith("Findings about this recording: none.")
 
 
 def ablations(**changes: Any) -> pd.DataFrame:
