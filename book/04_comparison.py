@@ -62,7 +62,7 @@ mae = mae.assign(label=fits)
 figures.forest(mae, "Out-of-fold error", "MAE (g)")
 
 # %%
-published.published_errors(results, study)
+display(*published.published_errors(results, study))
 
 # %% [markdown]
 # The abstracts report no estimate that needs no ECG at all, such as the sex median; without one, an error in grams is hard to judge.

@@ -207,7 +207,7 @@ def kept(folder: str) -> tuple[dict[str, pd.DataFrame], str]:
     return tables, people + (f"; c-statistics {about['c_statistics']}" if "c_statistics" in about else "")
 
 
-def published_errors(results: Mapping[str, pd.DataFrame], study: Study) -> HTML | Markdown:
+def published_errors(results: Mapping[str, pd.DataFrame], study: Study) -> list[HTML | Markdown]:
     """The published errors of eLVMass-Net and its better comparator beside the reference's and its best rival's."""
     mae = select(results.get("errors"), metric="mae_g", sex="all", cohort="development")
     models = study.config.models
@@ -219,4 +219,5 @@ def published_errors(results: Mapping[str, pd.DataFrame], study: Study) -> HTML 
         for key, rows in (("mae_g", select(mae, **main_fit(study))), ("comparator_mae_g", best))
         for _, row in rows.iterrows()
     }
-    return beside(ours, "Published errors beside ours; ours are of other people, so there is no test.")
+    shown = beside(ours, "Published errors beside ours; ours are of other people, so there is no test.")
+    return [shown] if len(best) else [shown, missing("a comparator", "there is no other network")]
