@@ -197,7 +197,9 @@ def _tidy(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> pd.DataFram
 def _add_holm(table: pd.DataFrame, family: Sequence[Hashable]) -> pd.DataFrame:
     """Put Holm-adjusted p values beside the raw ones; one family of tests for each value of ``family``."""
     adjusted = pd.Series(pd.NA, index=table.index, dtype="Float64")
-    tested = table[table["p_value"].notna() & (table["sex"] != "mean")]  # a mean of sexes follows from them
+    tested = table[table["p_value"].notna()]
+    if "sex" in tested:
+        tested = tested[tested["sex"] != "mean"]  # a mean of the sexes follows from them
     for _, group in tested.groupby(list(family), sort=False, observed=True):
         # written out (Holm 1979): statsmodels' multipletests collects garbage on every call, 80 ms a family
         p = group["p_value"].astype(float).sort_values()
