@@ -82,7 +82,7 @@ lvm_g, predicted_lvm_g, bsa_m2, lvh.
     for name, rule in (("lvh", "it must be true or false"), ("patient_id", "it says whose ECG it is")):
         if predictions[name].isna().any():
             raise DataError(f"The predictions table: {name} is missing for some subjects; {rule}.")
-    keys = ["subject_id", "cohort", "model", "training", *(name for name in ("repeat",) if name in predictions)]
+    keys = ["subject_id", "cohort", "model", "training"] + ["repeat"] * ("repeat" in predictions)
     twice = predictions.duplicated(keys)
     if twice.any():
         first = predictions[twice].iloc[0]

@@ -193,14 +193,14 @@ def measured_by_sex(people: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"": names} | columns)
 
 
-BIAS_SD = "{bias_ms:.1f} ± {sd_ms:.1f}"
+_BIAS_SD = "{bias_ms:.1f} ± {sd_ms:.1f}"
 
 
 def beat_answer(beats: Mapping[str, Any], found: Mapping[str, Any]) -> Markdown:
     """Answer of chapter 2: how many recordings became a beat, and how the measurements did on real recordings."""
     flow = [f"{len(each.people):,} of {len(each.report):,} recordings ({name})" for name, each in beats.items()]
     edges, peaks, cart = found["ecg_delineation"], found["ecg_peaks"]["LUDB lvmass"], found["ecg_beat"]
-    onset, offset = (BIAS_SD.format_map(edges[f"QRS {end} lvmass"]) for end in ("onset", "offset"))
+    onset, offset = (_BIAS_SD.format_map(edges[f"QRS {end} lvmass"]) for end in ("onset", "offset"))
     return say(
         f"**Answer.** By one R peak common to all leads, {' and '.join(flow)} became one beat with its measurements. "
         f"On {peaks['records']} real recordings with {peaks['beats']:,} beats that readers marked (LUDB), R peaks are "
@@ -243,7 +243,7 @@ def validation(found: Mapping[str, Any]) -> list[HTML | Markdown]:
         for name, row in criteria.items() if isinstance(row, dict)
     ]  # fmt: skip
     methods = ("lvmass", "NeuroKit2 prominence", "NeuroKit2 dwt")
-    edges = by_method(boundaries, methods, (BIAS_SD + " ({n})").format_map)
+    edges = by_method(boundaries, methods, (_BIAS_SD + " ({n})").format_map)
     detectors = ("lvmass", "lvmass one lead", "NeuroKit2", "XQRS")
     beats_found = by_method(peaks, detectors, "{f1:.4f} ({leads})".format_map)
     sizes = [f"{row['beats']:,} beats of {row['records']} recordings in {name.removesuffix(' lvmass')}"
