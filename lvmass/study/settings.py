@@ -35,6 +35,21 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+WhenMissing = Literal["exclude", "impute"]
+
+
+class MissingConfig(Section):
+    """What to do with people in files of whom a value is missing; sex, mass and ECG are always needed."""
+
+    age_years: WhenMissing = Field("exclude", description="leave the person out, or the median of the sex")
+    height_cm: WhenMissing = Field("exclude", description="the same; nobody's LVM index is known without height")
+    weight_kg: WhenMissing = Field("exclude", description="the same; nobody's LVM index is known without weight")
+
+
+FILLED = ("content", "missing")
+"""Fields of a cohort that the study fills, and no study file may."""
+
+
 class CohortConfig(Section):
     """Where people come from: simulated, or a table and ECG files of one's own."""
 
@@ -56,7 +71,23 @@ class CohortConfig(Section):
     unit: Literal["mV", "uV", "V"] | None = Field(None, description="voltage unit of ECG files that state none")
     sampling_rate_hz: float | None = Field(None, gt=0, description="of ECG files that state none")
     leads: tuple[str, ...] | None = Field(None, description="of ECG files that name none")
-    content: str = Field("", description="filled by the study: hash of the table and of every ECG file")
+    # how the table is written does not change a result either
+    columns: dict[str, str] = Field({}, exclude=True, description="your column name = name in the data dictionary")
+    units: dict[str, str] = Field({}, exclude=True, description="column = unit it is written in, such as 'in' or 'lb'")
+    codes: dict[str, dict[str, str]] = Field(
+        {}, exclude=True, description="column = { your code = value in the data dictionary }"
+    )
+    # filled by the study, see FILLED
+    missing: MissingConfig = MissingConfig()
+    content: str = Field("", description="hash of the table and of every ECG file")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_filled(cls, given: Any) -> Any:
+        for name in FILLED:
+            if isinstance(given, dict) and name in given:
+                raise ValueError(f"'{name}' is filled by the study; leave it out")
+        return given
 
     @model_validator(mode="after")
     def _one_source(self) -> "CohortConfig":
@@ -67,6 +98,10 @@ class CohortConfig(Section):
             if self.n is None:
                 raise ValueError("'simulate' needs 'n', the number of people")
         return self
+
+    def __hash__(self) -> int:
+        """Of what a result depends on; dictionaries have no hash of their own."""
+        return hash(self.model_dump_json())
 
 
 class ModelConfig(Section):
@@ -156,6 +191,20 @@ class _GapConfig(Section):
     )
 
 
+class CheckConfig(Section):
+    """What `lvmass check` lets pass."""
+
+    ecg_ct_days: float = Field(365.0, ge=0, description="longer between ECG and image is warned of, days")
+    allow_shared_people: bool = Field(False, description="let people or ECGs stand in both cohorts, with a warning")
+
+
+class PrivacyConfig(Section):
+    """What pages and tables of results show of people in files."""
+
+    show_people: bool = Field(False, description="show single people's ECGs, never their names")
+    small_cell: int = Field(5, ge=1, description="smaller counts of people are shown as '< 5'; 1 shows all")
+
+
 class StudyConfig(Section):
     """A whole study."""
 
@@ -166,6 +215,9 @@ class StudyConfig(Section):
     cache_dir: str = Field(".lvmass", description="finished stages, relative to the study file")
     development: CohortConfig
     external: CohortConfig | None = None
+    missing: MissingConfig = MissingConfig()
+    check: CheckConfig = CheckConfig()
+    privacy: PrivacyConfig = PrivacyConfig()
     beat: BeatConfig = BeatConfig()
     signal_rate_hz: float = Field(100.0, ge=50, le=1000, description="rate at which networks read whole recordings")
     folds: FoldsConfig = FoldsConfig()
@@ -195,13 +247,16 @@ class StudyConfig(Section):
 
     def cohort(self, name: str) -> CohortConfig:
         """Settings of the development or the external cohort."""
+        filled: dict[str, Any] = {"missing": self.missing}
         if name == "development":
-            return self.development
+            return self.development.model_copy(update=filled)
         if name == COUNTERFACTUAL:
-            return self.development.model_copy(update={"sex_interaction": 0.0, "label": COUNTERFACTUAL})
+            filled |= {"sex_interaction": 0.0, "label": COUNTERFACTUAL}
+            return self.development.model_copy(update=filled)
         if name == "external" and self.external is not None:
-            stated = "setting" in self.external.model_fields_set
-            return self.external if stated else self.external.model_copy(update={"setting": self.development.setting})
+            if "setting" not in self.external.model_fields_set:
+                filled["setting"] = self.development.setting
+            return self.external.model_copy(update=filled)
         raise DataError(f"Study '{self.name}' has no cohort '{name}'; add a table [{name}] to the study file.")
 
 
@@ -276,4 +331,4 @@ def _known_keys(location: tuple[str | int, ...]) -> tuple[str, ...]:
         annotation = section.model_fields[str(part)].annotation
         candidates = (annotation, *get_args(annotation))
         section = next(c for c in candidates if isinstance(c, type) and c is not type(None))
-    return tuple(name for name in section.model_fields if name != "content")
+    return tuple(name for name in section.model_fields if section is not CohortConfig or name not in FILLED)

@@ -61,9 +61,8 @@ class Study:
         if scheduler is not None and find_spec("distributed") is None:
             raise DataError("A Dask scheduler needs the package dask[distributed]; install lvmass[cluster].")
         self.path, folder = Path(path), Path(path).absolute().parent
-        if config.external is not None:
-            config = config.model_copy(update={"external": _located(config.external, folder)})
-        self.config = config.model_copy(update={"development": _located(config.development, folder)})
+        names = ("development",) if config.external is None else ("development", "external")
+        self.config = config.model_copy(update={name: _located(config.cohort(name), folder) for name in names})
         if config.external is not None:
             shared = shared_people(self.cohort("development"), self.cohort("external"))
             if shared:
@@ -92,7 +91,7 @@ class Study:
     @cached_property
     def fingerprint(self) -> str:
         """Eight hex digits of all that changes a result: settings and data, not where they lie or what runs them."""
-        text = self.config.model_dump_json(exclude={"name", "cache_dir", "workers"})
+        text = self.config.model_dump_json(exclude={"name", "cache_dir", "workers", "check", "privacy"})
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     @property
