@@ -6,7 +6,6 @@ Exit code 0: done; 1: the data or the study has problems, all listed; 2: wrong u
 import dataclasses
 import json
 import platform
-import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -106,16 +105,14 @@ def _check(study_file: StudyFile) -> None:
 
 @app.command("init")
 def _init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder for a study of your own.")]) -> None:
-    """Start a study on a cohort of your own: a study file and an empty subjects table with its data dictionary."""
-    from lvmass.cohort.schema import data_dictionary
+    """Start a study on a cohort of your own: study file, subjects table, data dictionary, and what to do next."""
+    from lvmass.study.template import write_starter
 
     if folder.exists() and any(folder.iterdir()):
         raise DataError(f"{folder}: exists and is not empty; give a new folder.")
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(Path(__file__).with_name("study") / "template.toml", folder / "study.toml")
-    (folder / "subjects.csv").write_text(",".join(data_dictionary()["column"]) + "\n")
-    (folder / "data_dictionary.csv").write_text(data_dictionary().to_csv(index=False))
-    print(f"{folder}: fill subjects.csv (see data_dictionary.csv), then run 'lvmass check {folder / 'study.toml'}'")
+    write_starter(folder)
+    print(f"{folder}: read README.md there; fill subjects.csv, then run 'lvmass check {folder / 'study.toml'}'")
 
 
 @app.command("doctor")

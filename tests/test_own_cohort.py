@@ -60,7 +60,9 @@ def small(study: Path) -> None:
         section, _, rest = tail.partition("\n\n")
         kept = [line for line in section.splitlines() if not line.startswith(("arguments", "fit"))]
         text = "\n".join([head + f"[models.{name}]", *kept, settings, "", rest])
-    text = text.replace('name = "own-cohort"', 'name = "own-cohort"\nbootstrap = 100\nsignal_rate_hz = 50')
+    for setting, value in {"bootstrap": 100, "signal_rate_hz": 50}.items():
+        text = re.sub(rf"# {setting} = \S+", f"{setting} = {value}", text)
+    text = text.replace("linear = 10", "linear = 2")
     stated = f'unit = "mV"\nsampling_rate_hz = 500\nleads = {list(LEADS)}'.replace("'", '"')
     text = re.sub(r"# unit = .*\n# sampling_rate_hz.*\n# leads.*", stated, text)
     text = re.sub(r"# (\[external\]).*\n# (label.*)\n# (subjects.*)", rf"\1\n\2\n\3\n{stated}", text)

@@ -39,7 +39,7 @@ Alignment = Literal["synchronized", "per-lead"]
 
 
 class BeatConfig(BaseModel):
-    """How a recording becomes one beat; the ``[beat]`` section of a study file.
+    """How a recording becomes one beat.
 
     Up to 0.67 Hz, the lower edge leaves the ST segment alone in a filter without phase, and an upper edge of at least
     150 Hz is asked for in adults by Kligfield et al. 2007 (AHA/ACC/HRS, Circulation 115:1306). The trimmed mean is
@@ -61,19 +61,19 @@ class BeatConfig(BaseModel):
     lvmass.errors.DataError: BeatConfig: min_beats: input should be greater than or equal to 1 (given: 0).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    window_before_ms: float = Field(300.0, ge=150, le=600, description="part of the beat kept before R, 150 to 600 ms")
-    window_after_ms: float = Field(500.0, ge=200, le=1000, description="part of the beat kept after R, 200 to 1000 ms")
-    band_low_hz: float = Field(0.5, ge=0, le=2, description="lower edge (-3 dB) of the zero-phase filter, 0 to 2 Hz")
-    band_high_hz: float = Field(250.0, ge=20, le=500, description="its upper edge (-3 dB), 20 to 500 Hz")
-    sampling_rate_hz: float = Field(500.0, ge=100, le=2000, description="sampling rate of the beat, 100 to 2000 Hz")
+    window_before_ms: float = Field(300.0, ge=150, le=600, description="part of the beat kept before R, ms")
+    window_after_ms: float = Field(500.0, ge=200, le=1000, description="part of the beat kept after R, ms")
+    band_low_hz: float = Field(0.5, ge=0, le=2, description="lower edge (-3 dB) of the zero-phase filter, Hz")
+    band_high_hz: float = Field(250.0, ge=20, le=500, description="upper edge (-3 dB) of the zero-phase filter, Hz")
+    sampling_rate_hz: float = Field(500.0, ge=100, le=2000, description="sampling rate of the beat, Hz")
     average: Average = Field(
         "trimmed",
-        description="how beats are combined: mean without the highest and lowest tenth at each sample, median, mean, "
+        description="how beats are combined at each sample: mean without the highest and lowest tenth, median, mean, "
         "or the one beat closest to the median",
     )
-    min_beats: int = Field(3, ge=1, description="fewer beats in the dominant class are refused, at least 1")
+    min_beats: int = Field(3, ge=1, description="a recording with fewer beats in its dominant class is refused")
     alignment: Alignment = Field(
         "synchronized", description="one R for all leads, or every lead's own largest deflection at R"
     )

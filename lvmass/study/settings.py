@@ -1,12 +1,13 @@
 """The study file: one TOML, every setting typed, with a default and a reason."""
 
-import difflib
+import json
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from lvmass.cohort.covariates import COVARIATE_GROUPS, STUDY_GROUPS
 from lvmass.cohort.simulation.constants import SITES
@@ -14,6 +15,8 @@ from lvmass.ecg.beats import BeatConfig
 from lvmass.errors import DataError
 from lvmass.evaluation.lvh import LVH_CUTOFF_SOURCES, PRIMARY
 from lvmass.networks.registry import NETWORKS
+from lvmass.study.fields import tables_of
+from lvmass.study.mistakes import absent_file, did_you_mean, sentences, syntax_sentence
 from lvmass.training.baselines import BASELINES
 from lvmass.training.settings import FitConfig, MachineConfig
 
@@ -22,9 +25,6 @@ Training = Literal["pooled", "sex-specific"]
 COUNTERFACTUAL = "counterfactual cohort"
 """The development cohort's people again, with an ECG that follows mass alike in men and women."""
 
-RENAMED = {"matched": "size_matched", "twins": "counterfactual"}
-"""Keys of earlier study files, and what they are called now."""
-
 STUDY_VARIABLE = "LVMASS_STUDY"
 """Environment variable that tells the chapters which study file to read."""
 
@@ -32,7 +32,7 @@ STUDY_VARIABLE = "LVMASS_STUDY"
 class Section(BaseModel):
     """A table of the study file: unknown keys are refused, values cannot change."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 WhenMissing = Literal["exclude", "impute"]
@@ -41,56 +41,97 @@ WhenMissing = Literal["exclude", "impute"]
 class MissingConfig(Section):
     """What to do with people in files of whom a value is missing; sex, mass and ECG are always needed."""
 
-    age_years: WhenMissing = Field("exclude", description="leave the person out, or the median of the sex")
-    height_cm: WhenMissing = Field("exclude", description="the same; nobody's LVM index is known without height")
-    weight_kg: WhenMissing = Field("exclude", description="the same; nobody's LVM index is known without weight")
+    age_years: WhenMissing = Field(
+        "exclude", description="leave a person without age out, or take the median of the sex, learnt in training folds"
+    )
+    height_cm: WhenMissing = Field(
+        "exclude", description="the same for height; without it nobody's LVM index is known, and so no LVH"
+    )
+    weight_kg: WhenMissing = Field(
+        "exclude", description="the same for weight; without it nobody's LVM index is known, and so no LVH"
+    )
 
 
 FILLED = ("content", "missing")
 """Fields of a cohort that the study fills, and no study file may."""
 
+EXAMPLE_IDS = ("example-row-1", "example-row-2")
+"""``subject_id`` of the rows that `lvmass init` writes to show what a row looks like."""
+
+_SIMULATION: dict[str, Any] = {"simulation": True}
+
 
 class CohortConfig(Section):
-    """Where people come from: simulated, or a table and ECG files of one's own."""
+    """Where people come from: a table and ECG files of one's own, or a simulator."""
 
-    label: str = Field(min_length=1, exclude=True, description="name shown in tables and figures")
-    simulate: str | None = Field(None, description="site to simulate")
-    n: int | None = Field(None, ge=20, description="people to simulate")
-    seed: int = Field(0, ge=0, description="of the simulation")
+    label: str = Field(
+        min_length=1, exclude=True, description="name shown in tables and figures", examples=["Another hospital"]
+    )
+    simulate: str | None = Field(
+        None,
+        description="site whose people are simulated, in place of 'subjects'",
+        examples=["tw-cvai"],
+        json_schema_extra=_SIMULATION | {"enum": [*SITES]},
+    )
+    n: int | None = Field(None, ge=20, description="people to simulate", examples=[800], json_schema_extra=_SIMULATION)
+    seed: int = Field(0, ge=0, description="random seed of the simulation", json_schema_extra=_SIMULATION)
     setting: Literal["published", "literature"] = Field(
-        "published", description="simulate as published numbers imply, or as small studies found; 'external' follows"
+        "published",
+        description="simulate as published numbers imply, or as small studies found; 'external' follows 'development'",
+        json_schema_extra=_SIMULATION,
     )
     sex_interaction: float = Field(
         1.0,
         ge=0,
         le=4,
         description="how far the simulated ECG follows mass otherwise in women: 0 not, 4 strongly",
+        json_schema_extra=_SIMULATION,
     )
     # excluded from the key of stages, like the label: 'content' stands for it, wherever the files lie
-    subjects: str | None = Field(None, exclude=True, description="subjects table (CSV), relative to the study file")
-    unit: Literal["mV", "uV", "V"] | None = Field(None, description="voltage unit of ECG files that state none")
-    sampling_rate_hz: float | None = Field(None, gt=0, description="of ECG files that state none")
-    leads: tuple[str, ...] | None = Field(None, description="of ECG files that name none")
+    subjects: str | None = Field(
+        None,
+        exclude=True,
+        description="subjects table (CSV, Excel or Parquet), one row an ECG; relative to the study file",
+        examples=["external.csv"],
+    )
+    unit: Literal["mV", "uV", "V"] | None = Field(
+        None, description="voltage unit of ECG files that state none", examples=["mV"]
+    )
+    sampling_rate_hz: float | None = Field(
+        None, gt=0, description="sampling rate of ECG files that state none, such as CSV, Hz", examples=[500]
+    )
+    leads: tuple[str, ...] | None = Field(
+        None,
+        description="leads of ECG files that name none, in the order of their columns",
+        examples=[["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"]],
+    )
     # how the table is written does not change a result either
-    columns: dict[str, str] = Field({}, exclude=True, description="your column name = name in the data dictionary")
-    units: dict[str, str] = Field({}, exclude=True, description="column = unit it is written in, such as 'in' or 'lb'")
+    columns: dict[str, str] = Field(
+        {},
+        exclude=True,
+        description="your column name = name in the data dictionary",
+        examples=[{"Patient number": "patient_id", "Height": "height_cm"}],
+    )
+    units: dict[str, str] = Field(
+        {},
+        exclude=True,
+        description="column in the data dictionary = unit in which your table gives it",
+        examples=[{"height_cm": "in", "weight_kg": "lb"}],
+    )
     codes: dict[str, dict[str, str]] = Field(
-        {}, exclude=True, description="column = { your code = value in the data dictionary }"
+        {},
+        exclude=True,
+        description="column in the data dictionary = { your code = value in the data dictionary }",
+        examples=[{"sex": {"F": "female", "M": "male"}}],
     )
     # filled by the study, see FILLED
-    missing: MissingConfig = MissingConfig()
-    content: str = Field("", description="hash of the table and of every ECG file")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nothing_filled(cls, given: Any) -> Any:
-        for name in FILLED:
-            if isinstance(given, dict) and name in given:
-                raise ValueError(f"'{name}' is filled by the study; leave it out")
-        return given
+    missing: SkipJsonSchema[MissingConfig] = MissingConfig()
+    content: SkipJsonSchema[str] = Field("", description="hash of the table and of every ECG file")
 
     @model_validator(mode="after")
     def _one_source(self) -> "CohortConfig":
+        for name in self.model_fields_set.intersection(FILLED):
+            raise ValueError(f"'{name}' is filled by the study; leave it out")
         if (self.simulate is None) == (self.subjects is None):
             raise ValueError("give either 'simulate' and 'n', or 'subjects'")
         if self.simulate is not None:
@@ -107,17 +148,35 @@ class CohortConfig(Section):
 class ModelConfig(Section):
     """One model of the comparison."""
 
-    estimator: str = Field(description="a network or a baseline")
-    covariates: tuple[str, ...] = Field(STUDY_GROUPS, description="covariate groups")
-    training: tuple[Training, ...] = Field(("pooled",), min_length=1, description="one model for all, or for each sex")
-    arguments: dict[str, Any] = Field({}, description="of the network")
+    estimator: str = Field(
+        description="network or baseline",
+        examples=["elvmass-net"],
+        json_schema_extra={"enum": [*NETWORKS, *BASELINES]},
+    )
+    covariates: tuple[str, ...] = Field(
+        STUDY_GROUPS,
+        description="groups of measurements that it reads beside the waveform",
+        json_schema_extra={"items": {"type": "string", "enum": [*COVARIATE_GROUPS]}},
+    )
+    training: tuple[Training, ...] = Field(
+        ("pooled",), min_length=1, description="one model for everyone, one for each sex, or both"
+    )
+    arguments: dict[str, Any] = Field(
+        {}, description="arguments of the network", examples=[{"channels": 16, "levels": 5}]
+    )
     fit: FitConfig = FitConfig()
-    seeds: int = Field(1, ge=1, description="networks a fold, of whose estimates the mean counts")
-    reads: Literal["beat", "signal"] | None = Field(None, description="beat or 10-s recording; by default as designed")
+    seeds: int = Field(1, ge=1, description="networks a fold, from different starts, whose mean estimate counts")
+    reads: Literal["beat", "signal"] | None = Field(
+        None, description="one beat or the whole recording; by default what it was designed for", examples=["beat"]
+    )
     beat: BeatConfig | None = Field(None, description="a beat of its own, instead of the study's")
-    fine_tune: bool = Field(False, description="sex-specific models go on from the fold's pooled model")
+    fine_tune: bool = Field(
+        False,
+        description='sex-specific networks go on from the pooled one of the fold; for training = ["sex-specific"]',
+    )
     size_matched: bool = Field(
-        False, description="pooled models trained on as many people, of both sexes, as a sex-specific one"
+        False,
+        description='train on as many people, of both sexes, as a sex-specific model; for training = ["pooled"]',
     )
 
     @model_validator(mode="after")
@@ -154,16 +213,16 @@ class ModelConfig(Section):
 class FoldsConfig(Section):
     """Cross-validation: folds by patient, stratified by sex and thirds of LVM."""
 
-    n: int = Field(5, ge=2, le=20, description="folds")
-    seed: int = Field(0, ge=0, description="of the assignment")
+    n: int = Field(5, ge=2, le=20, description="folds of the cross-validation")
+    seed: int = Field(0, ge=0, description="random seed of who is in which fold")
 
 
 class _LvhConfig(Section):
-    """LVH: LVM / BSA (Mosteller) above a cut-off for each sex; default Fuchs 2016 (CT, 97.5th percentile)."""
+    """LVH: LVM / BSA (Mosteller) above a cut-off for each sex; take those of your modality."""
 
-    male_g_m2: float = Field(PRIMARY["male"], gt=0)
-    female_g_m2: float = Field(PRIMARY["female"], gt=0)
-    source: str = LVH_CUTOFF_SOURCES["fuchs-2016"]
+    male_g_m2: float = Field(PRIMARY["male"], gt=0, description="cut-off of men's LVM index, g/m²")
+    female_g_m2: float = Field(PRIMARY["female"], gt=0, description="cut-off of women's LVM index, g/m²")
+    source: str = Field(LVH_CUTOFF_SOURCES["fuchs-2016"], description="where the cut-offs come from, as pages name it")
 
     @property
     def cutoffs_g_m2(self) -> dict[str, float]:
@@ -174,8 +233,12 @@ class _LvhConfig(Section):
 class SaliencyConfig(Section):
     """Attributions to the ECGs of out-of-fold people."""
 
-    model: str | None = Field(None, description="a network; by default the reference model")
-    n_per_sex: int = Field(20, ge=1, description="people of each sex and fold")
+    model: str | None = Field(
+        None,
+        description="network whose estimates are attributed; by default the reference model",
+        examples=["elvmass-net"],
+    )
+    n_per_sex: int = Field(20, ge=1, description="people of each sex in each fold")
     steps: int = Field(32, ge=8, description="steps of the path integral")
 
 
@@ -183,43 +246,51 @@ class _GapConfig(Section):
     """Why sex-specific models look better (chapter 5), for every model that is trained both ways."""
 
     counterfactual: tuple[str, ...] = Field(
-        (), description="also trained on the same simulated people, whose ECG follows mass alike in both sexes"
+        (),
+        description="models also trained on the same simulated people, whose ECG follows mass alike in both sexes",
+        examples=[["linear"]],
+        json_schema_extra=_SIMULATION,
     )
     repeats: dict[str, Annotated[int, Field(ge=1, le=100)]] = Field(
         {},
-        description="model = n: cross-validated n times, with other folds and starts, so that intervals know of both",
+        description="cross-validations of a model, each with other folds and starts, so that intervals know of both",
+        examples=[{"linear": 10}],
     )
 
 
 class CheckConfig(Section):
     """What `lvmass check` lets pass."""
 
-    ecg_ct_days: float = Field(365.0, ge=0, description="longer between ECG and image is warned of, days")
-    allow_shared_people: bool = Field(False, description="let people or ECGs stand in both cohorts, with a warning")
+    ecg_ct_days: float = Field(365.0, ge=0, description="a longer time between ECG and image is warned of, days")
+    allow_shared_people: bool = Field(False, description="let people or ECGs be in both cohorts, with a warning")
 
 
 class PrivacyConfig(Section):
     """What pages and tables of results show of people in files."""
 
-    show_people: bool = Field(False, description="show single people's ECGs, never their names")
-    small_cell: int = Field(5, ge=1, description="smaller counts of people are shown as '< 5'; 1 shows all")
+    show_people: bool = Field(False, description="let pages show single people's ECGs, never their names")
+    small_cell: int = Field(5, ge=1, description="smaller counts of people are hidden; 1 shows all")
 
 
 class StudyConfig(Section):
     """A whole study."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    seed: int = Field(2026, ge=0, description="of every fit")
-    workers: int = Field(0, ge=0, description="processes; 0 takes one for each core")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+        description="name of the study and of its folder of results: letters, digits, '.', '_' and '-'",
+        examples=["own-cohort"],
+    )
+    seed: int = Field(2026, ge=0, description="random seed of every fit")
+    workers: int = Field(0, ge=0, description="processes that compute; 0 takes one for each core")
     machine: MachineConfig = MachineConfig()
-    cache_dir: str = Field(".lvmass", description="finished stages, relative to the study file")
+    cache_dir: str = Field(".lvmass", description="folder of finished stages, relative to the study file")
     development: CohortConfig
     external: CohortConfig | None = None
     missing: MissingConfig = MissingConfig()
     check: CheckConfig = CheckConfig()
     privacy: PrivacyConfig = PrivacyConfig()
     beat: BeatConfig = BeatConfig()
-    signal_rate_hz: float = Field(100.0, ge=50, le=1000, description="rate at which networks read whole recordings")
+    signal_rate_hz: float = Field(100.0, ge=50, le=1000, description="rate at which networks read whole recordings, Hz")
     folds: FoldsConfig = FoldsConfig()
     lvh: _LvhConfig = _LvhConfig()
     models: dict[str, ModelConfig] = Field(min_length=1)
@@ -245,6 +316,10 @@ class StudyConfig(Section):
         """Models that are trained pooled and sex-specific."""
         return tuple(name for name, model in self.models.items() if len(set(model.training)) == 2)
 
+    def cohort_names(self) -> tuple[str, ...]:
+        """Return "development" and, if the study has one, "external"."""
+        return ("development",) if self.external is None else ("development", "external")
+
     def cohort(self, name: str) -> CohortConfig:
         """Settings of the development or the external cohort."""
         filled: dict[str, Any] = {"missing": self.missing}
@@ -262,12 +337,7 @@ class StudyConfig(Section):
 
 def _require_known(what: str, name: str, known: tuple[str, ...]) -> None:
     if name not in known:
-        raise ValueError(f"there is no {what} '{name}'{_nearest(name, known)}; there are {', '.join(known)}")
-
-
-def _nearest(name: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f" (did you mean '{near[0]}'?)" if near else ""
+        raise ValueError(f"there is no {what} '{name}'{did_you_mean(name, known)}; there are {', '.join(known)}")
 
 
 def default_study_file() -> Path:
@@ -294,41 +364,36 @@ def read_study_file(path: str | Path) -> StudyConfig:
     """
     path = Path(path)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8-sig")
+        table = tomllib.loads(text)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); give the path of a study file (TOML).") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not valid TOML ({error}); correct that line.") from error
+        hint = absent_file(path) or f"cannot be read ({error.strerror})"
+        raise DataError(f"{path}: {hint}; give the path of a study file (TOML).") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not text in UTF-8; save the file with the encoding UTF-8.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(f"{path}: {syntax_sentence(text, str(error))}") from error
     try:
-        return StudyConfig.model_validate(table)
+        # JSON, in which a list is a tuple, so that types can be strict: "5" is no number, and 1 is not true
+        config = StudyConfig.model_validate_json(json.dumps(table, default=str), strict=True)
     except ValidationError as error:
-        raise DataError("\n".join(_sentence(path, problem) for problem in error.errors())) from error
+        found = sentences(error.errors(), tables_of(StudyConfig))
+        raise DataError("\n".join(f"{path}: {sentence}" for sentence in found)) from error
+    problems = [_table_problem(config.cohort(name), name, path.parent) for name in config.cohort_names()]
+    if any(problems):
+        raise DataError("\n".join(f"{path}: {problem}" for problem in problems if problem))
+    return config
 
 
-def _sentence(path: Path, problem: Any) -> str:
-    """One pydantic problem as one sentence that says where it is and what to do."""
-    location = problem["loc"]
-    where = ".".join(str(part) for part in location) or "the file"
-    if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        known = _known_keys(location[:-1])
-        if str(location[-1]) in RENAMED:
-            return f"{path}: '{where}' is now called '{RENAMED[str(location[-1])]}'; rename it."
-        return f"{path}: unknown key '{where}'{_nearest(str(location[-1]), known)}; allowed here: {', '.join(known)}."
-    if problem["type"] == "missing":
-        return f"{path}: '{where}' is missing; add it."
-    message = problem["msg"].removeprefix("Value error, ")
-    given = problem["input"]
-    shown = f", got {given!r}" if isinstance(given, (str, int, float, bool)) else ""
-    return f"{path}: '{where}': {message[0].lower() + message[1:]}{shown}."
-
-
-def _known_keys(location: tuple[str | int, ...]) -> tuple[str, ...]:
-    """Keys allowed in a section of the study file."""
-    section: Any = StudyConfig
-    if location[:1] == ("models",):  # followed by the model's own name
-        section, location = ModelConfig, location[2:]
-    for part in location:
-        annotation = section.model_fields[str(part)].annotation
-        candidates = (annotation, *get_args(annotation))
-        section = next(c for c in candidates if isinstance(c, type) and c is not type(None))
-    return tuple(name for name in section.model_fields if section is not CohortConfig or name not in FILLED)
+def _table_problem(cohort: CohortConfig, name: str, folder: Path) -> str:
+    """Say that a cohort's table is not there, or still the one that `lvmass init` wrote; empty if it is neither."""
+    if cohort.subjects is None:
+        return ""
+    file = folder / cohort.subjects
+    if not file.is_file():
+        return f"'{name}.subjects': {absent_file(file) or 'is no file'}; give the path of your subjects table."
+    with file.open("rb") as opened:
+        start = opened.read(10_000)
+    if any(example.encode() in start for example in EXAMPLE_IDS):
+        return f"{cohort.subjects} still has the rows {' and '.join(EXAMPLE_IDS)}; put your people in their place."
+    return ""

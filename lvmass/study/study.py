@@ -61,8 +61,8 @@ class Study:
         if scheduler is not None and find_spec("distributed") is None:
             raise DataError("A Dask scheduler needs the package dask[distributed]; install lvmass[cluster].")
         self.path, folder = Path(path), Path(path).absolute().parent
-        names = ("development",) if config.external is None else ("development", "external")
-        self.config = config.model_copy(update={name: _located(config.cohort(name), folder) for name in names})
+        located = {name: _located(config.cohort(name), folder) for name in config.cohort_names()}
+        self.config = config.model_copy(update=located)
         if config.external is not None:
             shared = shared_people(self.cohort("development"), self.cohort("external"))
             if shared:
@@ -103,7 +103,7 @@ class Study:
 
     def cohort_names(self) -> tuple[str, ...]:
         """Return "development" and, if the study has one, "external"."""
-        return ("development",) if self.config.external is None else ("development", "external")
+        return self.config.cohort_names()
 
     def cohort(self, name: str = "development") -> Cohort:
         """Open the people of a cohort, whole, usable or not."""

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class FitConfig(BaseModel):
-    """How one network is trained; every field may be set per model in the study file.
+    """How one network is trained; each model of a study file may have its own.
 
     Notes
     -----
@@ -16,26 +16,28 @@ class FitConfig(BaseModel):
     better.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    epochs: int = Field(15, ge=1, description="most epochs")
-    patience: int = Field(15, ge=1, description="epochs without a better validation MAE before 'best' stops")
+    epochs: int = Field(15, ge=1, description="epochs, with early stopping at most")
+    patience: int = Field(15, ge=1, description='epochs without a better validation MAE before keep = "best" stops')
     keep: Literal["last", "best"] = Field(
         "last", description="weights of the last epoch, or of the best on the inner split, with early stopping"
     )
-    batch_size: int = Field(32, ge=2, description="people a step")
-    learning_rate: float = Field(1.4e-3, gt=0, description="AdamW; the peak of a one-cycle schedule")
+    batch_size: int = Field(32, ge=2, description="people in each step")
+    learning_rate: float = Field(1.4e-3, gt=0, description='learning rate of AdamW; with "one-cycle" its peak')
     schedule: Literal["one-cycle", "plateau"] = Field(
-        "one-cycle", description="of the learning rate: up and down once, or lowered when validation MAE stays"
+        "one-cycle", description="learning rate up and down once, or lowered when the validation MAE gets no better"
     )
-    plateau_epochs: int = Field(8, ge=1, description="epochs without a better one before 'plateau' lowers")
-    plateau_factor: float = Field(0.5, gt=0, lt=1, description="by which 'plateau' lowers")
-    fine_tune_learning_rate: float = Field(3e-4, gt=0, description="the same, going on from a pooled model")
-    weight_decay: float = Field(0.1, ge=0, description="AdamW")
+    plateau_epochs: int = Field(8, ge=1, description='epochs without a better one before "plateau" lowers')
+    plateau_factor: float = Field(0.5, gt=0, lt=1, description='factor by which "plateau" lowers the learning rate')
+    fine_tune_learning_rate: float = Field(3e-4, gt=0, description="learning rate when going on from a pooled network")
+    weight_decay: float = Field(0.1, ge=0, description="weight decay of AdamW")
     loss: Literal["huber", "log-cosh", "asymmetric"] = Field(
-        "log-cosh", description="of z-scored LVM; LVM-AI's 'asymmetric' punishes underestimating large hearts"
+        "log-cosh", description='loss of z-scored LVM; "asymmetric", LVM-AI\'s, punishes underestimating large hearts'
     )
-    validation_fraction: float = Field(0.15, gt=0, lt=0.5, description="share of the training people who choose 'best'")
+    validation_fraction: float = Field(
+        0.15, gt=0, lt=0.5, description='training people by whom keep = "best" chooses, as a share'
+    )
     shift_ms: float = Field(8.0, ge=0, description="augmentation: largest shift in time, ms")
     noise_mv: float = Field(0.01, ge=0, description="augmentation: SD of added noise, mV")
     electrode_shift: float = Field(
@@ -54,14 +56,14 @@ class FitConfig(BaseModel):
 
 
 class MachineConfig(BaseModel):
-    """What a fit runs on; part of its key, because every field can change the last digits of a result."""
+    """What a fit runs on; each of these settings can change the last digits of a result."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     accelerator: Literal["cpu", "gpu"] = Field("cpu", description="processor of a fit")
     devices: int = Field(1, ge=1, description="GPUs, or processes on a CPU, that train one network")
     num_nodes: int = Field(1, ge=1, description="machines that train one network")
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field("32-true", description="of the arithmetic")
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field("32-true", description="arithmetic")
     threads: int = Field(1, ge=1, description="threads of one fit on a CPU")
     deterministic: bool = Field(False, description="refuse GPU operations that differ from run to run")
 

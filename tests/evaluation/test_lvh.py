@@ -1,16 +1,7 @@
 """LVH cut-offs have one home."""
 
-import tomllib
-
 from lvmass.evaluation import LVH_CUTOFF_SOURCES, LVH_CUTOFFS_G_M2
 from lvmass.report.words import printed
-from tests.conftest import ROOT
-
-
-def test_the_template_of_a_study_states_the_primary_cutoffs() -> None:
-    template = tomllib.loads((ROOT / "lvmass" / "study" / "template.toml").read_text())["lvh"]
-    primary = LVH_CUTOFFS_G_M2["fuchs-2016"]
-    assert template == {f"{sex}_g_m2": primary[sex] for sex in primary} | {"source": LVH_CUTOFF_SOURCES["fuchs-2016"]}
 
 
 def test_every_set_of_cutoffs_has_a_label_that_is_printed_without_its_brackets() -> None:

@@ -14,44 +14,148 @@ def test_shipped_study_files_are_valid(path: Path) -> None:
     assert read_study_file(path).name == path.stem
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "words"),
-    [
-        ("bootstrap = 200", "bootsrap = 200", ["unknown key 'bootsrap'", "did you mean 'bootstrap'?"]),
-        ("[saliency]\nn_per_sex", "[saliency]\nn_per_sx", ["'saliency.n_per_sx'", "did you mean 'n_per_sex'?"]),
-        ("epochs = 2,", "epoch = 2,", ["'models.elvmass-net.fit.epoch'", "did you mean 'epochs'?"]),
-        ("[folds]\nn = 2", "[folds]\nn = 'two'", ["'folds.n'", "integer", "'two'"]),
-        ("[folds]\nn = 2", "[folds]\nn = 1", ["'folds.n'", "greater than or equal to 2"]),
-        ('name = "tiny"', "", ["'name' is missing"]),
-        ('estimator = "fcn"', 'estimator = "fnc"', ["no estimator 'fnc'", "did you mean 'fcn'?"]),
-        ('counterfactual = ["l', 'counterfactual = ["fcn", "l', ["no model trained both ways 'fcn'"]),
-        ("counterfactual =", "twins =", ["'gap.twins' is now called 'counterfactual'; rename it"]),
-        ("[models.fcn]", "[models.fcn]\nmatched = true", ["'models.fcn.matched' is now called 'size_matched'"]),
-        ("channels = 8", "chanels = 8", ["no argument of elvmass-net 'chanels'", "did you mean 'channels'?"]),
-        ('simulate = "ntuh"', 'simulate = "ntu"', ["no site to simulate 'ntu'", "did you mean 'ntuh'?", "tw-cvai"]),
-        ('simulate = "ntuh"', "", ["'external'", "give either 'simulate' and 'n', or 'subjects'"]),
-        ("external cohort (NTUH-like)", "development cohort (TW-CVAI-like)", ["have the same label"]),
-        ("bootstrap = 200", "bootstrap = ", ["not valid TOML", "line"]),
-        ("[folds]", "[beat]\nband_low = 1.0\n[folds]", ["'beat.band_low'", "did you mean 'band_low_hz'?"]),
-        ('"ridge"\ncovariates = ["demographics"]', '"ridge"\ncovariates = []', ["'ridge' needs covariates"]),
-        (
-            'training = ["pooled", "sex-specific"]\narguments = { channels',
-            'covariates = ["criteria"]\narguments = { sex_head = true, channels',
-            ["'sex_head' needs covariates of which the first are 'demographics'"],
-        ),
-        ("[models.fcn]", "[models.fit]\nkernel = 3", ["unknown key 'models.fit.kernel'", "allowed here: estimator,"]),
-        ("[folds]", "[beat]\nband_low_hz = 30.0\n[folds]", ["'beat.band_low_hz'", "less than or equal to 2"]),
-    ],
-)
+FOLDS, FCN, FIT, TRAINING = "[folds]\nn = 2", "[models.fcn]\n", "epochs = 2,", 'training = ["pooled", "sex-specific"]'
+TOP = "bootstrap = 200\n"
+EXTERNAL = 'simulate = "ntuh"\nn = 60\nseed = 2'
+
+# What stands in the study file, what is written in its place, and what the refusal has to say.
+MISSPELT = [
+    ("bootstrap = 200", "bootsrap = 200", ["unknown key 'bootsrap'", "did you mean 'bootstrap'?"]),
+    ("bootstrap = 200", "Bootstrap = 200", ["'Bootstrap'", "did you mean 'bootstrap'?"]),
+    ("signal_rate_hz", "signal-rate-hz", ["did you mean 'signal_rate_hz'?"]),
+    ("[saliency]\nn_per_sex", "[saliency]\nn_per_sx", ["'saliency.n_per_sx'", "did you mean 'saliency.n_per_sex'?"]),
+    (FIT, "epoch = 2,", ["'models.elvmass-net.fit.epoch'", "did you mean 'models.elvmass-net.fit.epochs'?"]),
+    (FCN, f"{FCN}covariate = []\n", ["did you mean 'models.fcn.covariates'?"]),
+    (FCN, f"{FCN}seed = 3\n", ["did you mean 'models.fcn.seeds'?"]),
+    ("[folds]", "[beat]\nband_low = 1.0\n[folds]", ["'beat.band_low'", "did you mean 'beat.band_low_hz'?"]),
+    ("[folds]", "[lvh]\nmale = 80\n[folds]", ["did you mean 'lvh.male_g_m2'?"]),
+    ("[folds]", '[missing]\nheight = "impute"\n[folds]', ["did you mean 'missing.height_cm'?"]),
+    ("channels = 8", "chanels = 8", ["no argument of elvmass-net 'chanels'", "did you mean 'channels'?"]),
+    ('name = "tiny"', 'nme = "tiny"', ["did you mean 'name'?"]),
+    ('name = "tiny"', "", ["'name' is missing"]),
+    # tables
+    ("[development]", "[developement]", ["unknown table [developement]", "did you mean [development]?"]),
+    ("[folds]", "[fold]", ["unknown table [fold]", "did you mean [folds]?"]),
+    ("[folds]", "[Folds]", ["did you mean [folds]?"]),
+    ("[models.fcn]", "[model.fcn]", ["unknown table [model]", "did you mean [models]?"]),
+    ("[models.fcn]", "[models.fcn.v2]", ['a name with a point stands in quotes: [models."fcn.v2"]']),
+    (EXTERNAL, f"{EXTERNAL}\n[external.code]\nsex = {{ M = 'male' }}", ["did you mean [external.codes]?"]),
+    # a right key in the wrong place
+    (FCN, f"{FCN}epochs = 3\n", ["'models.fcn.epochs'", "'epochs' belongs in [models.fcn.fit]"]),
+    (FCN, f"{FCN}learning-rate = 3\n", ["'learning_rate' belongs in [models.fcn.fit]"]),
+    (TOP, f"{TOP}epochs = 3\n", ["'epochs' belongs in [models.NAME.fit]"]),
+    (TOP, f"{TOP}male_g_m2 = 80\n", ["'male_g_m2' belongs in [lvh]"]),
+    (TOP, f"{TOP}[fit]\nepochs = 3\n", ["'fit' belongs in a table of its own, [models.NAME.fit]"]),
+    (FOLDS, f"{FOLDS}\nworkers = 1", ["'workers' belongs at the top of the file, above the first [table]"]),
+    (EXTERNAL, f"{EXTERNAL}\nfolds = 5", ["'folds' belongs in a table of its own, [folds]"]),
+    ("[models.sex-median]", "[models]\ntraining = []\n[models.sex-median]", ["below a line [models.NAME]"]),
+    ("[models.fcn]", "[models.fit]\nkernel = 3", ["unknown key 'models.fit.kernel'", "allowed here: estimator,"]),
+    # names of earlier study files
+    ("counterfactual =", "twins =", ["'gap.twins' is now called 'counterfactual'; rename it"]),
+    (FCN, f"{FCN}matched = true\n", ["'models.fcn.matched' is now called 'size_matched'"]),
+]
+
+MISTYPED = [
+    (FOLDS, '[folds]\nn = "2"', ["'folds.n' is \"2\"", "a whole number from 2 to 20", "did you mean n = 2?"]),
+    (FOLDS, '[folds]\nn = "two"', ["'folds.n' is \"two\"", "a whole number from 2 to 20."]),
+    (FOLDS, "[folds]\nn = 2.0", ["did you mean n = 2?"]),
+    (FOLDS, "[folds]\nn = true", ["'folds.n' is true", "a whole number"]),
+    (FOLDS, "[folds]\nn = [2]", ["did you mean n = 2?"]),
+    (FOLDS, "[folds]\n[folds.n]\nfolds = 2", ["'folds.n' is a table", "did you mean n = 2?"]),
+    (TOP, f"{TOP}lvh = 80\n", ["'lvh' is a table", "below a line [lvh]"]),
+    (TOP, "bootstrap = 2.000\n", ["'bootstrap' is 2.0", "did you mean bootstrap = 2000?"]),
+    ('name = "tiny"', "name = 5", ["text in quotes", 'did you mean name = "5"?']),
+    ('name = "tiny"', 'name = "my study"', ['did you mean name = "my-study"?']),
+    ("[folds]", '[privacy]\nshow_people = "true"\n[folds]', ["true or false", "did you mean show_people = true?"]),
+    ("[folds]", "[privacy]\nshow_people = 0\n[folds]", ["did you mean show_people = false?"]),
+    (TRAINING, 'training = "pooled"', ['did you mean training = ["pooled"]?']),
+    (TRAINING, 'training = ["pooled", "sex_specific"]', ["'models.linear.training.1'", 'did you mean "sex-specific"?']),
+    (TRAINING, "training = []", ["one or more of"]),
+    ('covariates = ["demographics"]', 'covariates = "demographic"', ['did you mean covariates = ["demographics"]?']),
+    ("repeats = { linear = 2 }", "repeats = 2", ["'gap.repeats' is 2", "a table in braces"]),
+    ("repeats = { linear = 2 }", 'repeats = { linear = "2" }', ["'gap.repeats.linear'", "did you mean linear = 2?"]),
+    (EXTERNAL, f'{EXTERNAL}\nleads = "II"', ['did you mean leads = ["II"]?']),
+    # ranges and units
+    (FOLDS, "[folds]\nn = 1", ["'folds.n' is 1", "from 2 to 20"]),
+    ("[folds]", "[beat]\nband_low_hz = 30.0\n[folds]", ["'beat.band_low_hz' is 30.0", "a number from 0 to 2"]),
+    ("[folds]", "[beat]\nwindow_before_ms = 0.3\n[folds]", ["did you mean window_before_ms = 300?"]),
+    ("[folds]", '[beat]\nband_high_hz = "150 Hz"\n[folds]', ["did you mean band_high_hz = 150?"]),
+    (FIT, "validation_fraction = 15,", ["above 0 and below 0.5", "did you mean validation_fraction = 0.15?"]),
+    (FIT, 'validation_fraction = "15 %",', ["did you mean validation_fraction = 0.15?"]),
+    (FIT, 'validation_fraction = "0,15",', ["did you mean validation_fraction = 0.15?"]),
+    (FIT, "learning_rate = inf,", ["a number above 0"]),
+    # choices
+    ('estimator = "fcn"', 'estimator = "FNC"', ["no estimator 'FNC'", "did you mean 'fcn'?"]),
+    (FIT, 'keep = "Best",', ['"last" or "best"', 'did you mean keep = "best"?']),
+    ("[folds]", '[beat]\naverage = "medain"\n[folds]', ['did you mean average = "median"?']),
+    ("[folds]", '[machine]\nprecision = "bf16"\n[folds]', ['did you mean precision = "bf16-mixed"?']),
+    (EXTERNAL, f'{EXTERNAL}\nunit = "µV"', ['did you mean unit = "uV"?']),
+    ('simulate = "ntuh"', 'simulate = "ntu"', ["no site to simulate 'ntu'", "did you mean 'ntuh'?", "tw-cvai"]),
+    ('counterfactual = ["l', 'counterfactual = ["fcn", "l', ["no model trained both ways 'fcn'"]),
+    # what does not go together
+    ('simulate = "ntuh"', "", ["[external]", "give either 'simulate' and 'n', or 'subjects'"]),
+    (EXTERNAL, f'{EXTERNAL}\ncontent = "x"', ["'content' is filled by the study"]),
+    ("external cohort (NTUH-like)", "development cohort (TW-CVAI-like)", ["have the same label"]),
+    ('"ridge"\ncovariates = ["demographics"]', '"ridge"\ncovariates = []', ["'ridge' needs covariates"]),
+    (
+        f"{TRAINING}\narguments = {{ channels",
+        f'{TRAINING}\ncovariates = ["criteria"]\narguments = {{ sex_head = true, channels',
+        ["'sex_head' needs covariates of which the first are 'demographics'"],
+    ),
+]
+
+NO_TOML = [
+    ('estimator = "fcn"', "estimator = fcn", ["line 63", "put text in quotes"]),
+    ('estimator = "fcn"', 'estimator = "fcn', ["line 63", "a quote is missing"]),
+    ('estimator = "fcn"', "estimator = “fcn”", ["straight quotes"]),
+    ('estimator = "fcn"', 'estimator: "fcn"', ["write = between name and value"]),
+    ('estimator = "fcn"', 'estimator "fcn"', ["'name = value'"]),
+    ('estimator = "fcn"', "estimator =", ["give a value after ="]),
+    ('estimator = "fcn"', 'estimator = "fcn"\nestimator = "fcn"', ["line 64", "it is there twice"]),
+    ("[models.fcn]", "[models.lvm-ai]", ["line 62", "it is there twice"]),
+    ("[models.fcn]", "[models.fcn", ["line 62", "in brackets: [folds]"]),
+    ("[models.fcn]", "[models.My net]", ["a name with spaces"]),
+    ('counterfactual = ["linear"]', 'counterfactual = ["linear"', ["close the bracket, here or in the line above"]),
+    ("seed = 2026", "random seed = 2026", ["line 3", "write _ for a space"]),
+    ("seed = 2026", "// seed", ["begin a comment with #"]),
+    ("seed = 2026", "seed = 02026", ["without zeros in front"]),
+    ("seed = 2026", "seed = none", ["leave the line out"]),
+    ("[folds]", "[lvh]\nmale_g_m2 = 80,5\n[folds]", ["line 20", "a decimal point, not a comma"]),
+    ("[folds]", "[lvh]\nmale_g_m2 = 80 g\n[folds]", ["write the number alone"]),
+    ("[folds]", "[privacy]\nshow_people = True\n[folds]", ["true or false, in lower case"]),
+    (FIT, "validation_fraction = 15%,", ["a share, not percent"]),
+    (EXTERNAL, 'subjects = "C:\\data\\subjects.csv"', ["line 15", "with / or in single quotes"]),
+    (EXTERNAL, f'{EXTERNAL}\n[external.columns]\nGröße = "height_cm"', ["beyond A-Z needs quotes"]),
+]
+
+PATHS = [
+    (EXTERNAL, 'subjects = "stdy.toml"', ["'external.subjects'", "no file 'stdy.toml' (did you mean 'study.toml'?)"]),
+    (EXTERNAL, 'subjects = "tables/people.csv"', ["there is no folder", "tables"]),
+    (EXTERNAL, 'subjects = "C:\\new\\table.csv"', ["with / or in single quotes"]),  # \n and \t are TOML
+    (EXTERNAL, 'subjects = "."', ["'external.subjects': is no file"]),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "words"), [*MISSPELT, *MISTYPED, *NO_TOML, *PATHS])
 def test_problem_is_named(tmp_path: Path, old: str, new: str, words: list[str]) -> None:
     text = TINY.read_text()
     assert old in text
     path = tmp_path / "study.toml"
-    path.write_text(text.replace(old, new, 1))
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(DataError) as error:
         read_study_file(path)
     for word in [str(path), *words]:
         assert word in str(error.value)
+    assert len(str(error.value).splitlines()) == 1 or "v2" in new
+
+
+def test_a_file_as_windows_saves_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + TINY.read_bytes().replace(b"\n", b"\r\n"))
+    assert read_study_file(path) == read_study_file(TINY)
+    path.write_text(TINY.read_text(), encoding="utf-16")
+    with pytest.raises(DataError, match="not text in UTF-8"):
+        read_study_file(path)
 
 
 def test_every_problem_is_listed(tmp_path: Path) -> None:
@@ -63,8 +167,12 @@ def test_every_problem_is_listed(tmp_path: Path) -> None:
 
 
 def test_missing_file() -> None:
-    with pytest.raises(DataError, match=r"none\.toml: cannot be read"):
-        read_study_file("none.toml")
+    with pytest.raises(
+        DataError, match=r"no file 'tny\.toml' \(did you mean 'tiny\.toml'\?\); give the path of a study"
+    ):
+        read_study_file(TINY.with_name("tny.toml"))
+    with pytest.raises(DataError, match="cannot be read"):
+        read_study_file(TINY.parent)
 
 
 @pytest.mark.parametrize(("stated", "external"), [("", "literature"), ('setting = "published"\n', "published")])

@@ -1,0 +1,174 @@
+"""The settings of a study file as a list, made from the classes that check it: for the template, the book, messages."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting of a study file.
+
+    Parameters
+    ----------
+    key : str
+    schema : dict
+        JSON schema of its value, from which the rest follows.
+    required : bool
+        Whether there is no default.
+    """
+
+    key: str
+    schema: dict[str, Any]
+    required: bool
+
+    @property
+    def meaning(self) -> str:
+        """What it says, with its unit."""
+        return str(self.schema.get("description", ""))
+
+    @property
+    def default(self) -> Any:
+        """Value if nothing is stated; None if there is none."""
+        return self.schema.get("default")
+
+    @property
+    def example(self) -> Any:
+        """A value to show: the default or, without one, an example."""
+        return self.schema["examples"][0] if self.default in (None, [], {}) else self.default
+
+    @property
+    def kind(self) -> dict[str, Any]:
+        """Schema of a value that is stated."""
+        return {**self.schema, **self.schema.get("anyOf", [{}])[0]}
+
+    @property
+    def is_table(self) -> bool:
+        """Whether its keys are the user's own, as in ``[development.columns]``."""
+        return self.kind["type"] == "object"
+
+    @property
+    def for_simulation(self) -> bool:
+        """Whether it concerns simulated people only."""
+        return bool(self.schema.get("simulation"))
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of a study file, such as ``[folds]``; ``kind`` is the name of the class behind it."""
+
+    kind: str
+    meaning: str
+    settings: tuple[Setting, ...]
+
+
+def tables_of(root: type[BaseModel]) -> dict[str, Table]:
+    """Tables of a study file by name, the one at its top as ``""``.
+
+    Parameters
+    ----------
+    root : type
+        Class of a whole study file.
+
+    Returns
+    -------
+    dict of str to Table
+        In the order of the class; ``models.NAME`` stands for every model.
+
+    Examples
+    --------
+    >>> from lvmass.study.settings import StudyConfig
+    >>> folds = tables_of(StudyConfig)["folds"].settings[0]
+    >>> folds.key, folds.default, allowed(folds.kind), folds.meaning
+    ('n', 5, 'a whole number from 2 to 20', 'folds of the cross-validation')
+    """
+    whole = root.model_json_schema()
+    return dict(_walk("", root.__name__, whole, whole["$defs"]))
+
+
+def _walk(name: str, kind: str, schema: dict[str, Any], classes: dict[str, Any]) -> Iterator[tuple[str, Table]]:
+    settings, inner = [], []
+    for key, field in schema["properties"].items():
+        place = f"{name}.{key}".lstrip(".")
+        stated = field.get("anyOf", [field])[0]
+        each = stated.get("additionalProperties")
+        if "$ref" in stated:
+            inner.append((place, stated["$ref"], field))
+        elif isinstance(each, dict) and "$ref" in each:
+            inner.append((f"{place}.NAME", each["$ref"], field))
+        else:
+            settings.append(Setting(key, field, key in schema.get("required", ())))
+    meaning = schema.get("description", "").partition("\n")[0].replace("``", "")
+    yield name, Table(kind, meaning, tuple(settings))
+    for place, reference, field in inner:
+        kind = reference.rpartition("/")[2]
+        own = {"description": field["description"]} if "description" in field else {}
+        yield from _walk(place, kind, classes[kind] | own, classes)
+
+
+def allowed(kind: dict[str, Any]) -> str:
+    """Say what a value may be.
+
+    Parameters
+    ----------
+    kind : dict
+        JSON schema.
+
+    Examples
+    --------
+    >>> allowed({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 0.5})
+    'a number above 0 and below 0.5'
+    >>> allowed({"type": "array", "items": {"enum": ["pooled", "sex-specific"]}})
+    'a list of "pooled" or "sex-specific"'
+    """
+    if "enum" in kind:
+        *others, last = (json.dumps(value) for value in kind["enum"])
+        return f"{', '.join(others)} or {last}"
+    if kind["type"] == "array":
+        return f"a list of {'one or more of ' if kind.get('minItems') else ''}{allowed(kind['items'])}"
+    if kind["type"] in ("integer", "number"):
+        noun = "a whole number" if kind["type"] == "integer" else "a number"
+        return f"{noun} {_range(kind)}".rstrip()
+    return {"boolean": "true or false", "object": "a table in braces, { name = value }"}.get(
+        kind["type"], "text in quotes"
+    )
+
+
+def _range(kind: dict[str, Any]) -> str:
+    low, high = kind.get("minimum"), kind.get("maximum")
+    if low is not None and high is not None:
+        return f"from {low:g} to {high:g}"
+    words = [f"above {kind['exclusiveMinimum']:g}"] if "exclusiveMinimum" in kind else []
+    words += [f"of {low:g} or more"] if low is not None else []
+    words += [f"below {kind['exclusiveMaximum']:g}"] if "exclusiveMaximum" in kind else []
+    return " and ".join(words)
+
+
+def as_toml(value: Any) -> str:
+    """Write a value as TOML, a table in one line.
+
+    Examples
+    --------
+    >>> as_toml({"sex": {"1": "male"}, "Größe": [1.0, True, "a"]})
+    '{ sex = { 1 = "male" }, "Größe" = [1.0, true, "a"] }'
+    """
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{toml_key(key)} = {as_toml(each)}" for key, each in value.items()) + " }"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(as_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def toml_key(key: str) -> str:
+    """Write a key, in quotes where TOML asks for them.
+
+    Examples
+    --------
+    >>> toml_key("lvm-ai"), toml_key("Größe")
+    ('lvm-ai', '"Größe"')
+    """
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
