@@ -29,7 +29,8 @@ def test_notebook_has_the_cells_of_its_script_and_no_outputs(script: Path) -> No
 
 
 def test_contents_name_every_chapter() -> None:
-    assert _pages(ROOT) == ("book/intro", *(f"book/{script.stem}" for script in SCRIPTS), "book/facts", "book/glossary")
+    appendix = ("book/settings", "book/facts", "book/glossary")
+    assert _pages(ROOT) == ("book/intro", *(f"book/{script.stem}" for script in SCRIPTS), *appendix)
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)

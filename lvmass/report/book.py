@@ -95,7 +95,8 @@ def page_problems(page: str | Path) -> list[str]:
     """What is wrong with a rendered page; empty if nothing is.
 
     A page must exist, have a title, and hold neither a traceback, nor an error stream, nor the word "nan". One with
-    code must say what study made it and hold a figure; every figure needs an alternative text.
+    code that is shown must say what study made it and hold a figure; where all code is removed, as from the page on
+    settings, nothing of a study is shown. Every figure needs an alternative text.
     """
     page = Path(page)
     if not page.is_file():
@@ -104,7 +105,7 @@ def page_problems(page: str | Path) -> list[str]:
     source = re.sub(r'src="data:[^"]*"', 'src="data"', page.read_text(encoding="utf-8"))
     soup = BeautifulSoup(source, "html.parser")
     article = soup.select_one("article") or soup
-    text, images, code = article.get_text(" "), article.find_all("img"), article.select(".cell")
+    text, images, code = article.get_text(" "), article.find_all("img"), article.select(".cell:not(.tag_remove-input)")
     found = {
         "no title": article.find("h1") is None,
         "no banner that names the study": code and not article.select(".lvmass-banner"),

@@ -38,6 +38,18 @@ _EXAMPLE_ROWS = {
 }
 
 
+def study_tables() -> dict[str, Table]:
+    """Tables of a study file by name, in the order in which a hospital looks at them.
+
+    Examples
+    --------
+    >>> list(study_tables())[:4]
+    ['', 'development', 'external', 'missing']
+    """
+    tables = tables_of(StudyConfig)
+    return {name: tables[name] for name in dict.fromkeys((*_ORDER, *tables))}
+
+
 def write_starter(folder: Path) -> None:
     """Write a study file, a subjects table with two example rows, its data dictionary and what to do next.
 
@@ -73,13 +85,12 @@ def study_template() -> str:
     >>> print(next(line for line in study_template().splitlines() if "bootstrap" in line))
     # bootstrap = 2000                # resamples of every bootstrap interval; a whole number of 100 or more
     """
-    tables = tables_of(StudyConfig)
     seen: dict[str, str] = {}
     blocks = [_starter("head.txt")]
-    for name in dict.fromkeys((*_ORDER, *tables)):
+    for name, table in study_tables().items():
         if name == "models.NAME":
             blocks.append(_starter("models.toml"))
-        blocks += _blocks(name, tables[name], seen.setdefault(tables[name].kind, name))
+        blocks += _blocks(name, table, seen.setdefault(table.kind, name))
     return "\n\n".join(blocks) + "\n"
 
 

@@ -51,6 +51,13 @@ def test_a_page_of_words_needs_no_figure_and_no_banner(tmp_path: Path) -> None:
     assert page_problems(write(tmp_path, "<article><h1>Facts</h1><p>A table.</p></article>")) == []
 
 
+def test_a_page_whose_code_is_removed_shows_no_study(tmp_path: Path) -> None:
+    cell = '<div class="cell tag_remove-input docutils container"><p>A table.</p></div>'
+    page = f"<article><h1>Settings</h1>{cell}</article>"
+    assert page_problems(write(tmp_path, page)) == []
+    assert page_problems(write(tmp_path, page.replace("tag_remove-input", ""))) != []
+
+
 BANNER = """from IPython.display import HTML
 HTML('<div class="lvmass-banner">Mine</div><img alt="A figure" src="https://example.org/a.svg">')"""
 

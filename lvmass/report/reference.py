@@ -1,0 +1,67 @@
+"""The page on settings: every table of the study file and of the subjects table, from the classes that check them."""
+
+import html
+
+import pandas as pd
+from IPython.display import HTML, Markdown
+
+from lvmass.cohort.schema import data_dictionary
+from lvmass.networks.registry import NETWORKS
+from lvmass.report.page import table
+from lvmass.study.fields import Table, allowed, as_toml
+from lvmass.study.template import study_tables
+
+
+def settings_reference() -> list[HTML | Markdown]:
+    """A heading and a table for each table of the study file.
+
+    Returns
+    -------
+    list
+        To display, in the order of the file.
+
+    Examples
+    --------
+    >>> settings_reference()[0].data
+    '<h3 id="top">At the top of the file</h3>'
+    """
+    shown: list[HTML | Markdown] = []
+    seen: dict[str, str] = {}
+    for name, each in study_tables().items():
+        title = f"[{name}]" if name else "At the top of the file"
+        shown.append(HTML(f'<h3 id="{name.replace(".", "-").lower() or "top"}">{html.escape(title)}</h3>'))
+        first = seen.setdefault(each.kind, name)
+        meaning = f"{each.meaning[0].upper()}{each.meaning[1:].rstrip('.')}."
+        if first == name:
+            shown.append(table(_rows(each), meaning))
+        else:
+            shown.append(Markdown(f"{meaning} The same settings as `[{first}]`."))
+    return shown
+
+
+def _rows(each: Table) -> pd.DataFrame:
+    rows = [
+        (
+            setting.key,
+            "to be given" if setting.required else "none" if setting.default is None else as_toml(setting.default),
+            f"such as {as_toml(setting.example)}" if setting.is_table else allowed(setting.kind).removeprefix("a "),
+            setting.meaning + (" (simulated people only)" if setting.for_simulation else ""),
+        )
+        for setting in each.settings
+    ]
+    return pd.DataFrame(rows, columns=["setting", "default", "allowed", "meaning"])
+
+
+def network_arguments() -> HTML | Markdown:
+    """What `[models.NAME.arguments]` may state for each network, with defaults."""
+    rows = [
+        (name, argument, as_toml(default))
+        for name, network in NETWORKS.items()
+        for argument, default in network.arguments.items()
+    ]
+    return table(pd.DataFrame(rows, columns=["network", "argument", "default"]), "Arguments of each network.")
+
+
+def subjects_reference() -> HTML | Markdown:
+    """Columns of the subjects table."""
+    return table(data_dictionary(), "Columns of the subjects table.")
