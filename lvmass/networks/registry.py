@@ -52,6 +52,27 @@ NETWORKS: dict[str, _Network] = {
 """Every network, under the name a study file gives it."""
 
 
+_CHOICES = {"lead_groups": ["limb-precordial", "none", "anatomical"], "norm": ["batch", "weight"]}
+
+
+def argument_schema(name: str, argument: str) -> dict[str, Any]:
+    """JSON schema of a network's argument, from its default: counts are 1 or more, fractional ones are shares.
+
+    Examples
+    --------
+    >>> argument_schema("fcn", "filters")
+    {'type': 'array', 'items': {'type': 'integer', 'minimum': 1}}
+    """
+    default, count = NETWORKS[name].arguments[argument], {"type": "integer", "minimum": 1}
+    if isinstance(default, bool):
+        return {"type": "boolean"}
+    if isinstance(default, str):
+        return {"type": "string", "enum": _CHOICES[argument]}
+    if isinstance(default, float):
+        return {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
+    return count if isinstance(default, int) else {"type": "array", "items": count}
+
+
 def build_network(name: str, n_covariates: int, n_samples: int = 400, **arguments: Any) -> "nn.Module":
     """Build a network.
 

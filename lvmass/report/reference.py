@@ -6,7 +6,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from lvmass.cohort.schema import data_dictionary
-from lvmass.networks.registry import NETWORKS
+from lvmass.networks.registry import NETWORKS, argument_schema
 from lvmass.report.page import table
 from lvmass.study.fields import Table, allowed, as_toml
 from lvmass.study.template import study_tables
@@ -55,11 +55,13 @@ def _rows(each: Table) -> pd.DataFrame:
 def network_arguments() -> HTML | Markdown:
     """What `[models.NAME.arguments]` may state for each network, with defaults."""
     rows = [
-        (name, argument, as_toml(default))
+        (name, argument, as_toml(default), allowed(argument_schema(name, argument)).removeprefix("a "))
         for name, network in NETWORKS.items()
         for argument, default in network.arguments.items()
     ]
-    return table(pd.DataFrame(rows, columns=["network", "argument", "default"]), "Arguments of each network.")
+    return table(
+        pd.DataFrame(rows, columns=["network", "argument", "default", "allowed"]), "Arguments of each network."
+    )
 
 
 def subjects_reference() -> HTML | Markdown:

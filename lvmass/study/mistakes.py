@@ -1,6 +1,7 @@
 """What is wrong with a study file, in sentences: where, what, and what was probably meant."""
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -11,6 +12,9 @@ from lvmass.study.fields import Setting, Table, allowed, as_toml
 RENAMED = {"matched": "size_matched", "twins": "counterfactual"}
 """Keys of earlier study files, and what they are called now."""
 
+_TYPES: dict[str, tuple[type, ...]] = {
+    **{"boolean": (bool,), "integer": (int,), "number": (int, float), "string": (str,), "array": (list, tuple)},
+}
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 # What a line that is not TOML looks like, and how to mend it; the first that fits is said.
@@ -192,20 +196,33 @@ def _wrong(problem: Any, tables: Mapping[str, Table]) -> str:
         return f"{_called(location, tables)}: {message}." if location else f"{message}."
     name = _called(location, tables)
     if problem["type"] == "model_type":
-        if location[0] == "models":
+        if location[0] == "models" and len(location) == 2:
             return f"'{'.'.join(location)}' is no table; settings of a model stand below a line [models.NAME]."
         return f"'{location[-1]}' is a table; write its settings below a line [{'.'.join(map(str, location))}]."
     setting, inside = _setting(location, tables)
+    fallback = f"{name}: {problem['msg'][0].lower() + problem['msg'][1:]}"
     if setting is None:
-        return f"{name}: {problem['msg'][0].lower() + problem['msg'][1:]}."
+        return f"{fallback}."
     kind = setting.kind
     for part in inside:  # of a list or of the user's own keys
         kind = kind["items"] if isinstance(part, int) else kind["additionalProperties"]
-    meant = _meant(value, kind, setting.key)
-    key = "" if inside and isinstance(inside[-1], int) else f"{location[-1]} = "
-    hint = f" (did you mean {key}{as_toml(meant)}?)" if as_toml(meant) not in ("null", as_toml(value)) else ""
+    return f"{refusal(name, value, kind) or fallback}."
+
+
+def refusal(name: str, value: Any, kind: dict[str, Any]) -> str:
+    """Say that a value does not fit its JSON schema, and what was probably meant; empty if it fits.
+
+    Examples
+    --------
+    >>> print(refusal("n", "5", {"type": "integer", "minimum": 2, "maximum": 20}))
+    n is "5", but has to be a whole number from 2 to 20 (did you mean 5?)
+    """
+    if _fits(value, kind):
+        return ""
+    meant = _meant(value, kind, name)
+    hint = "" if meant in (None, []) else f" (did you mean {as_toml(meant)}?)"
     given = "a table" if isinstance(value, dict) else as_toml(value)
-    return f"{name} is {given}, but has to be {allowed(kind)}{hint}."
+    return f"{name} is {given}, but has to be {allowed(kind)}{hint}"
 
 
 def _setting(location: tuple[Any, ...], tables: Mapping[str, Table]) -> tuple[Setting | None, tuple[Any, ...]]:
@@ -218,18 +235,18 @@ def _setting(location: tuple[Any, ...], tables: Mapping[str, Table]) -> tuple[Se
     return None, ()
 
 
-def _meant(value: Any, kind: dict[str, Any], key: str) -> Any:
+def _meant(value: Any, kind: dict[str, Any], name: str) -> Any:
     """What was probably meant by a value of the wrong type or size; None if nothing comes to mind."""
-    return next((each for each in _candidates(value, kind, key) if _fits(each, kind)), None)
+    return next((each for each in _candidates(value, kind, name) if _fits(each, kind)), None)
 
 
-def _candidates(value: Any, kind: dict[str, Any], key: str) -> Iterator[Any]:
+def _candidates(value: Any, kind: dict[str, Any], name: str) -> Iterator[Any]:
     """What may have been meant, likeliest first."""
     if isinstance(value, (dict, list)) and len(value) == 1:
         yield next(iter(value.values() if isinstance(value, dict) else value))
     if kind["type"] == "array":
         items = value if isinstance(value, list) else [value]
-        yield [item if _fits(item, kind["items"]) else _meant(item, kind["items"], key) for item in items]
+        yield [item if _fits(item, kind["items"]) else _meant(item, kind["items"], name) for item in items]
     if isinstance(value, str):
         yield _closest(value, kind.get("enum", ()), 0.5)
         yield _WORDS.get(value.strip().lower())
@@ -238,33 +255,22 @@ def _candidates(value: Any, kind: dict[str, Any], key: str) -> Iterator[Any]:
         if number is None:
             return
         value = float(number[1].replace(",", "."))
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if type(value) in (int, float) and -1e15 < value < 1e15:
         share = kind.get("maximum", kind.get("exclusiveMaximum", 2)) <= 1
         yield from (bool(value),) if kind["type"] == "boolean" else ()
         yield int(value) if float(value).is_integer() else value
         yield from (value / 100,) if share else ()
-        yield from (round(1000 * value),) if key.endswith("_ms") or kind["type"] == "integer" else ()
+        yield from (round(1000 * value),) if name.endswith("_ms'") or kind["type"] == "integer" else ()
         yield str(value)
 
 
 def _fits(value: Any, kind: dict[str, Any]) -> bool:
     """Whether a value has the type, is among the choices and within the range of a schema."""
-    types: dict[str, Any] = {
-        "boolean": bool,
-        "integer": int,
-        "number": (int, float),
-        "string": str,
-        "array": list,
-        "object": dict,
-    }
-    if not isinstance(value, types[kind["type"]]) or (isinstance(value, bool) and kind["type"] != "boolean"):
+    if type(value) not in _TYPES.get(kind["type"], ()):
         return False
-    if kind["type"] == "array":
-        return all(_fits(each, kind["items"]) for each in value)
-    if isinstance(value, str):
-        return value in kind.get("enum", [value]) and bool(re.search(kind.get("pattern", ""), value))
-    if isinstance(value, dict):
-        return False
-    return kind.get("minimum", value) <= value <= kind.get("maximum", value) and kind.get(
-        "exclusiveMinimum", value - 1
-    ) < value < kind.get("exclusiveMaximum", value + 1)
+    if isinstance(value, (list, tuple)):
+        return bool(value or not kind.get("minItems")) and all(_fits(each, kind["items"]) for each in value)
+    if isinstance(value, (bool, str)):
+        return value in kind.get("enum", [value]) and bool(re.search(kind.get("pattern", ""), str(value)))
+    within = kind.get("exclusiveMinimum", -math.inf) < value < kind.get("exclusiveMaximum", math.inf)
+    return within and kind.get("minimum", value) <= value <= kind.get("maximum", value)

@@ -14,9 +14,9 @@ from lvmass.cohort.simulation.constants import SITES
 from lvmass.ecg.beats import BeatConfig
 from lvmass.errors import DataError
 from lvmass.evaluation.lvh import LVH_CUTOFF_SOURCES, PRIMARY
-from lvmass.networks.registry import NETWORKS
+from lvmass.networks.registry import NETWORKS, argument_schema
 from lvmass.study.fields import tables_of
-from lvmass.study.mistakes import absent_file, did_you_mean, sentences, syntax_sentence
+from lvmass.study.mistakes import absent_file, did_you_mean, refusal, sentences, syntax_sentence
 from lvmass.training.baselines import BASELINES
 from lvmass.training.settings import FitConfig, MachineConfig
 
@@ -195,8 +195,13 @@ class ModelConfig(Section):
         if self.size_matched and self.training != ("pooled",):
             raise ValueError("'size_matched' needs training = ['pooled']")
         if self.estimator in NETWORKS:
-            for argument in self.arguments:
+            for argument, value in self.arguments.items():
                 _require_known(f"argument of {self.estimator}", argument, tuple(NETWORKS[self.estimator].arguments))
+                refused = refusal(f"'{argument}'", value, argument_schema(self.estimator, argument))
+                if refused:
+                    raise ValueError(refused)
+        elif self.arguments:
+            raise ValueError(f"'{self.estimator}' takes no arguments; leave them out")
         return self
 
     @property

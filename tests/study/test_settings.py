@@ -1,5 +1,6 @@
 """A study file is either right, or every problem of it is one sentence."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -56,43 +57,48 @@ MISSPELT = [
 ]
 
 MISTYPED = [
-    (FOLDS, '[folds]\nn = "2"', ["'folds.n' is \"2\"", "a whole number from 2 to 20", "did you mean n = 2?"]),
+    (FOLDS, '[folds]\nn = "2"', ["'folds.n' is \"2\"", "a whole number from 2 to 20", "did you mean 2?"]),
     (FOLDS, '[folds]\nn = "two"', ["'folds.n' is \"two\"", "a whole number from 2 to 20."]),
-    (FOLDS, "[folds]\nn = 2.0", ["did you mean n = 2?"]),
+    (FOLDS, "[folds]\nn = 2.0", ["did you mean 2?"]),
     (FOLDS, "[folds]\nn = true", ["'folds.n' is true", "a whole number"]),
-    (FOLDS, "[folds]\nn = [2]", ["did you mean n = 2?"]),
-    (FOLDS, "[folds]\n[folds.n]\nfolds = 2", ["'folds.n' is a table", "did you mean n = 2?"]),
+    (FOLDS, "[folds]\nn = [2]", ["did you mean 2?"]),
+    (FOLDS, "[folds]\n[folds.n]\nfolds = 2", ["'folds.n' is a table", "did you mean 2?"]),
     (TOP, f"{TOP}lvh = 80\n", ["'lvh' is a table", "below a line [lvh]"]),
-    (TOP, "bootstrap = 2.000\n", ["'bootstrap' is 2.0", "did you mean bootstrap = 2000?"]),
-    ('name = "tiny"', "name = 5", ["text in quotes", 'did you mean name = "5"?']),
-    ('name = "tiny"', 'name = "my study"', ['did you mean name = "my-study"?']),
-    ("[folds]", '[privacy]\nshow_people = "true"\n[folds]', ["true or false", "did you mean show_people = true?"]),
-    ("[folds]", "[privacy]\nshow_people = 0\n[folds]", ["did you mean show_people = false?"]),
-    (TRAINING, 'training = "pooled"', ['did you mean training = ["pooled"]?']),
+    (TOP, "bootstrap = 2.000\n", ["'bootstrap' is 2.0", "did you mean 2000?"]),
+    ('name = "tiny"', "name = 5", ["text in quotes", 'did you mean "5"?']),
+    ('name = "tiny"', 'name = "my study"', ['did you mean "my-study"?']),
+    ("[folds]", '[privacy]\nshow_people = "true"\n[folds]', ["true or false", "did you mean true?"]),
+    ("[folds]", "[privacy]\nshow_people = 0\n[folds]", ["did you mean false?"]),
+    (TRAINING, 'training = "pooled"', ['did you mean ["pooled"]?']),
     (TRAINING, 'training = ["pooled", "sex_specific"]', ["'models.linear.training.1'", 'did you mean "sex-specific"?']),
     (TRAINING, "training = []", ["one or more of"]),
-    ('covariates = ["demographics"]', 'covariates = "demographic"', ['did you mean covariates = ["demographics"]?']),
+    ('covariates = ["demographics"]', 'covariates = "demographic"', ['did you mean ["demographics"]?']),
     ("repeats = { linear = 2 }", "repeats = 2", ["'gap.repeats' is 2", "a table in braces"]),
-    ("repeats = { linear = 2 }", 'repeats = { linear = "2" }', ["'gap.repeats.linear'", "did you mean linear = 2?"]),
-    (EXTERNAL, f'{EXTERNAL}\nleads = "II"', ['did you mean leads = ["II"]?']),
+    ("repeats = { linear = 2 }", 'repeats = { linear = "2" }', ["'gap.repeats.linear'", "did you mean 2?"]),
+    (EXTERNAL, f'{EXTERNAL}\nleads = "II"', ['did you mean ["II"]?']),
     # ranges and units
     (FOLDS, "[folds]\nn = 1", ["'folds.n' is 1", "from 2 to 20"]),
     ("[folds]", "[beat]\nband_low_hz = 30.0\n[folds]", ["'beat.band_low_hz' is 30.0", "a number from 0 to 2"]),
-    ("[folds]", "[beat]\nwindow_before_ms = 0.3\n[folds]", ["did you mean window_before_ms = 300?"]),
-    ("[folds]", '[beat]\nband_high_hz = "150 Hz"\n[folds]', ["did you mean band_high_hz = 150?"]),
-    (FIT, "validation_fraction = 15,", ["above 0 and below 0.5", "did you mean validation_fraction = 0.15?"]),
-    (FIT, 'validation_fraction = "15 %",', ["did you mean validation_fraction = 0.15?"]),
-    (FIT, 'validation_fraction = "0,15",', ["did you mean validation_fraction = 0.15?"]),
+    ("[folds]", "[beat]\nwindow_before_ms = 0.3\n[folds]", ["did you mean 300?"]),
+    ("[folds]", '[beat]\nband_high_hz = "150 Hz"\n[folds]', ["did you mean 150?"]),
+    (FIT, "validation_fraction = 15,", ["above 0 and below 0.5", "did you mean 0.15?"]),
+    (FIT, 'validation_fraction = "15 %",', ["did you mean 0.15?"]),
+    (FIT, 'validation_fraction = "0,15",', ["did you mean 0.15?"]),
     (FIT, "learning_rate = inf,", ["a number above 0"]),
+    ("channels = 8", 'channels = "8"', ["[models.elvmass-net]: 'channels' is \"8\"", "of 1 or more (did you mean 8?)"]),
+    ("channels = 8", "dropout = 10", ["'dropout' is 10", "did you mean 0.1?"]),
+    ("filters = [16, 32, 16]", "filters = 16", ["a list of a whole number of 1 or more", "did you mean [16]?"]),
     # choices
     ('estimator = "fcn"', 'estimator = "FNC"', ["no estimator 'FNC'", "did you mean 'fcn'?"]),
-    (FIT, 'keep = "Best",', ['"last" or "best"', 'did you mean keep = "best"?']),
-    ("[folds]", '[beat]\naverage = "medain"\n[folds]', ['did you mean average = "median"?']),
-    ("[folds]", '[machine]\nprecision = "bf16"\n[folds]', ['did you mean precision = "bf16-mixed"?']),
-    (EXTERNAL, f'{EXTERNAL}\nunit = "µV"', ['did you mean unit = "uV"?']),
+    (FIT, 'keep = "Best",', ['"last" or "best"', 'did you mean "best"?']),
+    ("[folds]", '[beat]\naverage = "medain"\n[folds]', ['did you mean "median"?']),
+    ("[folds]", '[machine]\nprecision = "bf16"\n[folds]', ['did you mean "bf16-mixed"?']),
+    (EXTERNAL, f'{EXTERNAL}\nunit = "µV"', ['did you mean "uV"?']),
     ('simulate = "ntuh"', 'simulate = "ntu"', ["no site to simulate 'ntu'", "did you mean 'ntuh'?", "tw-cvai"]),
     ('counterfactual = ["l', 'counterfactual = ["fcn", "l', ["no model trained both ways 'fcn'"]),
+    ("channels = 8", 'lead_groups = "anatomic"', ['"limb-precordial", "none" or "anatomical"', "did you mean"]),
     # what does not go together
+    ('estimator = "ridge"\n', 'estimator = "ridge"\narguments = { alpha = 1 }\n', ["'ridge' takes no arguments"]),
     ('simulate = "ntuh"', "", ["[external]", "give either 'simulate' and 'n', or 'subjects'"]),
     (EXTERNAL, f'{EXTERNAL}\ncontent = "x"', ["'content' is filled by the study"]),
     ("external cohort (NTUH-like)", "development cohort (TW-CVAI-like)", ["have the same label"]),
@@ -147,6 +153,40 @@ def test_problem_is_named(tmp_path: Path, old: str, new: str, words: list[str]) 
     for word in [str(path), *words]:
         assert word in str(error.value)
     assert len(str(error.value).splitlines()) == 1 or "v2" in new
+
+
+def test_any_change_of_a_study_file_is_accepted_or_refused_in_sentences(tmp_path: Path) -> None:
+    path, draw = tmp_path / "study.toml", random.Random(0)
+    lines = TINY.read_text().splitlines()
+    values = [
+        '"5"',
+        "5",
+        "[5]",
+        "{ a = 1 }",
+        "true",
+        "-1",
+        "nan",
+        "1e400",
+        "[]",
+        "{}",
+        "[[1]]",
+        "2024-01-01",
+        "{ a = { b = 1 } }",
+    ]
+    sentences = []
+    for _ in range(300):
+        changed, at, sign = lines.copy(), draw.randrange(len(lines)), draw.choice("x\"'=[]{}#\n\\,.ä ")
+        key, equals, value = changed[at].partition("=")
+        here = draw.randrange(len(changed[at]) + 1)
+        with_sign = changed[at][:here] + sign + changed[at][here + 1 :]
+        changed[at] = draw.choice([f"{key}{equals} {draw.choice(values)}", with_sign, value, f"x{key}={value}"])
+        path.write_text("\n".join(changed), encoding="utf-8")
+        try:
+            read_study_file(path)
+        except DataError as error:
+            sentences += str(error).splitlines()
+    assert len(sentences) > 150
+    assert [each for each in sentences if not (each.startswith(f"{path}: ") and each.endswith("."))] == []
 
 
 def test_a_file_as_windows_saves_it_is_read(tmp_path: Path) -> None:
