@@ -59,11 +59,27 @@ class Setting:
 
 @dataclass(frozen=True)
 class Table:
-    """One table of a study file, such as ``[folds]``; ``kind`` is the name of the class behind it."""
+    """One table of a study file, such as ``[folds]``.
+
+    Parameters
+    ----------
+    kind : str
+        Name of the class behind it.
+    meaning : str
+    settings : tuple of Setting
+    inner : tuple of str
+        Keys of the tables in it.
+    """
 
     kind: str
     meaning: str
     settings: tuple[Setting, ...]
+    inner: tuple[str, ...]
+
+    @property
+    def keys(self) -> list[str]:
+        """All keys that may stand in it."""
+        return [*(setting.key for setting in self.settings), *self.inner]
 
 
 def tables_of(root: type[BaseModel]) -> dict[str, Table]:
@@ -97,14 +113,14 @@ def _walk(name: str, kind: str, schema: dict[str, Any], classes: dict[str, Any])
         stated = field.get("anyOf", [field])[0]
         each = stated.get("additionalProperties")
         if "$ref" in stated:
-            inner.append((place, stated["$ref"], field))
+            inner.append((key, place, stated["$ref"], field))
         elif isinstance(each, dict) and "$ref" in each:
-            inner.append((f"{place}.NAME", each["$ref"], field))
+            inner.append((key, f"{place}.NAME", each["$ref"], field))
         else:
             settings.append(Setting(key, field, key in schema.get("required", ())))
     meaning = schema.get("description", "").partition("\n")[0].replace("``", "")
-    yield name, Table(kind, meaning, tuple(settings))
-    for place, reference, field in inner:
+    yield name, Table(kind, meaning, tuple(settings), tuple(key for key, *_ in inner))
+    for _, place, reference, field in inner:
         kind = reference.rpartition("/")[2]
         own = {"description": field["description"]} if "description" in field else {}
         yield from _walk(place, kind, classes[kind] | own, classes)

@@ -142,13 +142,6 @@ def _table_name(location: Iterable[Any]) -> str:
     return ".".join(["models", "NAME", *parts[2:]] if parts[:1] == ["models"] else parts)
 
 
-def _keys(name: str, tables: Mapping[str, Table]) -> list[str]:
-    """Keys of a table, with those of the tables in it."""
-    start = f"{name}." if name else ""
-    inner = [each[len(start) :].split(".")[0] for each in tables if each != name and each.startswith(start)]
-    return [setting.key for setting in tables[name].settings] + list(dict.fromkeys(inner))
-
-
 def _called(location: tuple[Any, ...], tables: Mapping[str, Table]) -> str:
     """A key or table as the file writes it."""
     name = ".".join(map(str, location))
@@ -158,7 +151,7 @@ def _called(location: tuple[Any, ...], tables: Mapping[str, Table]) -> str:
 def _unknown(location: tuple[Any, ...], value: Any, tables: Mapping[str, Table]) -> tuple[str, str]:
     """Sentence on a key that its table does not have, and the key that was meant."""
     key, inside = str(location[-1]), location[:-1]
-    here, where = _keys(_table_name(inside), tables), ".".join(map(str, location))
+    here, where = tables[_table_name(inside)].keys, ".".join(map(str, location))
     if key in RENAMED:
         return f"'{where}' is now called '{RENAMED[key]}'; rename it.", RENAMED[key]
     what, shown = ("table [{}]", "[{}]") if isinstance(value, dict) else ("key '{}'", "'{}'")
