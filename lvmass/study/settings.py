@@ -264,7 +264,7 @@ class _GapConfig(Section):
 
 
 class CheckConfig(Section):
-    """What `lvmass check` lets pass."""
+    """What the check of a cohort lets pass."""
 
     ecg_ct_days: float = Field(365.0, ge=0, description="a longer time between ECG and image is warned of, days")
     allow_shared_people: bool = Field(False, description="let people or ECGs be in both cohorts, with a warning")

@@ -87,7 +87,7 @@ MISTYPED = [
     (FIT, "learning_rate = inf,", ["a number above 0"]),
     ("channels = 8", 'channels = "8"', ["[models.elvmass-net]: 'channels' is \"8\"", "of 1 or more (did you mean 8?)"]),
     ("channels = 8", "dropout = 10", ["'dropout' is 10", "did you mean 0.1?"]),
-    ("filters = [16, 32, 16]", "filters = 16", ["a list of a whole number of 1 or more", "did you mean [16]?"]),
+    ("filters = [16, 32, 16]", "filters = 16", ["a list of whole numbers of 1 or more", "did you mean [16]?"]),
     # choices
     ('estimator = "fcn"', 'estimator = "FNC"', ["no estimator 'FNC'", "did you mean 'fcn'?"]),
     (FIT, 'keep = "Best",', ['"last" or "best"', 'did you mean "best"?']),
