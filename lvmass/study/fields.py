@@ -145,7 +145,8 @@ def allowed(kind: dict[str, Any]) -> str:
         *others, last = (json.dumps(value) for value in kind["enum"])
         return f"{', '.join(others)} or {last}"
     if kind["type"] == "array":
-        return f"a list of {'one or more of ' if kind.get('minItems') else ''}{allowed(kind['items']).replace('a whole number', 'whole numbers')}"
+        items = allowed(kind["items"]).replace("a whole number", "whole numbers")
+        return f"a list of {'one or more of ' if kind.get('minItems') else ''}{items}"
     if kind["type"] in ("integer", "number"):
         noun = "a whole number" if kind["type"] == "integer" else "a number"
         return f"{noun} {_range(kind)}".rstrip()
