@@ -93,15 +93,16 @@ def _predict(
 
 @app.command("check")
 def _check(study_file: StudyFile) -> None:
-    """Check a study file and the cohorts it names, without computing anything."""
-    from lvmass.study.study import Study
+    """List every problem of a study: its file, every row and every ECG; writes check_report.html and .csv beside it."""
+    from lvmass.report.check_report import check_text, write_check_report
+    from lvmass.study.check import check_study
 
-    study = Study.from_toml(study_file)
-    for name in study.cohort_names():
-        config = study.config.cohort(name)
-        people = config.n if config.simulate else len(study.cohort(name))
-        print(f"{name}: {config.label}, {people} people{' (simulated)' if config.simulate else ''}")
-    print(f"{study_file}: no problems found")
+    findings = check_study(study_file)
+    if len(findings.counts) == 0 or not findings.counts["simulated"].all():
+        write_check_report(findings)
+    if any(problem.level == "error" for problem in findings.problems):
+        raise DataError(check_text(findings))
+    print(check_text(findings))
 
 
 @app.command("init")

@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import pandas as pd
 
+from lvmass.cohort.problems import Problem
 from lvmass.cohort.schema import validate_subjects
 from lvmass.ecg.recording import Recording
 from lvmass.errors import DataError
@@ -148,11 +150,18 @@ def _file_hash(files: list[Path]) -> str:
     hashes = []
     for file in files:
         try:
-            with file.open("rb") as handle:
-                hashes.append(hashlib.file_digest(handle, "sha256").hexdigest())
+            stat = file.stat()
+            hashes.append(_sha256(file, stat.st_size, stat.st_mtime_ns))
         except OSError as error:
             raise DataError(f"{file}: cannot be read ({error.strerror}); is it still there?") from None
     return " ".join(hashes)
+
+
+@lru_cache(maxsize=2**20)
+def _sha256(file: Path, size: int, changed_ns: int) -> str:
+    """Read a file once for all who ask in this process, and again when it has changed."""
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _read_table(path: Path) -> pd.DataFrame:
@@ -256,7 +265,14 @@ def content_key(cohort: Cohort) -> str:
     return hashlib.sha256(f"{table}\n{cohort.source.key()}".encode()).hexdigest()
 
 
-def shared_people(development: Cohort, external: Cohort) -> list[str]:
+def ecgs_of_rows(cohort: Cohort, start: int, stop: int) -> Cohort:
+    """Rows of a cohort in files with nothing but what their beats depend on: ECG, name and sex."""
+    assert isinstance(cohort.source, _FileSource)
+    people = cohort.subjects[["subject_id", "sex", "ecg_path"]].iloc[start:stop].reset_index(drop=True)
+    return Cohort(cohort.name, people, False, replace(cohort.source, paths=cohort.source.paths[start:stop]))
+
+
+def shared_people(development: Cohort, external: Cohort, *, allowed: bool = False) -> list[Problem]:
     """Say who stands in both of two cohorts, which would let a model be tested on people it was trained on.
 
     Parameters
@@ -264,12 +280,14 @@ def shared_people(development: Cohort, external: Cohort) -> list[str]:
     development, external : Cohort
         Compared by ``patient_id`` and, where both have their ECGs in files, by the bytes of these. Simulated people
         carry their site, seed and number in ``patient_id``.
+    allowed : bool
+        Whether that is a warning and no error.
 
     Returns
     -------
-    list of str
-        At most two sentences, on patients and on ECGs, with up to five examples by row (the header is row 1); empty
-        if nobody is shared.
+    list of Problem
+        At most two, on patients and on ECGs, with up to five examples by row (the header is row 1); empty if nobody is
+        shared.
 
     Raises
     ------
@@ -290,7 +308,7 @@ def shared_people(development: Cohort, external: Cohort) -> list[str]:
     if isinstance(development.source, _FileSource) and isinstance(external.source, _FileSource):
         names = [path.name for path in development.source.paths]
         compared.append(("ECG", names, development.source.hashes(), external.source.hashes()))
-    sentences = []
+    problems = []
     for what, names, ours, theirs in compared:
         here = pd.DataFrame({"key": ours, "name": names, "row": range(2, len(ours) + 2)}).drop_duplicates("key")
         there = pd.DataFrame({"key": theirs, "other": range(2, len(theirs) + 2)}).drop_duplicates("key")
@@ -302,5 +320,7 @@ def shared_people(development: Cohort, external: Cohort) -> list[str]:
         if len(rows):
             count = f"1 {what} stands" if len(rows) == 1 else f"{len(rows)} {what}s stand"
             some = "for example " if len(rows) > len(examples) else ""
-            sentences.append(f"{count} in both cohorts: {some}{', '.join(examples)}; leave each in one.")
-    return sentences
+            seen = f"{count} in both cohorts: {some}{', '.join(examples)}"
+            level: Literal["error", "warning"] = "warning" if allowed else "error"
+            problems.append(Problem(level, "the study", seen, "leave each in one"))
+    return problems

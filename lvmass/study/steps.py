@@ -92,6 +92,11 @@ def cut_beats(*, cohort: CohortConfig, start: int, stop: int, beat: BeatConfig) 
     return beats_of_block(open_cohort(cohort), start, stop, beat)
 
 
+def cut_files(*, content: str, cohort: Cohort, beat: BeatConfig) -> Block:
+    """Cut and measure recordings in files; ``content`` stands for them in the key."""
+    return beats_of_block(cohort, 0, len(cohort), beat)
+
+
 def join_beats(*, cohort: CohortConfig, beat: BeatConfig, blocks: Sequence[Block], scratch: Path) -> Beats:
     """Beats of everybody."""
     return assemble(open_cohort(cohort), blocks, beat, folder=scratch)

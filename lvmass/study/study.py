@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from lvmass import __version__
-from lvmass.cohort.manifest import Cohort, content_key, shared_people
+from lvmass.cohort.manifest import Cohort, content_key, ecgs_of_rows, shared_people
 from lvmass.cohort.preprocessing import Beats, blocks, stack
+from lvmass.cohort.problems import refuse
 from lvmass.cohort.schema import SEXES
 from lvmass.ecg.beats import BeatConfig
 from lvmass.ecg.recording import LEADS
@@ -64,9 +65,8 @@ class Study:
         names = ("development",) if config.external is None else ("development", "external")
         self.config = config.model_copy(update={name: _located(config.cohort(name), folder) for name in names})
         if config.external is not None:
-            shared = shared_people(self.cohort("development"), self.cohort("external"))
-            if shared:
-                raise DataError(f"{path}: nobody may be in both cohorts.\n" + "\n".join(shared))
+            allowed = config.check.allow_shared_people
+            refuse(shared_people(self.cohort("development"), self.cohort("external"), allowed=allowed))
         # one network on several devices is trained by processes that Lightning starts from this one
         workers = 1 if config.machine.processes > 1 else config.workers or joblib.cpu_count()
         self.store = Store(folder / config.cache_dir, workers, scheduler)
@@ -306,12 +306,24 @@ def _recordings(cohort: CohortConfig, beat: BeatConfig, rate_hz: float | None, s
     """Beats of a cohort, or at a rate the whole recordings of those with a beat, from blocks of people."""
     rows = [{"cohort": cohort, "start": start, "stop": stop} for start, stop in blocks(len(steps.open_cohort(cohort)))]
     if rate_hz is None:
-        cut = [Job(steps.cut_beats, part | {"beat": beat}, RECORDINGS) for part in rows]
+        if cohort.simulate is None:
+            cut = beats_of_files(steps.open_cohort(cohort), beat)
+        else:
+            cut = [Job(steps.cut_beats, part | {"beat": beat}, RECORDINGS) for part in rows]
         settings = {"cohort": cohort, "beat": beat}
         return Job(steps.join_beats, settings, RECORDINGS, {"blocks": cut}, places={"scratch": scratch})
     takes = {"beats": _recordings(cohort, beat, None, scratch)}
     cut = [Job(steps.cut_signals, part | {"rate_hz": rate_hz}, RECORDINGS, takes) for part in rows]
     return Job(stack, {}, RECORDINGS, {"arrays": cut}, places={"folder": scratch})
+
+
+def beats_of_files(cohort: Cohort, beat: BeatConfig) -> list[Job]:
+    """Beats of a cohort in files, a job a block of rows; the rest of the table can change without cutting them anew."""
+    parts = [ecgs_of_rows(cohort, start, stop) for start, stop in blocks(len(cohort))]
+    return [
+        Job(steps.cut_files, {"content": content_key(part), "beat": beat}, RECORDINGS, places={"cohort": part})
+        for part in parts
+    ]
 
 
 def _digest(origin: str, files: Sequence[Path]) -> str:

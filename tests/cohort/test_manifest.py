@@ -111,11 +111,11 @@ def test_people_in_two_cohorts_are_found_by_patient_and_by_ecg(tmp_path: Path) -
     for cell in ("a.dcm", "b.dcm"):
         (tmp_path / "theirs" / cell).write_bytes(b"another ECG, " + cell.encode())
     people().assign(subject_id=["x", "y", "z"]).to_csv(theirs, index=False)
-    assert shared_people(ours, load_cohort(theirs)) == [
+    assert [str(problem) for problem in shared_people(ours, load_cohort(theirs))] == [
         "1 ECG stands in both cohorts: 'c.dcm' (row 4 of development, row 4 of external); leave each in one."
     ]
     people().assign(subject_id=["x", "y", "z"], patient_id=["p2", "y", "p0"]).to_csv(theirs, index=False)
-    patients, ecgs = shared_people(ours, load_cohort(theirs))
+    patients, ecgs = map(str, shared_people(ours, load_cohort(theirs)))
     assert patients == (
         "2 patients stand in both cohorts: 'p0' (row 2 of development, row 4 of external), "
         "'p2' (row 4 of development, row 2 of external); leave each in one."
@@ -156,7 +156,9 @@ def test_the_key_of_a_wfdb_record_follows_its_header_and_the_signals_it_names(tm
 
 def test_simulated_cohorts_of_one_site_and_seed_share_people() -> None:
     development = simulate_cohort(8, seed=1)
-    (sentence,) = shared_people(development, simulate_cohort(20, seed=1, noise=0.5, couplings=Couplings.none()))
+    (shared,) = shared_people(development, simulate_cohort(20, seed=1, noise=0.5, couplings=Couplings.none()))
+    assert shared.level == "error"
+    sentence = str(shared)
     assert sentence.startswith("8 patients stand in both cohorts: for example 'tw-cvai-1-000000' (row 2 of development")
     assert sentence.count("row") == 10
     for other in (simulate_cohort(8, seed=2), simulate_cohort(8, like="ntuh", seed=1)):
