@@ -197,9 +197,12 @@ def _counts(counts: pd.DataFrame) -> str:
         f'<td class="n">{"not read" if row.simulated else f"{row.usable:,}"}</td></tr>'
         for row in counts.itertuples()
     )
-    heads = "".join(f'<th scope="col">{head}</th>' for head in ("Cohort", "People", "ECGs", "ECGs usable"))
+    heads = '<th scope="col">Cohort</th>'
+    heads += "".join(f'<th scope="col" class="n">{head}</th>' for head in ("People", "ECGs", "ECGs usable"))
     note = "Rows with errors are not counted."
-    return f'<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table><p class="rows">{note}</p>'
+    return (
+        f'<table class="counts"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table><p class="rows">{note}</p>'
+    )
 
 
 def _problems(lines: Sequence[Line]) -> str:

@@ -316,8 +316,8 @@ def _few(config: StudyConfig, study: str, checked: Mapping[str, Checked]) -> Ite
             if few:
                 whose = "" if len(few) == len(counts) else f" of {_PEOPLE[few[0]]}"
                 lacks = f"chapters 5 and 7: c-statistics, ROC and decision curves{whose}"
-                listed = " and ".join(f"{counts[sex]} {_PEOPLE[sex]}" for sex in few)
-                why = f"{about.where} has {listed} {kind} LVH by the study's cut-offs; {MIN_CLASS} are needed"
+                listed = " and ".join(f"{counts[sex]} of {by_sex[sex]} {_PEOPLE[sex]}" for sex in few)
+                why = f"in {about.where}, {listed} are {kind} LVH by the study's cut-offs; {MIN_CLASS} are needed"
                 yield Problem("warning", BOOK, lacks, why)
 
 

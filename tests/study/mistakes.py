@@ -78,8 +78,9 @@ class Own:
 
     def signal(self, i: int) -> np.ndarray:
         path = self.ecg(i)
-        stated = {"unit": "mV", "sampling_rate_hz": RATE_HZ, "leads": LEADS} if path.suffix == ".npy" else {}
-        return read_ecg(path, **stated).signal_mv.astype(float)
+        if path.suffix == ".npy":
+            return read_ecg(path, unit="mV", sampling_rate_hz=RATE_HZ, leads=LEADS).signal_mv.astype(float)
+        return read_ecg(path).signal_mv.astype(float)
 
     def put(self, i: int, signal_mv: np.ndarray, rate_hz: float = RATE_HZ) -> None:
         """Write another ECG in the place of a row's."""
@@ -116,11 +117,11 @@ def clean_cohort(folder: Path, n: int = 60, n_external: int = 30, data: Path | N
     ecg_day = first + pd.to_timedelta(rng.integers(0, 900, size), "D")
     ct_day = ecg_day + pd.to_timedelta(rng.integers(-60, 60, size), "D")
     people["ecg_date"], people["ct_date"] = ecg_day.strftime("%Y-%m-%d"), ct_day.strftime("%Y-%m-%d")
-    people.loc[1, ["ecg_date", "ct_date"]] = people.loc[0, ["ecg_date", "ct_date"]].to_numpy()
-    people.loc[1, "lvm_g"] = people.loc[0, "lvm_g"]
+    same = ["ecg_date", "ct_date", "lvm_g"]
+    people.loc[1, same] = people.loc[0, same].to_numpy()
+    paths = []
     people["subject_id"] = [f"row-{i}" for i in range(size)]
     people["patient_id"] = [f"patient-{max(i, 1)}" for i in range(size)]
-    measured = []
     for i, recording in enumerate(signals):
         if i == size:
             break
@@ -130,8 +131,8 @@ def clean_cohort(folder: Path, n: int = 60, n_external: int = 30, data: Path | N
             np.save(path, signal_mv.astype(np.float32))
         else:
             write_wfdb(path, signal_mv)
-        people.loc[i, "ecg_path"] = f"ecg/{path.name}"
-        measured.append(recording)
+        paths.append(f"ecg/{path.name}")
+    people["ecg_path"] = paths
     people = people.drop(columns="site").astype(str)
     return Own(folder, people[:n].copy(), people[n:].reset_index(drop=True), SETTINGS)
 
@@ -151,7 +152,7 @@ def _real(data: Path, people: pd.DataFrame) -> list:
         if len(rows) == len(people):
             break
     people["sex"] = ["female" if row.sex else "male" for row in rows]
-    people["age_years"] = [float(row.age) for row in rows]
+    people["age_years"] = pd.DataFrame(rows)["age"].to_numpy()
     rng, men = np.random.default_rng(1), (people["sex"] == "male").to_numpy()
     people["height_cm"] = np.where(men, 176, 164) + rng.normal(0, 6, len(rows))
     people["weight_kg"] = (people["height_cm"] / 100) ** 2 * np.exp(rng.normal(np.log(26), 0.13, len(rows)))
@@ -165,7 +166,7 @@ class Mistake:
     """One mistake: how it is planted, and where it must be found."""
 
     kind: str
-    plant: Callable[[Own], None]
+    plant: Callable[[Own], object]
     row: int | None = None
     column: str = ""
     file: str = ""
@@ -190,7 +191,7 @@ def _column(column: str, factor: float, unit: str) -> Mistake:
 
 
 def _ecg(
-    kind: str, i: int, change: Callable[[Own, int], None], words: str = "", level: str = "warning", also: bool = False
+    kind: str, i: int, change: Callable[[Own, int], object], words: str = "", level: str = "warning", also: bool = False
 ) -> Mistake:
     return Mistake(kind, lambda own: change(own, i), i + 2, "ecg_path", f"r{i:03d}", (words,), level, also=also)
 
@@ -199,7 +200,7 @@ def _signal(kind: str, i: int, change: Callable[[np.ndarray], np.ndarray], words
     return _ecg(kind, i, lambda own, row: own.put(row, change(own.signal(row))), words)
 
 
-def _copy(kind: str, i: int, j: int, change: Callable[[Own], None], words: str, level: str) -> Mistake:
+def _copy(kind: str, i: int, j: int, change: Callable[[Own], object], words: str, level: str) -> Mistake:
     return Mistake(kind, change, j + 2, "ecg_path", "", (words, f"row {i + 2}"), level)
 
 
@@ -211,7 +212,7 @@ def _setting(kind: str, old: str, new: str, **found: object) -> Mistake:
     return Mistake(kind, plant, **found)  # type: ignore[arg-type]
 
 
-def _table(kind: str, change: Callable[[Own], None], **found: object) -> Mistake:
+def _table(kind: str, change: Callable[[Own], object], **found: object) -> Mistake:
     return Mistake(kind, change, **found)  # type: ignore[arg-type]
 
 
@@ -310,7 +311,7 @@ def _device(own: Own) -> None:
     own.people[table.columns] = table.astype(object).where(table.notna(), "").astype(str)
 
 
-def _with_device(change: Callable[[Own], None]) -> Callable[[Own], None]:
+def _with_device(change: Callable[[Own], object]) -> Callable[[Own], object]:
     def plant(own: Own) -> None:
         _device(own)
         change(own)
@@ -326,6 +327,17 @@ def _roll(own: Own) -> None:
 def _external_row(own: Own, **cells: str) -> None:
     for column, value in cells.items():
         own.external.loc[3, column] = value
+
+
+def _allowed(own: Own) -> None:
+    _external_row(own, patient_id="patient-7")
+    own.settings += "\n[check]\nallow_shared_people = true\n"
+
+
+def _same_patient(own: Own) -> None:
+    _copied_file(own, 22, 25)
+    person = ["patient_id", "sex", "height_cm", "age_years", "ecg_date", "ct_date", "lvm_g"]
+    own.people.loc[25, person] = own.people.loc[22, person].to_numpy()
 
 
 def _external_copy(own: Own, change: Callable[[np.ndarray], np.ndarray]) -> None:
@@ -438,9 +450,7 @@ MISTAKES: tuple[Mistake, ...] = (
     _table("all ECGs in V", lambda own: _rescale(own, "1000000.0"), column="ecg_path", words=('unit = "V"',)),
     # the same ECG twice
     _copy("an ECG under two patients", 22, 25, lambda own: _copied_file(own, 22, 25), "another patient", "error"),
-    _copy("an ECG twice of a patient", 22, 25, lambda own: (_copied_file(own, 22, 25), _set(
-        own, 25, **own.people.loc[22, ["patient_id", "sex", "height_cm", "age_years", "ecg_date", "ct_date", "lvm_g"]]
-    )), "same patient", "warning"),  # type: ignore[arg-type, return-value]
+    _copy("an ECG twice of a patient", 22, 25, _same_patient, "same patient", "warning"),
     _copy("one file in two rows", 22, 25, lambda own: _set(own, 25, ecg_path=own.people["ecg_path"][22]),
           "same file", "error"),
     _copy("an ECG again as NPY", 22, 40, lambda own: np.save(own.ecg(40), own.signal(22).astype(np.float32)),
@@ -474,14 +484,12 @@ MISTAKES: tuple[Mistake, ...] = (
     _table("a scaled ECG in both cohorts", lambda own: _external_copy(own, lambda signal_mv: 1.05 * signal_mv),
            where="external.csv", row=5, column="ecg_path"),
     _table("external is a copy of development", _same_external, where="the study", words=("both cohorts",), also=True),
-    _table("a patient in both cohorts, allowed", lambda own: (_external_row(own, patient_id="patient-7"), setattr(
-        own, "settings", own.settings + "\n[check]\nallow_shared_people = true\n")), where="the study",
-        words=("patient-7",), level="warning"),  # type: ignore[arg-type, return-value]
+    _table("a patient in both cohorts, allowed", _allowed, where="the study", words=("patient-7",), level="warning"),
     # the device
     _table("another QRS duration", _with_device(lambda own: _set(own, 30, qrs_duration_ms="230")), row=32,
            column="qrs_duration_ms", level="warning"),
-    _table("another axis", _with_device(lambda own: _set(own, 31, qrs_axis_deg=str((float(
-        own.people["qrs_axis_deg"][31]) + 310) % 360 - 180))), row=33, column="qrs_axis_deg", level="warning"),
+    _table("another axis", _with_device(lambda own: _set(own, 31, qrs_axis_deg=str(
+        (own.numbers("qrs_axis_deg")[31] + 310) % 360 - 180))), row=33, column="qrs_axis_deg", level="warning"),
     _table("files shifted by a row", _with_device(_roll), column="qrs_duration_ms", level="warning",
            words=("shifted",), also=True),
     # the table as a whole
