@@ -21,7 +21,7 @@ SEXES: tuple[Sex, ...] = get_args(Sex)
 LVH_CUTOFF_G_M2: dict[str, float] = {"male": 80.0, "female": 65.0}
 """Primary cut-off of LVM over body surface: CT, Fuchs 2016."""
 
-_FLAGS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
+_FLAGS = {"0": False, "1": True, "false": False, "true": True}
 _FLAGS |= dict.fromkeys(("no", "n", "nein", "non", "nee", "nej"), False)
 _FLAGS |= dict.fromkeys(("yes", "y", "ja", "j", "oui", "si", "sí"), True)
 

@@ -227,8 +227,13 @@ def _parsed(
     kind, rows = column(name).kind, [int(row) for row in cells.index]
     seen = [str(cell) for cell in cells.astype("string").str.strip().fillna("")]
     meant = {code.strip().lower(): value.strip() for code, value in codes.items()}
+    coded = name == "sex" or kind == "boolean"
     # a code is a whole number in most tables, and 1.0 where another cell of its column was empty
-    given = [meant.get(cell.lower(), meant.get(cell.lower().removesuffix(".0"), cell)) for cell in seen]
+    whole = [re.sub(r"^([0-9]+)[.,]0+$", r"\1", cell) for cell in seen]
+    given = [
+        meant.get(cell.lower(), meant.get(code.lower(), code if coded else cell))
+        for cell, code in zip(seen, whole, strict=True)
+    ]
     values: list[Any] = [None if cell.lower() in _MISSING else cell for cell in given]
     absent = pd.Series([cell is None for cell in values], cells.index)
     wrong: list[tuple[str, str, int | None]] = []
@@ -249,7 +254,7 @@ def _parsed(
     for i, fault in faults.items():
         if values[i] is None and name == "subject_id":
             wrong.append(("the cell is empty", "give each row its own name", rows[i]))
-        elif values[i] is not None and (name == "sex" or kind == "boolean"):
+        elif values[i] is not None and coded:
             unknown.setdefault(given[i], []).append(rows[i])
         elif values[i] is not None:
             beyond = fault in ("greater_than_equal", "less_than_equal")

@@ -29,7 +29,7 @@ def told(table: pd.DataFrame, **written: Any) -> list[str]:
 
 
 def test_a_good_table_is_parsed_and_completed() -> None:
-    table = people().assign(ecg_date=["2024-05-31", "", "2023-01-02"], hypertension=["yes", "0", ""], ward=[1, 2, 3])
+    table = people().assign(ecg_date=["2024-05-31", "", "2023-01-02"], hypertension=["yes", "0,0", ""], ward=[1, 2, 3])
     out = checked(table)
     assert out["sex"].tolist() == ["female", "male", "female"]
     assert out["age_years"].tolist() == [42.0, 60.5, 71.0]
