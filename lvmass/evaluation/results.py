@@ -42,12 +42,15 @@ class Inputs:
     cutoffs_g_m2: Mapping[str, float]
     n_resamples: int
     seed: int
+    # of everybody, where ``predictions`` are of those whose body surface is known
+    everybody: pd.DataFrame | None = None
     _made: dict[Callable[..., Any], pd.DataFrame] = field(default_factory=dict)
 
     @property
     def development(self) -> str:
         """Name of the one cohort that has folds; DataError if there is none or more than one."""
-        names = self.predictions.loc[self.predictions["fold"] != EXTERNAL_FOLD, "cohort"].unique().tolist()
+        table = self.predictions if self.everybody is None else self.everybody
+        names = table.loc[table["fold"] != EXTERNAL_FOLD, "cohort"].unique().tolist()
         if len(names) != 1:
             raise DataError(f"One cohort of the predictions must have folds; here {names or 'none'} has.")
         return str(names[0])
@@ -57,6 +60,12 @@ class Inputs:
         if make not in self._made:
             self._made[make] = make(self)
         return self._made[make]
+
+    def indexed(self) -> "Inputs":
+        """Return the people whose body surface is known: nobody else has an LVM index, and so LVH or none."""
+        predictions, *gap = (_indexed(table) for table in (self.predictions, *(self.gap or ())))
+        both = (gap[0], gap[1]) if gap else None
+        return replace(self, predictions=predictions, gap=both, everybody=self.predictions, _made={})
 
     def under(self, cutoffs_g_m2: Mapping[str, float]) -> "Inputs":
         """Return the same people with ``lvh`` and index under other cut-offs."""
@@ -74,6 +83,11 @@ class Inputs:
         others = others.rename(columns={"model_a": "model_b", column: "other"})
         keys = ["cohort", "training", "subject_id"]
         return own.merge(others[[*keys, "model_b", "other"]], on=keys)
+
+
+def _indexed(table: pd.DataFrame) -> pd.DataFrame:
+    known = table[table["bsa_m2"].notna()]
+    return known.assign(lvh=known["lvh"].astype(bool))
 
 
 class At(NamedTuple):
@@ -114,6 +128,8 @@ class Statistic:
     clusters : bool
         Whether the statistic knows of several ECGs of one patient, or assumes no independence. Others are computed on
         the first ECG of each patient of the group, and the note says so where that leaves out any.
+    lvh : bool
+        Whether it is of LVH, so that only people whose body surface is known count.
     needs : str
         Field of `Inputs` without which there is no such file.
     least : int
@@ -141,6 +157,7 @@ class Statistic:
     holm: str = ""
     by_cutoffs: bool = False
     clusters: bool = False
+    lvh: bool = False
     needs: str = ""
     least: int = 0
 
@@ -286,14 +303,15 @@ def evaluate(
     unknown = set(only) - set(STATISTICS)
     if unknown:
         raise DataError(f"There is no table {', '.join(sorted(unknown))}; there are {', '.join(sorted(STATISTICS))}.")
-    if cutoff_sets is None:
-        cutoff_sets = cutoffs_to_try(predictions, cutoffs_g_m2)
     folks = pd.DataFrame({"subject_id": []}) if subjects is None else subjects
     reference = str(models[0]) if reference is None else reference
     study = Inputs(predictions, reference, folks, criteria, gap, external_single, cutoffs_g_m2, n_resamples, seed)
-    under = {name: study.under(each) for name, each in cutoff_sets.items()}
+    indexed = study.indexed()
+    if cutoff_sets is None:
+        cutoff_sets = cutoffs_to_try(indexed.predictions, cutoffs_g_m2)
+    under = {name: indexed.under(each) for name, each in cutoff_sets.items()}
     tables = {
-        name: each.table(study, under)
+        name: each.table(indexed if each.lvh else study, under)
         for name, each in STATISTICS.items()
         if name in (only or STATISTICS) and (not each.needs or getattr(study, each.needs) is not None)
     }

@@ -4,8 +4,7 @@ Each check is a function registered in one list (`PLAUSIBLE` for a cohort, ``_ST
 problems; one loop runs them. ECGs are read through the study's own stage, so that `lvmass run` finds their beats.
 """
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,16 @@ import numpy as np
 import pandas as pd
 
 from lvmass.cohort.folds import assign_folds
-from lvmass.cohort.manifest import Cohort, _FileSource, _read_table, _resolve, shared_people
+from lvmass.cohort.manifest import Cohort, _FileSource, find_ecgs, shared_people
 from lvmass.cohort.problems import Problem
-from lvmass.cohort.schema import SEXES, validate_subjects
+from lvmass.cohort.schema import SEXES, Subject
+from lvmass.cohort.subjects import EXCLUSION_WORDS, _renamed, check_subjects
+from lvmass.cohort.table import read_table
 from lvmass.errors import DataError
-from lvmass.evaluation.lvh import MIN_CLASS
+from lvmass.evaluation.lvh import MIN_CLASS, above_cutoff
 from lvmass.study import steps
 from lvmass.study.duplicates import alike, outline
-from lvmass.study.plausible import PLAUSIBLE, Checked, header_problems, mend_units
+from lvmass.study.plausible import PLAUSIBLE, Checked, header_problems, units_of_columns
 from lvmass.study.settings import CohortConfig, StudyConfig, read_study_file
 from lvmass.study.store import Store
 from lvmass.study.study import beats_of_files
@@ -33,9 +34,8 @@ BOOK = "the book"
 _PEOPLE = {"female": "women", "male": "men"}
 _SMALL_COHORT, _SMALL_SEX = 100, 20
 _CUTOFFS_G_M2, _MANY_LVH = (30.0, 200.0), 0.6
-_SAID = re.compile(
-    r"(?:row (?P<row>\d+), )?(?:column (?P<column>\w+)(?:: | (?=is |app)))?(?P<what>.*)[;:] (?P<do>.*)\."
-)
+_NEEDED = [name for name, field in Subject.model_fields.items() if field.is_required()]
+_COLUMN_OF = {f"no_{name.split('_')[0]}": name for name in _NEEDED}  # as exclusions are coded
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,58 +132,56 @@ def check_study(path: str | Path) -> Findings:
 
 
 def _read_people(section: str, settings: CohortConfig, folder: Path) -> tuple[Checked, list[Problem], Cohort | None]:
-    """Rows of a table whose cells are all right, the ECGs of all rows, and what is wrong; and the rows as a cohort."""
-    path = folder / str(settings.subjects)
-    names = {ours: theirs for theirs, ours in settings.columns.items()}
-    about = Checked(section, str(settings.subjects), pd.DataFrame(), pd.DataFrame(), names=names)
-    try:
-        raw = _read_table(path).rename(columns=settings.columns)
-    except DataError as error:
-        what, _, do = str(error).removeprefix(f"{path}: ").rstrip(".").rpartition("; ")
-        return about, [about.said("error", what, do)], None
-    problems = list(header_problems(raw, about))
-    raw, units = mend_units(raw, about)
-    raw.index += 2
-    problems += units
-    try:
-        people = validate_subjects(raw, about.where).set_axis(raw.index)
-    except DataError as error:
-        wrong = [_said(about, line) for line in str(error).splitlines()[1:]]
-        problems += wrong
-        rows = {problem.row for problem in wrong}
-        good = raw[~raw.index.isin(rows)]
-        people = pd.DataFrame() if None in rows or good.empty else validate_subjects(good, "").set_axis(good.index)
-    if "ecg_path" not in raw:
+    """Rows of a table that have all that is needed, their ECGs, and what is wrong; and the rows as a cohort."""
+    where, path = str(settings.subjects), folder / str(settings.subjects)
+    about = Checked(section, where, pd.DataFrame())
+    table, problems = read_table(path)
+    if table is None:
+        return about, [replace(problem, where=where) for problem in problems], None
+    named, theirs, _ = _renamed(table, where, settings.columns)
+    about = replace(about, names=theirs)
+    units, wrong_units = units_of_columns(named, about, settings.units)
+    problems += [*header_problems(named, about), *wrong_units]
+    written: dict[str, Any] = {
+        "columns": settings.columns,
+        "codes": settings.codes,
+        "missing": settings.missing.model_dump(),
+    }
+    subjects, excluded, found = check_subjects(table, where, units=settings.units | units, **written)
+    problems += found
+    for _, row in excluded.iterrows():
+        what, column = f"left out: {EXCLUSION_WORDS[row['code']]}", _COLUMN_OF[row["code"]]
+        problems.append(about.said("warning", what, "complete it, or see [missing]", row["row"], column))
+    if subjects.empty or "ecg_path" not in subjects:
         return about, problems, None
-    cells = raw["ecg_path"].astype(str).str.strip()
-    found = cells.map(lambda cell: _resolve(path.parent, cell) if cell else None)
-    for row in raw.index[found.isna() & cells.ne("")]:
-        what, do = f"there is no file {cells[row]!r} beside the table", "correct the path"
-        problems.append(about.said("error", what, do, row, "ecg_path", cells[row]))
-    found = found.dropna()
-    sex = raw.get("sex", cells).astype(str).str.strip().str.lower()
-    ecgs = pd.DataFrame(
-        {
-            "subject_id": raw.get("subject_id", cells).astype(str).str.strip(),
-            "sex": sex.where(sex.isin(SEXES), SEXES[0]),
-            "ecg_path": found.astype(str),
-            "file": cells,
-            "file_name": found.map(lambda file: file.name),
-        },
-        index=found.index,
+    files = folder / settings.ecg_folder if settings.ecg_folder else path.parent
+    paths, absent = find_ecgs(subjects, where, files, theirs["ecg_path"])
+    problems += absent
+    there = [file is not None for file in paths]
+    found_paths = [file for file in paths if file is not None]
+    subjects = subjects[there].assign(
+        file=subjects["ecg_path"][there],
+        file_name=[file.name for file in found_paths],
+        ecg_path=[str(file) for file in found_paths],
     )
-    people = people[people.index.isin(found.index)]
-    source = _FileSource(tuple(found[people.index]), settings.unit, settings.sampling_rate_hz, settings.leads)
+    subjects = subjects.set_axis([int(row) for row in subjects["table_row"]])
+    lacking = [name for name in _NEEDED if name not in subjects]
+    people = pd.DataFrame()
+    if not lacking:
+        imputed = {name for name, how in settings.missing if how == "impute"}
+        people = subjects.dropna(subset=[name for name in _NEEDED if name not in imputed])
+        people = people.drop_duplicates("subject_id").drop(columns=["file", "file_name"])
+    ids, sex = (subjects.get(name, pd.Series(None, subjects.index, dtype=object)) for name in ("subject_id", "sex"))
+    ecgs = subjects[["ecg_path", "file", "file_name"]].assign(
+        subject_id=ids.fillna(""), sex=sex.where(sex.isin(SEXES), SEXES[0])
+    )
+    source = _source(settings, people.get("ecg_path", ()))
     cohort = Cohort(settings.label, people.reset_index(drop=True), False, source) if len(people) else None
     return replace(about, people=people, ecgs=ecgs), problems, cohort
 
 
-def _said(about: Checked, line: str) -> Problem:
-    """A line of `validate_subjects` as a problem."""
-    said = _SAID.fullmatch(line)
-    assert said is not None, line
-    row, column = said["row"] and int(said["row"]), said["column"] or ""
-    return about.said("error", said["what"], said["do"], row, column)
+def _source(settings: CohortConfig, paths: Iterable[str]) -> _FileSource:
+    return _FileSource(tuple(map(Path, paths)), settings.unit, settings.sampling_rate_hz, settings.leads)
 
 
 def _with_ecgs(
@@ -192,10 +190,9 @@ def _with_ecgs(
     """Add what is measured on ECGs; also the outline of each usable beat, a row each, by cohort."""
     jobs = {}
     for section, about in opened.items():
-        settings, paths = config.cohort(section), tuple(map(Path, about.ecgs.get("ecg_path", ())))
-        source = _FileSource(paths, settings.unit, settings.sampling_rate_hz, settings.leads)
-        everybody = Cohort(settings.label, about.ecgs.reset_index(drop=True), False, source)
-        jobs[section] = beats_of_files(everybody, config.beat) if paths else []
+        source = _source(config.cohort(section), about.ecgs.get("ecg_path", ()))
+        everybody = Cohort(section, about.ecgs.reset_index(drop=True), False, source)
+        jobs[section] = beats_of_files(everybody, config.beat) if len(everybody) else []
     store.all([job for parts in jobs.values() for job in parts])
     read, shapes = {}, {}
     for section, about in opened.items():
@@ -283,7 +280,7 @@ def _cutoffs(config: StudyConfig, study: str, checked: Mapping[str, Checked]) ->
 
 def _lvh(about: Checked, config: StudyConfig) -> pd.Series:
     """Who has LVH."""
-    return about.people["lvm_g"] / about.bsa_m2 > about.people["sex"].map(config.lvh.cutoffs_g_m2)
+    return above_cutoff(about.people.assign(bsa_m2=about.bsa_m2), config.lvh.cutoffs_g_m2)
 
 
 def _usable(about: Checked) -> pd.Series:

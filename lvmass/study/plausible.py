@@ -13,21 +13,22 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from lvmass.cohort import schema
 from lvmass.cohort.preprocessing import UNREADABLE
 from lvmass.cohort.problems import Problem
-from lvmass.cohort.schema import SEXES, Subject, bsa_mosteller_m2
+from lvmass.cohort.schema import SEXES, UNITS, Subject, bsa_mosteller_m2
 from lvmass.ecg.quality import DISQUALIFYING
 from lvmass.ecg.reading import ARRAY_FILES
 
-# What a column holds on average in adults of one sex, and factors of units that it may have been written in. Weight is
-# judged by the body mass index and mass by its index, because kilograms and pounds of single people overlap.
-_UNITS: dict[str, tuple[tuple[float, float], dict[str, float]]] = {
-    "age_years": ((18, 100), {"months": 1 / 12}),
-    "height_cm": ((140, 195), {"in": 2.54, "m": 100.0, "ft": 30.48, "mm": 0.1}),
-    "weight_kg": ((17, 38), {"lb": 0.45359237, "g": 0.001, "st": 6.35029318, "oz": 0.02834952}),
-    "lvm_g": ((20, 140), {"kg": 1000.0, "oz": 28.349523, "mg": 0.001}),
-    "sbp_mmhg": ((85, 200), {"kPa": 7.500617}),
-    "qrs_duration_ms": ((60, 180), {"s": 1000.0}),
+# What a column holds on average in adults of one sex. Weight is judged by the body mass index and mass by its index,
+# because kilograms and pounds of single people overlap.
+_AVERAGE = {
+    "age_years": (18, 100),
+    "height_cm": (140, 195),
+    "weight_kg": (17, 38),
+    "lvm_g": (20, 140),
+    "sbp_mmhg": (85, 200),
+    "qrs_duration_ms": (60, 180),
 }
 _INDEX_G_M2 = {"female": 48.0, "male": 60.0}  # mean LVM / BSA between CT and MR, papillary muscles within
 _LOW_INDEX = 0.85  # share of these below which a column of masses may be one of indices already
@@ -99,92 +100,88 @@ class Checked:
 # --- the table as it was read, before cells are checked ---
 
 
-def header_problems(raw: pd.DataFrame, about: Checked) -> Iterator[Problem]:
-    """Columns that stand twice, are misspelt, unknown or empty; the schema itself says which required ones lack."""
+def header_problems(table: pd.DataFrame, about: Checked) -> Iterator[Problem]:
+    """Columns that are misspelt, unknown or empty, after names are ours; the schema says which required ones lack."""
     known, unknown = list(Subject.model_fields), []
-    for name in map(str, raw.columns):
-        stem, _, number = name.rpartition(".")
-        if number.isdigit() and stem in known:  # pandas numbers a name that comes twice
-            yield about.said("error", "the column stands twice", "keep one", column=stem)
-        elif name not in known:
-            near = difflib.get_close_matches(name.lower().replace(" ", "_"), known, n=1, cutoff=0.75)
-            if near and near[0] not in raw:
-                if not Subject.model_fields[near[0]].is_required():
-                    yield about.said(
-                        "warning", f"the column is not known and not used; {near[0]!r} looks like it",
-                        f"rename it, or map it under [{about.section}.columns]", column=name,
-                    )  # fmt: skip
-            else:
-                unknown.append(name)
+    for name in map(str, table.columns):
+        near = difflib.get_close_matches(name.lower().replace(" ", "_"), known, n=1, cutoff=0.75)
+        if name in known:
+            if len(table) and table[name].eq("").all() and not Subject.model_fields[name].is_required():
+                yield about.said("warning", "the column is empty", "fill it or leave it out", column=name)
+        elif not near or near[0] in table:
+            unknown.append(name)
+        elif not Subject.model_fields[near[0]].is_required():
+            what, do = f"it is not used; {near[0]!r} looks like it", f"rename it, or see [{about.section}.columns]"
+            yield about.said("warning", what, do, column=name)
     if unknown:
-        listed = ", ".join(unknown[:8]) + (f" and {len(unknown) - 8} more" if len(unknown) > 8 else "")
-        yield about.said(
-            "warning",
-            f"columns that nothing uses: {listed}",
-            f"leave them out, or map them under [{about.section}.columns]",
-        )
-    for name in known:
-        if name in raw and len(raw) and raw[name].astype(str).str.strip().isin(["", "nan", "None"]).all():
-            yield about.said("warning", "the column is empty", "fill it or leave it out", column=name)
+        what = ", ".join(unknown[:8]) + (f" and {len(unknown) - 8} more" if len(unknown) > 8 else "")
+        do = f"leave them out, or map them under [{about.section}.columns]"
+        yield about.said("warning", f"columns that nothing uses: {what}", do)
 
 
-def mend_units(raw: pd.DataFrame, about: Checked) -> tuple[pd.DataFrame, list[Problem]]:
-    """Find columns that are as a whole in another unit, and convert them, so that what comes after is checked too.
+def units_of_columns(
+    table: pd.DataFrame, about: Checked, stated: Mapping[str, str]
+) -> tuple[dict[str, str], list[Problem]]:
+    """Find whole columns in another unit than stated, so that what comes after can be checked all the same.
 
     Parameters
     ----------
-    raw : DataFrame
+    table : DataFrame
         Text cells under the names of the schema.
     about : Checked
         Of which table; its people are not looked at.
+    stated : mapping of str to str
+        Unit of a column, by its name in the table or ours, where it is not ours.
 
     Returns
     -------
-    mended : DataFrame
-        The same table.
+    units : dict of str to str
+        The unit of each such column, by our name and by the table's.
     problems : list of Problem
-        One for each such column; they name the setting that mends it.
+        One for each; they name the setting that mends it.
     """
-    raw, problems = raw.copy(), []
-    numbers = pd.DataFrame(
-        {
-            name: pd.to_numeric(raw[name].astype(str).str.replace(",", "."), errors="coerce")
-            for name in _UNITS
-            if name in raw
-        }
-    )
-    sex = raw["sex"].astype(str).str.strip().str.lower() if "sex" in raw else pd.Series("", raw.index)
+    numbers = pd.DataFrame({name: _numbers(table[name]) for name in _AVERAGE if name in table})
+    sex = table["sex"].str.lower() if "sex" in table else pd.Series("", table.index)
+    units: dict[str, str] = {}
+    problems = []
 
-    def judged(name: str, factor: float = 1.0) -> list[float]:
-        """Median of each sex of the column, or of the index it is judged by, were its unit this factor larger."""
+    def averages(name: str, factor: float) -> list[float]:
+        """Median of each sex of the column, or of the index that it is judged by, were its unit this factor larger."""
         values = numbers[name] * factor
-        if name == "weight_kg" and "height_cm" in numbers:
+        if name == "weight_kg":
             values = values / (numbers["height_cm"] / 100) ** 2
         if name == "lvm_g" and {"height_cm", "weight_kg"} <= set(numbers):
             values = values / bsa_mosteller_m2(numbers["height_cm"], numbers["weight_kg"])
-        groups = [values[sex == one].dropna() for one in SEXES]
-        groups = [group for group in groups if len(group) >= _MIN_JUDGED] or [values.dropna()]
-        return [float(group.median()) for group in groups if len(group) >= _MIN_JUDGED]
+        groups = [group for _, group in values.dropna().groupby(sex) if len(group) >= _MIN_JUDGED]
+        return [float(group.median()) for group in groups]
 
-    for name, ((low, high), factors) in _UNITS.items():
+    for name, (low, high) in _AVERAGE.items():
         if name not in numbers or (name == "weight_kg" and "height_cm" not in numbers):
             continue
-        if any(low <= median <= high for median in judged(name)):
-            continue
-        for unit, factor in factors.items():
-            medians = judged(name, factor)
-            if medians and all(low <= median <= high for median in medians):
-                setting = f'set {about.names.get(name, name)} = "{unit}" under [{about.section}.units]'
-                what = f"the whole column looks as if written in {unit} (median {numbers[name].median():g})"
-                problems.append(about.said("error", what, setting, column=name))
-                numbers[name] *= factor
-                raw[name] = numbers[name].map("{:.6g}".format).where(numbers[name].notna(), raw[name])
-                break
+        own, ours, median = about.names.get(name, name), schema.column(name).unit, numbers[name].median()
+        factors = {ours: 1.0} | UNITS[ours]
+        said = stated.get(own, stated.get(name, ours))
+        found = averages(name, factors.get(said, 1.0))
+        fitting = said
+        if found and not any(low <= average <= high for average in found):
+            fits = (
+                unit for unit, factor in factors.items() if all(low <= each <= high for each in averages(name, factor))
+            )
+            fitting = next(fits, said)
+        if fitting != said:
+            units |= dict.fromkeys((own, name), fitting)
+            setting = f'set {own} = "{fitting}" under [{about.section}.units]'
+            what = f"the whole column looks as if written in {fitting} (median {median:g})"
+            problems.append(about.said("error", what, setting, column=name))
+        numbers[name] *= factors.get(fitting, 1.0)
     if "age_years" in numbers and 1900 <= numbers["age_years"].median() <= 2100:
         what, do = "the whole column looks like years of birth", "give the age at the ECG, in years"
         problems.append(about.said("error", what, do, column="age_years"))
-        raw["age_years"] = "50"
-    return raw, problems
+    return units, problems
+
+
+def _numbers(cells: pd.Series) -> pd.Series:
+    return pd.to_numeric(cells.str.replace(",", "."), errors="coerce")
 
 
 # --- people ---

@@ -67,7 +67,12 @@ class CohortConfig(Section):
         description="how far the simulated ECG follows mass otherwise in women: 0 not, 4 strongly",
     )
     # excluded from the key of stages, like the label: 'content' stands for it, wherever the files lie
-    subjects: str | None = Field(None, exclude=True, description="subjects table (CSV), relative to the study file")
+    subjects: str | None = Field(
+        None, exclude=True, description="subjects table (CSV, Excel or Parquet), relative to the study file"
+    )
+    ecg_folder: str | None = Field(
+        None, exclude=True, description="folder of the ECG files, relative to the study file; by default the table's"
+    )
     unit: Literal["mV", "uV", "V"] | None = Field(None, description="voltage unit of ECG files that state none")
     sampling_rate_hz: float | None = Field(None, gt=0, description="of ECG files that state none")
     leads: tuple[str, ...] | None = Field(None, description="of ECG files that name none")
@@ -75,7 +80,7 @@ class CohortConfig(Section):
     columns: dict[str, str] = Field({}, exclude=True, description="your column name = name in the data dictionary")
     units: dict[str, str] = Field({}, exclude=True, description="column = unit it is written in, such as 'in' or 'lb'")
     codes: dict[str, dict[str, str]] = Field(
-        {}, exclude=True, description="column = { your code = value in the data dictionary }"
+        {}, exclude=True, description="column = { your code = value in the data dictionary, or '' for missing }"
     )
     # filled by the study, see FILLED
     missing: MissingConfig = MissingConfig()

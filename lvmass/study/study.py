@@ -333,9 +333,10 @@ def _digest(origin: str, files: Sequence[Path]) -> str:
 
 
 def _located(cohort: CohortConfig, folder: Path) -> CohortConfig:
-    """Resolve the path of a cohort in files, and add the hash of its content."""
+    """Resolve the paths of a cohort in files, and add the hash of its content."""
     if cohort.subjects is None:
         return cohort
-    located = cohort.model_copy(update={"subjects": str(folder / cohort.subjects)})
+    named = {name: getattr(cohort, name) for name in ("subjects", "ecg_folder")}
+    located = cohort.model_copy(update={name: str(folder / path) for name, path in named.items() if path is not None})
     as_it_is_now = steps.open_cohort.__wrapped__(located)  # one opened before may have been edited since
     return located.model_copy(update={"content": content_key(as_it_is_now)})
