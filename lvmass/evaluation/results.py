@@ -8,7 +8,7 @@ examples. What the book prints comes from here.
 
 import json
 import os
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from operator import attrgetter
@@ -42,14 +42,14 @@ class Inputs:
     cutoffs_g_m2: Mapping[str, float]
     n_resamples: int
     seed: int
-    # of everybody, where ``predictions`` are of those whose body surface is known
-    everybody: pd.DataFrame | None = None
+    # the same with everybody, as if nobody had LVH, where ``predictions`` are of those whose body surface is known
+    blank: "Inputs | None" = None
     _made: dict[Callable[..., Any], pd.DataFrame] = field(default_factory=dict)
 
     @property
     def development(self) -> str:
         """Name of the one cohort that has folds; DataError if there is none or more than one."""
-        table = self.predictions if self.everybody is None else self.everybody
+        table = (self.blank or self).predictions
         names = table.loc[table["fold"] != EXTERNAL_FOLD, "cohort"].unique().tolist()
         if len(names) != 1:
             raise DataError(f"One cohort of the predictions must have folds; here {names or 'none'} has.")
@@ -63,9 +63,15 @@ class Inputs:
 
     def indexed(self) -> "Inputs":
         """Return the people whose body surface is known: nobody else has an LVM index, and so LVH or none."""
-        predictions, *gap = (_indexed(table) for table in (self.predictions, *(self.gap or ())))
-        both = (gap[0], gap[1]) if gap else None
-        return replace(self, predictions=predictions, gap=both, everybody=self.predictions, _made={})
+        everybody, own = (self.predictions, *(self.gap or ())), []
+        if all(table["bsa_m2"].notna().all() for table in everybody):
+            return self
+        for table in everybody:
+            known = table[table["bsa_m2"].notna()]
+            own.append(known.assign(lvh=known["lvh"].astype(bool)))
+        blank = replace(self, predictions=self.predictions.assign(lvh=False, bsa_m2=1.0), _made={})
+        gap = (own[1], own[2]) if self.gap and len(own[1]) else None
+        return replace(self, predictions=own[0], gap=gap, blank=blank, _made={})
 
     def under(self, cutoffs_g_m2: Mapping[str, float]) -> "Inputs":
         """Return the same people with ``lvh`` and index under other cut-offs."""
@@ -83,11 +89,6 @@ class Inputs:
         others = others.rename(columns={"model_a": "model_b", column: "other"})
         keys = ["cohort", "training", "subject_id"]
         return own.merge(others[[*keys, "model_b", "other"]], on=keys)
-
-
-def _indexed(table: pd.DataFrame) -> pd.DataFrame:
-    known = table[table["bsa_m2"].notna()]
-    return known.assign(lvh=known["lvh"].astype(bool))
 
 
 class At(NamedTuple):
@@ -171,7 +172,12 @@ class Statistic:
         rows: list[dict[str, Any]] = []
         names = self.keys.split()
         for cutoffs, part in (cutoff_sets if self.by_cutoffs else {"": study}).items():
-            for key, everyone in part.once(self.of).groupby(names, sort=False, observed=True):
+            groups: Iterable[Any] = part.once(self.of).groupby(names, sort=False, observed=True)
+            if part.blank is not None and self.needs != "gap":  # also those of whom nobody's body surface is known
+                whole = part.blank.once(self.of)
+                nobody = {key: whole[:0] for key in whole.groupby(names, sort=False, observed=True).groups}
+                groups = (nobody | dict(iter(groups))).items()
+            for key, everyone in groups:
                 keys = {"cutoffs": cutoffs, **dict(zip(names, key, strict=True)), "note": ""}
                 if not self.clusters and everyone["patient_id"].duplicated().any():
                     everyone = everyone.drop_duplicates("patient_id")
@@ -186,6 +192,8 @@ class Statistic:
                     for each in product(*self.each.values()):
                         values = dict(zip(self.each, each, strict=True))
                         try:
+                            if part.blank is not None and everyone.empty:
+                                raise NotEstimable("nobody's LVM index is known")
                             if n_patients < self.least:
                                 raise NotEstimable("too few people")
                             found = self.function(people, at, **values)
@@ -311,9 +319,9 @@ def evaluate(
         cutoff_sets = cutoffs_to_try(indexed.predictions, cutoffs_g_m2)
     under = {name: indexed.under(each) for name, each in cutoff_sets.items()}
     tables = {
-        name: each.table(indexed if each.lvh else study, under)
-        for name, each in STATISTICS.items()
-        if name in (only or STATISTICS) and (not each.needs or getattr(study, each.needs) is not None)
+        name: each.table(part, under)
+        for name, each, part in ((n, each, indexed if each.lvh else study) for n, each in STATISTICS.items())
+        if name in (only or STATISTICS) and (not each.needs or getattr(part, each.needs) is not None)
     }
     if not only:
         sets = cutoff_sets.items()
