@@ -98,11 +98,12 @@ def _check(study_file: StudyFile) -> None:
     from lvmass.study.check import check_study
 
     findings = check_study(study_file)
-    if len(findings.counts) == 0 or not findings.counts["simulated"].all():
-        write_check_report(findings)
+    text = check_text(findings)
+    if not len(findings.counts) or not findings.counts["simulated"].all():
+        text += f"\n\nreport: {write_check_report(findings)[0]}"
     if any(problem.level == "error" for problem in findings.problems):
-        raise DataError(check_text(findings))
-    print(check_text(findings))
+        raise DataError(text)
+    print(text)
 
 
 @app.command("init")

@@ -15,6 +15,7 @@ from lvmass.study.check import BOOK, Findings
 MAX_LINES = 40
 """On the terminal; the page has all."""
 
+PAGE = "check_report.html"
 _STYLE = Path(__file__).with_name("check_report.css")
 _HEADS = {"error": "Errors: to mend before the study runs", "warning": "Warnings: the study runs all the same"}
 _LACKS = 'What the book will lack: pages say "not in this study"'
@@ -124,7 +125,7 @@ def counted(findings: Findings) -> str:
 
 def check_text(findings: Findings) -> str:
     """What the terminal shows: people, and up to ``MAX_LINES`` lines of problems."""
-    text = []
+    text = [f"{findings.path}: {counted(findings) if findings.problems else 'no problems found'}"]
     for cohort in findings.counts.itertuples():
         read = " (simulated)" if cohort.simulated else f", {cohort.ecgs} ECGs, {cohort.usable} usable"
         text.append(f"{cohort.section}: {cohort.label}, {cohort.people} people{read}")
@@ -133,14 +134,13 @@ def check_text(findings: Findings) -> str:
         if lines:
             text += ["", head, *(f"  {line}" for line in lines[:left])]
             if len(lines) > left:
-                text.append(f"  and {len(lines) - left} more in check_report.html")
+                text.append(f"  and {len(lines) - left} more in {PAGE}")
             left = max(0, left - len(lines))
-    done = counted(findings) if findings.problems else "no problems found"
-    return "\n".join([*text, *([""] if findings.problems else []), f"{findings.path}: {done}"])
+    return "\n".join(text)
 
 
 def write_check_report(findings: Findings) -> list[Path]:
-    """Write ``check_report.html`` and ``check_report.csv`` beside the study file, each whole or not at all.
+    """Write `PAGE`, and a CSV with a row for each problem, beside the study file, each whole or not at all.
 
     They may hold names of people: they are for the data manager, and no part of the book.
     """
@@ -148,7 +148,7 @@ def write_check_report(findings: Findings) -> list[Path]:
     table = pd.DataFrame([asdict(problem) for problem in findings.problems], columns=[*Problem.__dataclass_fields__])
     table["row"] = table["row"].astype("Int64")
     table = table.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell[:1] in tuple("=+-@\t\r") else cell)
-    written = {"check_report.html": _page(findings), "check_report.csv": table.to_csv(index=False)}
+    written = {PAGE: _page(findings), "check_report.csv": table.to_csv(index=False)}
     for name, text in written.items():
         whole = folder / f".{name}.{os.getpid()}"
         whole.write_text(text, encoding="utf-8")

@@ -148,7 +148,8 @@ def _read_people(section: str, settings: CohortConfig, folder: Path) -> tuple[Ch
         "missing": settings.missing.model_dump(),
     }
     subjects, excluded, found = check_subjects(table, where, units=settings.units | units, **written)
-    problems += found
+    mistaken = {problem.column for problem in wrong_units} - set(units)  # as a whole: no word on its cells
+    problems += [problem for problem in found if problem.column not in mistaken]
     for _, row in excluded.iterrows():
         what, column = f"left out: {EXCLUSION_WORDS[row['code']]}", _COLUMN_OF[row["code"]]
         problems.append(about.said("warning", what, "complete it, or see [missing]", row["row"], column))
@@ -272,15 +273,16 @@ def _cutoffs(config: StudyConfig, study: str, checked: Mapping[str, Checked]) ->
         what = f"the men's cut-off ({config.lvh.male_g_m2:g}) is below the women's ({config.lvh.female_g_m2:g})"
         yield Problem("warning", study, what, "see whether they are exchanged", column="lvh.male_g_m2")
     for about in checked.values():
-        share = _lvh(about, config).mean()
+        lvh = _lvh(about, config)
+        share = lvh.mean() if len(lvh) else 0.0
         if share > _MANY_LVH and low <= min(config.lvh.cutoffs_g_m2.values()):
             what = f"{100 * share:.0f} % have LVH by the study's cut-offs"
             yield about.said("warning", what, "see whether masses and cut-offs are of one kind of image")
 
 
 def _lvh(about: Checked, config: StudyConfig) -> pd.Series:
-    """Who has LVH."""
-    return above_cutoff(about.people.assign(bsa_m2=about.bsa_m2), config.lvh.cutoffs_g_m2)
+    """Who has LVH, among those of whom it is known."""
+    return above_cutoff(about.people.assign(bsa_m2=about.bsa_m2), config.lvh.cutoffs_g_m2).dropna().astype(bool)
 
 
 def _usable(about: Checked) -> pd.Series:
@@ -305,10 +307,10 @@ def _few(config: StudyConfig, study: str, checked: Mapping[str, Checked]) -> Ite
             lacks = "chapters 1, 5 and 7: LVM index and all about LVH"
             yield Problem("warning", BOOK, lacks, f"{about.where} has no height and weight")
             continue
-        lvh = _lvh(about, config)[people.index]
-        with_lvh = people[lvh].groupby("sex")["patient_id"].nunique().reindex(by_sex.index, fill_value=0)
-        without = people[~lvh].groupby("sex")["patient_id"].nunique().reindex(by_sex.index, fill_value=0)
-        for kind, counts in (("with", with_lvh), ("without", without)):
+        lvh = _lvh(about, config)
+        for kind, those in (("with", lvh), ("without", ~lvh)):
+            some = people[people.index.isin(lvh.index[those])]
+            counts = some.groupby("sex")["patient_id"].nunique().reindex(by_sex.index, fill_value=0)
             few = [sex for sex in counts.index if counts[sex] < MIN_CLASS]
             if few:
                 whose = "" if len(few) == len(counts) else f" of {_PEOPLE[few[0]]}"
@@ -331,9 +333,10 @@ def _folds(config: StudyConfig, study: str, checked: Mapping[str, Checked]) -> I
         what, _, do = str(error).rstrip(".").rpartition("; ")
         yield about.said("error", what or str(error), do or "use fewer folds or more people")
         return
-    with_lvh, usable = _lvh(about, config), _usable(about)
-    none = [k for k in range(1, number + 1) if not with_lvh[usable & (fold == k)].any()]
-    if none and with_lvh.any():
+    lvh = _lvh(about, config)
+    folds = set(fold[people.index.isin(lvh.index[lvh]) & _usable(about)].tolist())
+    none = [k for k in range(1, number + 1) if k not in folds]
+    if none and folds:
         lacks = f"chapter 5: the c-statistic of {'fold' if len(none) == 1 else 'folds'} {', '.join(map(str, none))}"
         yield Problem("warning", BOOK, lacks, "nobody there has LVH; use fewer folds or another seed under [folds]")
 

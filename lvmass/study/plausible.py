@@ -42,6 +42,7 @@ _SIZES = {  # what a person's size is told by: column, unit in words, limits of 
     "mass index": ("lvm_g", "g/m2", _FAR_LVM, (15.0, 250.0)),
 }
 _DEVICE = {"qrs_duration_ms": (50.0, "ms"), "qrs_axis_deg": (90.0, "degrees")}
+_FAR_HEIGHT_CM, _FAR_YEARS = 10.0, 2.0  # of one patient; ages may be whole numbers
 _FIRST_IMAGE, _FIRST_ECG = 1975, 1950
 _WRONG_UNIT = {"unit_too_large": "uV", "unit_too_small": "V"}
 _STATE = {"sampling rate": "sampling_rate_hz", "no unit": "unit", "names no leads": "leads"}  # words of the reader
@@ -189,31 +190,32 @@ def _numbers(cells: pd.Series) -> pd.Series:
 
 def _one_patient(about: Checked) -> Iterator[Problem]:
     """What several rows of one patient say of each other."""
-    people = about.people
-    several = people[people["patient_id"].duplicated(keep=False)]
-    for patient, rows in several.groupby("patient_id", sort=False):
-        first = rows.index[0]
-        whose = f"of patient {patient!r} as row {first}"
-        for row in rows.index[rows["sex"] != rows["sex"].iloc[0]]:
-            what = f"another sex {whose}"
-            yield about.said("error", what, "correct the sex, or the patient_id of one", row, "sex")
-        heights = rows["height_cm"]
-        for row in rows.index[(heights - heights.iloc[0]).abs() > 10]:
-            what = f"{heights[row]:g} cm, where row {first} {whose.rpartition(' as ')[0]} has {heights[first]:g} cm"
-            yield about.said("warning", what, "correct one, or the patient_id", row, "height_cm")
-        if "ecg_date" in rows:
-            dated = rows.dropna(subset="ecg_date")
-            years = (dated["ecg_date"] - dated["ecg_date"].iloc[:1].min()).dt.days / 365.25
-            off = (dated["age_years"] - dated["age_years"].iloc[:1].sum() - years).abs() > 2
-            for row in dated.index[off]:
-                what = f"the age does not go with the dates of the ECGs {whose}"
-                yield about.said("warning", what, "correct the age, the date or the patient_id", row, "age_years")
-        if "ct_date" in rows:
-            for _, day in rows.groupby("ct_date"):
-                for row in day.index[day["lvm_g"] != day["lvm_g"].iloc[0]]:
-                    mass = f"{day['lvm_g'][row]:g} g and in row {day.index[0]} {day['lvm_g'].iloc[0]:g} g"
-                    what = f"two masses on one day: {mass}"
-                    yield about.said("warning", what, "keep the one that counts", row, "lvm_g")
+    people = about.people[about.people["patient_id"].duplicated(keep=False)]
+    people = people.assign(row=people.index)
+    patients = people.groupby("patient_id", sort=False)
+    first = patients[["row", "sex", "height_cm"]].transform("first")
+
+    def as_in(row: Any, first_row: Any) -> str:
+        return f"of patient {people['patient_id'][row]!r}, as row {first_row}"
+
+    for row in people.index[people["sex"] != first["sex"]]:
+        what, do = f"another sex {as_in(row, first['row'][row])}", "correct the sex, or the patient_id of one"
+        yield about.said("error", what, do, row, "sex")
+    for row in people.index[(people["height_cm"] - first["height_cm"]).abs() > _FAR_HEIGHT_CM]:
+        cm = f"{people['height_cm'][row]:g} cm and in row {first['row'][row]} {first['height_cm'][row]:g} cm"
+        yield about.said("warning", f"two heights of one patient: {cm}", "correct one", row, "height_cm")
+    if "ecg_date" in people:
+        dated = people.dropna(subset="ecg_date")
+        start = dated.groupby("patient_id")[["row", "ecg_date", "age_years"]].transform("first")
+        years = (dated["ecg_date"] - start["ecg_date"]).dt.days / 365.25
+        for row in dated.index[(dated["age_years"] - start["age_years"] - years).abs() > _FAR_YEARS]:
+            what = f"the age does not go with the dates of the ECGs {as_in(row, start['row'][row])}"
+            yield about.said("warning", what, "correct the age, the date or the patient_id", row, "age_years")
+    if "ct_date" in people:
+        start = people.groupby(["patient_id", "ct_date"])[["row", "lvm_g"]].transform("first")
+        for row in people.index[(people["lvm_g"] != start["lvm_g"]) & start["lvm_g"].notna()]:
+            grams = f"{people['lvm_g'][row]:g} g and in row {start['row'][row]:.0f} {start['lvm_g'][row]:g} g"
+            yield about.said("warning", f"two masses on one day: {grams}", "keep the one that counts", row, "lvm_g")
 
 
 def _index_as_mass(about: Checked) -> Iterator[Problem]:

@@ -334,6 +334,16 @@ def _allowed(own: Own) -> None:
     own.settings += "\n[check]\nallow_shared_people = true\n"
 
 
+def _outside(own: Own) -> None:
+    (own.folder.parent / "outside.npy").write_bytes(own.ecg(0).read_bytes())
+    _set(own, 41, ecg_path="../outside.npy")
+
+
+def _without_size(own: Own) -> None:
+    own.people, own.external = (table.drop(columns=["height_cm", "weight_kg"]) for table in (own.people, own.external))
+    own.settings += '\n[missing]\nheight_cm = "impute"\nweight_kg = "impute"\n'
+
+
 def _same_patient(own: Own) -> None:
     _copied_file(own, 22, 25)
     person = ["patient_id", "sex", "height_cm", "age_years", "ecg_date", "ct_date", "lvm_g"]
@@ -389,7 +399,7 @@ MISTAKES: tuple[Mistake, ...] = (
     _cell("lvm_g", 38, "NA", words="no LVM", level="warning", kind="no mass"),
     _cell("ecg_path", 39, "", words="no ECG", level="warning", kind="no ECG file"),
     _cell("subject_id", 40, "", kind="no subject_id"),
-    _cell("ecg_path", 41, "../external.csv", words="outside", kind="a file outside the folder"),
+    _table("a file outside the folder", _outside, row=43, column="ecg_path", words=("outside",)),
     _cell("weight_kg", 42, "#REF!", words="spreadsheet error"),
     _table("ECG two years after the image", lambda own: _set(own, 35, ecg_date="2021-06-01", ct_date="2019-05-01"),
            row=37, column="ecg_date", words=("after the image",), level="warning"),
@@ -503,7 +513,7 @@ MISTAKES: tuple[Mistake, ...] = (
     _table("an empty table", _raw(lambda text: b""), words=("empty",)),
     _table("a header only", _raw(lambda text: text.splitlines()[0].encode()), words=("no row",)),
     _table("no text", _raw(lambda text: b"PK\x03\x04" + np.random.default_rng(1).bytes(5000))),
-    _table("a row with too many cells", _raw(lambda text: (text + "a,b" * 40 + "\n").encode())),
+    _table("a row with too many cells", _raw(lambda text: text.replace("row-4,", "row-4,a,b,", 1).encode()), row=6),
     # the study
     _setting("cut-offs exchanged", r"male_g_m2 = 80\nfemale_g_m2 = 65", "male_g_m2 = 65\nfemale_g_m2 = 80",
              column="lvh.male_g_m2", level="warning", also=True, **STUDY),
@@ -525,7 +535,8 @@ MISTAKES: tuple[Mistake, ...] = (
            words=("chapters 1, 4", "men"), **BOOK),
     _table("few men", lambda own: setattr(own, "people", pd.concat([
         own.people[own.people["sex"] == "female"], own.people[own.people["sex"] == "male"][:8]])),
-        column="sex", words=("8 men",), level="warning", also=True),
+        column="sex", words=("men are few",), level="warning", also=True),
+    _table("no height and weight", _without_size, words=("LVM index",), **BOOK),
     _table("twelve people", lambda own: setattr(own, "people", own.people[:8]), words=("folds",), also=True),
 )  # fmt: skip
 """Every kind once or a few times; names of columns are the schema's, ``row`` counts as in a spreadsheet."""
