@@ -66,14 +66,13 @@ else:
     )
 
 # %% [markdown]
-# Some ECGs cannot be used, each for a reason that the report of preprocessing gives.
+# Some ECGs cannot be used, each for a reason that the report of preprocessing gives; people of whom a value is missing are left out before, unless the study file says otherwise.
 
 # %%
+labels = {n: study.config.cohort(n).label for n in study.cohort_names()}
 figures.flow_diagram(
-    {
-        study.config.cohort(name).label: study.beats(name)
-        for name in study.cohort_names()
-    }
+    {labels[n]: study.beats(n) for n in labels},
+    {labels[n]: study.cohort(n).excluded for n in labels},
 )
 
 # %%

@@ -92,15 +92,17 @@ def _predict(
 
 @app.command("check")
 def _check(study_file: StudyFile) -> None:
-    """Check a study file and the cohorts it names, without computing anything."""
-    from lvmass.study.study import Study
+    """List every problem of a study: its file, every row and every ECG; writes check_report.html and .csv beside it."""
+    from lvmass.report.check_report import check_text, write_check_report
+    from lvmass.study.check import check_study
 
-    study = Study.from_toml(study_file)
-    for name in study.cohort_names():
-        config = study.config.cohort(name)
-        people = config.n if config.simulate else len(study.cohort(name))
-        print(f"{name}: {config.label}, {people} people{' (simulated)' if config.simulate else ''}")
-    print(f"{study_file}: no problems found")
+    findings = check_study(study_file)
+    text = check_text(findings)
+    if not len(findings.counts) or not findings.counts["simulated"].all():
+        text += f"\n\nreport: {write_check_report(findings)[0]}"
+    if any(problem.level == "error" for problem in findings.problems):
+        raise DataError(text)
+    print(text)
 
 
 @app.command("init")

@@ -87,11 +87,12 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "own" / "study.toml"
 
 
-def test_check_finds_no_problem(own: Path) -> None:
+def test_check_finds_no_error(own: Path) -> None:
     text = lvmass("check", own, cwd=own.parents[1])
-    assert f"development: Own cohort, {N} people" in text
-    assert f"external: Another hospital, {N_EXTERNAL} people" in text
-    assert "no problems found" in text
+    assert f"development: Own cohort, {N - N // 10} people, {N} ECGs" in text
+    assert f"external: Another hospital, {N_EXTERNAL - N_EXTERNAL // 10} people" in text
+    assert ": 0 errors, " in text
+    assert (own.parent / "check_report.html").is_file()
 
 
 def test_run_then_every_page_of_the_book(own: Path) -> None:
@@ -130,3 +131,6 @@ def test_development_and_external_that_share_a_patient_are_refused(own: Path) ->
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "subjects-patient-0" in done.stderr
+    run = subprocess.run([LVMASS, "run", str(shared)], capture_output=True, text=True, check=False, timeout=100)
+    assert run.returncode == 1
+    assert "subjects-patient-0" in run.stderr

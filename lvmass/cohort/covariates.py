@@ -74,3 +74,58 @@ def covariate_matrix(people: Mapping[str, Any] | pd.DataFrame, names: tuple[str,
     }
     columns = [derived[name]() if name in derived else column(name) for name in names]
     return np.stack(columns, axis=1) if columns else np.empty((len(people["sex"]), 0))
+
+
+def sex_medians(covariates: NDArray[np.float64], names: tuple[str, ...]) -> NDArray[np.float64]:
+    """Medians that stand in for what is missing of a person: of women, and of men.
+
+    Parameters
+    ----------
+    covariates : ndarray, shape (n, len(names))
+        Of training people only, NaN where missing.
+    names : tuple of str
+        Of the columns; where ``male`` is not among them, there is one median for all.
+
+    Returns
+    -------
+    ndarray, shape (2, len(names))
+        The median of both sexes where nobody of the sex has a value, and 0 where nobody has.
+
+    Examples
+    --------
+    >>> people = np.array([[0.0, 160], [0, 170], [1, 180], [1, np.nan]])
+    >>> sex_medians(people, ("male", "height_cm")).tolist()
+    [[0.0, 165.0], [1.0, 180.0]]
+    """
+    table, sex = pd.DataFrame(covariates), _sex_row(covariates, names)
+    medians = table.groupby(sex).median().reindex([0, 1]).fillna(table.median()).fillna(0.0)
+    return medians.to_numpy(dtype=float)
+
+
+def impute(
+    covariates: NDArray[np.float64], names: tuple[str, ...], medians: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Put `sex_medians` in the place of what is missing.
+
+    Parameters
+    ----------
+    covariates : ndarray, shape (n, len(names))
+        Of anybody, NaN where missing.
+    names : tuple of str
+        Of the columns.
+    medians : ndarray, shape (2, len(names))
+        Of `sex_medians`.
+
+    Examples
+    --------
+    >>> medians = np.array([[0.0, 165], [1, 180]])
+    >>> impute(np.array([[1.0, np.nan], [0, 150]]), ("male", "height_cm"), medians).tolist()
+    [[1.0, 180.0], [0.0, 150.0]]
+    """
+    return np.where(np.isnan(covariates), medians[_sex_row(covariates, names)], covariates)
+
+
+def _sex_row(covariates: NDArray[np.float64], names: tuple[str, ...]) -> NDArray[np.int64]:
+    """Row of each person's sex among medians: 0 of women, 1 of men."""
+    male = covariates[:, names.index("male")] if "male" in names else np.zeros(len(covariates))
+    return np.asarray(male, dtype=np.int64)

@@ -1,19 +1,22 @@
 """A cohort: the subjects table and a way to every person's ECG, from files or from the simulator."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 import pandas as pd
 
-from lvmass.cohort.schema import validate_subjects
+from lvmass.cohort.problems import Problem, refuse
+from lvmass.cohort.subjects import check_subjects
+from lvmass.cohort.table import read_table
 from lvmass.ecg.recording import Recording
 from lvmass.errors import DataError
 
-MAX_TABLE_BYTES = 500_000_000
-"""A larger file is no subjects table: at 200 bytes a row this is 2.5 million people."""
+EXCLUDED = ("row", "subject_id", "code")
+"""Columns of `Cohort.excluded`."""
 
 
 class _RecordingSource(Protocol):
@@ -93,6 +96,9 @@ class Cohort:
         Whether these people exist only in a simulator; every page and model says so.
     source
         Where the ECGs come from: `_FileSource` or the simulator's.
+    excluded : DataFrame
+        People of the table of whom a value is missing, who are not among ``subjects``: ``EXCLUDED``, see
+        `lvmass.cohort.subjects.check_subjects`.
 
     Examples
     --------
@@ -106,6 +112,12 @@ class Cohort:
     subjects: pd.DataFrame
     simulated: bool
     source: _RecordingSource = field(repr=False)
+    excluded: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(EXCLUDED)), repr=False)
+
+    @property
+    def rows(self) -> list[int]:
+        """Row of each person in a spreadsheet, where the header of most tables is row 1."""
+        return list(self.subjects.get("table_row", range(2, len(self) + 2)))
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -148,32 +160,23 @@ def _file_hash(files: list[Path]) -> str:
     hashes = []
     for file in files:
         try:
-            with file.open("rb") as handle:
-                hashes.append(hashlib.file_digest(handle, "sha256").hexdigest())
+            stat = file.stat()
+            hashes.append(_sha256(file, stat.st_size, stat.st_mtime_ns))
         except OSError as error:
             raise DataError(f"{file}: cannot be read ({error.strerror}); is it still there?") from None
     return " ".join(hashes)
 
 
-def _read_table(path: Path) -> pd.DataFrame:
-    """Read a CSV as text; a file that is none gets one sentence."""
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file; give the path of a subjects table (CSV).")
-    if path.stat().st_size > MAX_TABLE_BYTES:
-        raise DataError(f"{path}: larger than {MAX_TABLE_BYTES // 1_000_000} MB; is it a subjects table?")
-    try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: not text in UTF-8; save the table as 'CSV UTF-8'.") from None
-    except pd.errors.EmptyDataError:
-        raise DataError(f"{path}: the file is empty; give a header and one row for each person.") from None
-    except (pd.errors.ParserError, ValueError) as error:
-        reason = str(error).splitlines()[0].removeprefix("Error tokenizing data. C error: ")
-        raise DataError(f"{path}: cannot be read as CSV ({reason}); check separators and quotes.") from None
+@lru_cache(maxsize=2**20)
+def _sha256(file: Path, size: int, changed_ns: int) -> str:
+    """Read a file once for all who ask in this process, and again when it has changed."""
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _resolve(folder: Path, text: str) -> Path | None:
     """Return the regular file that a cell names, or None; ``name.hea`` may be written without its ending."""
+    text = text.replace("\\", "/")
     for candidate in (folder / text, folder / f"{text}.hea"):
         try:
             if candidate.is_file():
@@ -183,6 +186,67 @@ def _resolve(folder: Path, text: str) -> Path | None:
     return None
 
 
+def read_subjects(
+    path: str | Path, *, ecg_folder: str | Path | None = None, unneeded: Collection[str] = (), **written: Any
+) -> tuple[pd.DataFrame | None, pd.DataFrame, list[Problem]]:
+    """Read a subjects table and find its ECG files; never raises for a mistake in them.
+
+    Parameters
+    ----------
+    path : str or Path
+        The table, as `lvmass.cohort.table.read_table` takes it.
+    ecg_folder : str or Path, optional
+        What ``ecg_path`` is relative to; by default the table's folder. No ECG file lies outside it.
+    unneeded : collection of str
+        As `lvmass.cohort.subjects.check_subjects` takes it; without ``ecg_path`` no ECG file is looked for.
+    **written
+        How the table is written, ``columns, units, codes, missing``, also as taken there.
+
+    Returns
+    -------
+    subjects : DataFrame or None
+        People, as the study works with them, ``ecg_path`` absolute; None where there is an error.
+    excluded : DataFrame
+        ``row, subject_id, code`` of people of whom something is missing.
+    problems : list of Problem
+        All of them.
+
+    Examples
+    --------
+    >>> print(*read_subjects("nobody.csv")[2])
+    there is no such file; give the path of a subjects table (CSV, Excel or Parquet).
+    """
+    path = Path(path)
+    table, problems = read_table(path)
+    if table is None:
+        return None, pd.DataFrame(columns=list(EXCLUDED)), problems
+    subjects, excluded, problems = check_subjects(table, str(path), unneeded=unneeded, **written)
+    if "ecg_path" in subjects and "ecg_path" not in unneeded:
+        own = {ours: theirs for theirs, ours in (written.get("columns") or {}).items()}
+        folder = path.parent if ecg_folder is None else Path(ecg_folder)
+        found, absent = find_ecgs(subjects, str(path), folder, own.get("ecg_path", "ecg_path"))
+        subjects["ecg_path"] = [str(file) for file in found]
+        problems += absent
+    return (None if any(each.level == "error" for each in problems) else subjects), excluded, problems
+
+
+def find_ecgs(subjects: pd.DataFrame, where: str, folder: Path, column: str) -> tuple[list[Path | None], list[Problem]]:
+    """Find the ECG file of each row inside a folder; None and a problem where there is none.
+
+    ``column`` is what the table ``where`` calls ``ecg_path``.
+    """
+    inside, found, problems = folder.resolve(), [], []
+    for row, cell in zip(subjects["table_row"], subjects["ecg_path"], strict=True):
+        file = _resolve(folder, cell)
+        if file is None or not file.is_relative_to(inside):
+            what = f"it lies outside {folder}" if file else f"there is no such file under {folder}"
+            do = "name its folder as ecg_folder in the study file, or move it" if file else "correct the path"
+            problems.append(Problem("error", where, what, do, int(row), column, cell[:200]))
+            file = None
+        found.append(file)
+    return found, problems
+
+
 def load_cohort(
     path_to_subjects_csv: str | Path,
     *,
@@ -190,14 +254,15 @@ def load_cohort(
     unit: str | None = None,
     sampling_rate_hz: float | None = None,
     leads: Sequence[str] | None = None,
+    **written: Any,
 ) -> Cohort:
     """Load a cohort from its subjects table.
 
     Parameters
     ----------
     path_to_subjects_csv : str or Path
-        A CSV (UTF-8) with the columns of :func:`lvmass.cohort.schema.data_dictionary`; ``ecg_path``
-        is relative to the CSV's folder.
+        A CSV, an Excel workbook or a Parquet file with the columns of
+        :func:`lvmass.cohort.schema.data_dictionary`; ``ecg_path`` is relative to its folder.
     name : str, optional
         Name of the cohort; the file's stem by default.
     unit : str, optional
@@ -205,6 +270,8 @@ def load_cohort(
     sampling_rate_hz : float, optional
     leads : sequence of str, optional
         Of ECG files that state none, as :func:`lvmass.ecg.read_ecg` takes them.
+    **written
+        How the table is written, ``columns, units, codes, missing, ecg_folder``, as `read_subjects` takes it.
 
     Returns
     -------
@@ -214,29 +281,22 @@ def load_cohort(
     Raises
     ------
     DataError
-        Listing every bad cell, or every ECG file that is not there.
+        Listing every bad cell, and every ECG file that is not there.
 
     Examples
     --------
     >>> load_cohort("nobody.csv")
     Traceback (most recent call last):
     ...
-    lvmass.errors.DataError: nobody.csv: there is no such file; give the path of a subjects table (CSV).
+    lvmass.errors.DataError: nobody.csv: there is no such file; give the path of a subjects table (CSV, Excel or \
+Parquet).
     """
-    path = Path(path_to_subjects_csv)
-    subjects = validate_subjects(_read_table(path), str(path))
-    files = [_resolve(path.parent, cell) for cell in subjects["ecg_path"]]
-    absent = [
-        f"row {i + 2}, column ecg_path: there is no file {cell!r} under {path.parent}; correct the path."
-        for i, (cell, file) in enumerate(zip(subjects["ecg_path"], files, strict=True))
-        if file is None
-    ]
-    if absent:
-        raise DataError("\n".join([f"{path}: {len(absent)} ECG files are missing:", *absent]))
-    found = tuple(file for file in files if file is not None)
-    subjects["ecg_path"] = [str(file) for file in found]
+    subjects, excluded, problems = read_subjects(path_to_subjects_csv, **written)
+    refuse(problems)
+    assert subjects is not None
+    found = tuple(Path(file) for file in subjects["ecg_path"])
     source = _FileSource(found, unit, sampling_rate_hz, None if leads is None else tuple(leads))
-    return Cohort(name or path.stem, subjects, simulated=False, source=source)
+    return Cohort(name or Path(path_to_subjects_csv).stem, subjects, simulated=False, source=source, excluded=excluded)
 
 
 def content_key(cohort: Cohort) -> str:
@@ -252,11 +312,19 @@ def content_key(cohort: Cohort) -> str:
     str
         64 hexadecimal digits.
     """
-    table = cohort.subjects.drop(columns="ecg_path").to_csv(index=False)
-    return hashlib.sha256(f"{table}\n{cohort.source.key()}".encode()).hexdigest()
+    table = cohort.subjects.drop(columns=["ecg_path", "table_row"], errors="ignore").to_csv(index=False)
+    left_out = cohort.excluded["code"].to_csv(index=False)  # pages count them
+    return hashlib.sha256(f"{table}\n{left_out}\n{cohort.source.key()}".encode()).hexdigest()
 
 
-def shared_people(development: Cohort, external: Cohort) -> list[str]:
+def ecgs_of_rows(cohort: Cohort, start: int, stop: int) -> Cohort:
+    """Rows of a cohort in files with nothing but what their beats depend on: ECG, name and sex."""
+    assert isinstance(cohort.source, _FileSource)
+    people = cohort.subjects[["subject_id", "sex", "ecg_path"]].iloc[start:stop].reset_index(drop=True)
+    return Cohort(cohort.name, people, False, replace(cohort.source, paths=cohort.source.paths[start:stop]))
+
+
+def shared_people(development: Cohort, external: Cohort, *, allowed: bool = False) -> list[Problem]:
     """Say who stands in both of two cohorts, which would let a model be tested on people it was trained on.
 
     Parameters
@@ -264,12 +332,14 @@ def shared_people(development: Cohort, external: Cohort) -> list[str]:
     development, external : Cohort
         Compared by ``patient_id`` and, where both have their ECGs in files, by the bytes of these. Simulated people
         carry their site, seed and number in ``patient_id``.
+    allowed : bool
+        Whether that is a warning and no error.
 
     Returns
     -------
-    list of str
-        At most two sentences, on patients and on ECGs, with up to five examples by row (the header is row 1); empty
-        if nobody is shared.
+    list of Problem
+        At most two, on patients and on ECGs, with up to five examples by row (the header is row 1); empty if nobody is
+        shared.
 
     Raises
     ------
@@ -290,10 +360,10 @@ def shared_people(development: Cohort, external: Cohort) -> list[str]:
     if isinstance(development.source, _FileSource) and isinstance(external.source, _FileSource):
         names = [path.name for path in development.source.paths]
         compared.append(("ECG", names, development.source.hashes(), external.source.hashes()))
-    sentences = []
+    problems = []
     for what, names, ours, theirs in compared:
-        here = pd.DataFrame({"key": ours, "name": names, "row": range(2, len(ours) + 2)}).drop_duplicates("key")
-        there = pd.DataFrame({"key": theirs, "other": range(2, len(theirs) + 2)}).drop_duplicates("key")
+        here = pd.DataFrame({"key": ours, "name": names, "row": development.rows}).drop_duplicates("key")
+        there = pd.DataFrame({"key": theirs, "other": external.rows}).drop_duplicates("key")
         rows = here.merge(there, on="key")
         examples = [
             f"{name!r} (row {row} of development, row {other} of external)"
@@ -302,5 +372,7 @@ def shared_people(development: Cohort, external: Cohort) -> list[str]:
         if len(rows):
             count = f"1 {what} stands" if len(rows) == 1 else f"{len(rows)} {what}s stand"
             some = "for example " if len(rows) > len(examples) else ""
-            sentences.append(f"{count} in both cohorts: {some}{', '.join(examples)}; leave each in one.")
-    return sentences
+            seen = f"{count} in both cohorts: {some}{', '.join(examples)}"
+            level: Literal["error", "warning"] = "warning" if allowed else "error"
+            problems.append(Problem(level, "the study", seen, "leave each in one"))
+    return problems

@@ -55,8 +55,13 @@ def refuse(problems: Sequence[Problem]) -> None:
     ------
     DataError
         With a line for each error, after the file and their number.
+
+    Examples
+    --------
+    >>> refuse([Problem("warning", "people.csv", "only women are there", "nothing needs to be done")])
     """
     errors = [problem for problem in problems if problem.level == "error"]
+    if len(errors) == 1:
+        raise DataError(f"{errors[0].where}: {errors[0]}")
     if errors:
-        count = "1 problem" if len(errors) == 1 else f"{len(errors)} problems"
-        raise DataError("\n".join([f"{errors[0].where} has {count}:", *map(str, errors)]))
+        raise DataError("\n".join([f"{errors[0].where} has {len(errors)} problems:", *map(str, errors)]))

@@ -28,7 +28,8 @@ FloatArray = NDArray[np.float64]
 def out_of_fold(predictions: pd.DataFrame, development: str) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Yield row numbers to learn from and to apply to: each development fold by the others, another cohort by all.
 
-    Each model and training by itself; no person is in both.
+    Each model and training by itself; no person is in both. Nobody is to be learnt from where a fit has no development
+    rows.
 
     Examples
     --------
@@ -37,13 +38,9 @@ def out_of_fold(predictions: pd.DataFrame, development: str) -> Iterator[tuple[N
     >>> [(len(learn), len(apply)) for learn, apply in out_of_fold(table, "dev")]
     [(40, 10), (40, 10), (40, 10), (40, 10), (40, 10), (50, 50)]
     """
-    for (model, training), fit in predictions.reset_index(drop=True).groupby(["model", "training"], sort=False):
+    for _, fit in predictions.reset_index(drop=True).groupby(["model", "training"], sort=False):
         rows, fold = fit.index.to_numpy(), fit["fold"].to_numpy()
         own = (fit["cohort"] == development).to_numpy()
-        if not own.any():
-            raise DataError(
-                f"There are no predictions of {model} ({training}) in the development cohort {development}."
-            )
         for left_out in np.unique(fold[own]):
             yield rows[own & (fold != left_out)], rows[own & (fold == left_out)]
         for _, other in fit[~own].groupby("cohort", sort=False):
@@ -210,7 +207,7 @@ _PROBABLE = "slope intercept observed_over_expected brier brier_skill"
 @Statistic(
     "probability_calibration", FIT,
     f"sex {' '.join(f'{name} {name}_ci_low {name}_ci_high' for name in _PROBABLE.split())} n_lvh n_subjects note",
-    of=probable,
+    of=probable, lvh=True,
 )  # fmt: skip
 def _calibrated(people: pd.DataFrame, at: At) -> dict[str, Any]:
     """Logistic calibration of probabilities, and how far they are off (Van Calster et al., BMC Med 2019;17:230).
@@ -246,7 +243,9 @@ def _off(sums: FloatArray) -> FloatArray:
         return np.stack([y / p, squared / n, 1 - squared / (y * (1 - y / n))])
 
 
-@Statistic("calibration_curve", FIT, "sex bin mean_probability observed ci_low ci_high n_subjects note", of=probable)
+@Statistic(
+    "calibration_curve", FIT, "sex bin mean_probability observed ci_low ci_high n_subjects note", of=probable, lvh=True
+)
 def _curve(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     """Observed share with LVH against mean probability in at most ten groups of equal size, with Wilson's interval."""
     lvh, p = known_probability(people)

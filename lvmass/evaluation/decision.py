@@ -47,7 +47,7 @@ _POINT = (
 )
 
 
-@Statistic("operating_points", FIT, _POINT)
+@Statistic("operating_points", FIT, _POINT, lvh=True)
 def _at_cutoff(people: pd.DataFrame, at: At) -> dict[str, Any]:
     """`_operating_point` when a predicted index above the sex's cut-off is called LVH."""
     return _operating_point(both_classes(people), lvh_score(people, "indexed", at.cutoffs_g_m2) > 1)
@@ -60,7 +60,9 @@ def _roc_points(lvh: NDArray[np.bool_], values: NDArray[np.float64]) -> list[dic
     return [{"false_positive_rate": float(x), "sensitivity": float(y)} for x, y in zip(GRID, sensitivity, strict=True)]
 
 
-@Statistic("roc", FIT, "sex score false_positive_rate sensitivity n_subjects note", each=EACH_SCORE, clusters=True)
+@Statistic(
+    "roc", FIT, "sex score false_positive_rate sensitivity n_subjects note", each=EACH_SCORE, clusters=True, lvh=True
+)
 def _roc(people: pd.DataFrame, at: At, score: str) -> list[dict[str, Any]]:
     return _roc_points(both_classes(people), lvh_score(people, score, at.cutoffs_g_m2))
 
@@ -114,7 +116,7 @@ def _criteria_once(study: Inputs) -> pd.DataFrame:
     return study.once(_with_criteria).drop_duplicates(["cohort", "subject_id", "criterion"])
 
 
-@Statistic("criteria_points", "cohort criterion", _POINT, of=_criteria_once, needs="criteria")
+@Statistic("criteria_points", "cohort criterion", _POINT, of=_criteria_once, needs="criteria", lvh=True)
 def _criterion_point(people: pd.DataFrame, at: At) -> dict[str, Any]:
     return _operating_point(both_classes(people), people["positive"].to_numpy(bool))
 
@@ -127,7 +129,7 @@ def _ranked(people: pd.DataFrame) -> NDArray[np.float64]:
 
 @Statistic(
     "criteria_roc", "cohort criterion", "sex false_positive_rate sensitivity n_subjects note",
-    of=_criteria_once, clusters=True, needs="criteria",
+    of=_criteria_once, clusters=True, needs="criteria", lvh=True,
 )  # fmt: skip
 def _criterion_roc(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     return _roc_points(both_classes(people), _ranked(people))
@@ -174,7 +176,7 @@ def _paired(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> tuple[float, float, f
     "sex specificity model_specificity specificity_difference specificity_difference_ci_low "
     "specificity_difference_ci_high criterion_sensitivity model_sensitivity difference ci_low ci_high p_value "
     "criterion_auc criterion_auc_ci_low criterion_auc_ci_high n_lvh n_subjects note",
-    of=_at_its_specificity, holm=f"{FIT} sex", needs="criteria",
+    of=_at_its_specificity, holm=f"{FIT} sex", needs="criteria", lvh=True,
 )  # fmt: skip
 def _matched(people: pd.DataFrame, at: At) -> dict[str, Any]:
     """A fit against a classical criterion, at the cut-off that has the criterion's specificity in other people.
@@ -243,6 +245,8 @@ def _acting(study: Inputs) -> pd.DataFrame:
     benefit, criterion = _benefit(lvh, says).mean(axis=0), rows["criterion"].to_numpy()
     chosen = []
     for learn, apply in out_of_fold(rows, study.development):
+        if not learn.size:
+            continue
         best = pd.Series(benefit[learn]).groupby(criterion[learn]).mean().idxmax()
         chosen.append(rows.iloc[apply[criterion[apply] == best]])
     return pd.concat([table, *chosen], ignore_index=True)
@@ -250,7 +254,7 @@ def _acting(study: Inputs) -> pd.DataFrame:
 
 @Statistic(
     "decision_curves", FIT, "sex threshold net_benefit net_benefit_all n_lvh n_subjects note",
-    of=_acting, clusters=True,
+    of=_acting, clusters=True, lvh=True,
 )  # fmt: skip
 def _decisions(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     """Net benefit of the LVH probability, beside acting on everyone (acting on no one is 0)."""
@@ -265,7 +269,7 @@ def _decisions(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
 @Statistic(
     "net_benefit_differences", "cohort training model_a model_b",
     "sex threshold net_benefit_a net_benefit_b difference ci_low ci_high n_lvh n_subjects note",
-    of=lambda study: study.rivals(study.once(_acting), "lvh_probability"), clusters=True,
+    of=lambda study: study.rivals(study.once(_acting), "lvh_probability"), clusters=True, lvh=True,
 )  # fmt: skip
 def _benefit_differences(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     """Net benefit of the reference (a) minus that of another model or of ``BEST_CRITERION`` (b).

@@ -63,8 +63,8 @@ def _fold_spread(people: pd.DataFrame, lvh: NDArray[np.bool_], values: NDArray[n
     return {"fold_mean": float(np.mean(aucs)), "fold_sd": float(np.std(aucs, ddof=1))} if len(aucs) > 1 else {}
 
 
-@Statistic("cutoff_sensitivity", FIT, _AUC, each=EACH_SCORE, by_cutoffs=True, clusters=True)
-@Statistic("c_statistics", FIT, _AUC, each=EACH_SCORE, clusters=True)
+@Statistic("cutoff_sensitivity", FIT, _AUC, each=EACH_SCORE, by_cutoffs=True, clusters=True, lvh=True)
+@Statistic("c_statistics", FIT, _AUC, each=EACH_SCORE, clusters=True, lvh=True)
 def _c_statistic(people: pd.DataFrame, at: At, score: str) -> dict[str, Any]:
     """C-statistic of out-of-fold people: of the pairs within a fold, and (``auc_pooled``) of all pairs."""
     lvh, values = both_classes(people), lvh_score(people, score, at.cutoffs_g_m2)
@@ -83,7 +83,7 @@ _DIFFERENCE = "sex score auc_a auc_b difference ci_low ci_high z p_value correla
 
 @Statistic(
     "model_comparison", "cohort training model_a model_b", _DIFFERENCE,
-    of=Inputs.rivals, each=EACH_SCORE, holm="cohort training sex score", clusters=True,
+    of=Inputs.rivals, each=EACH_SCORE, holm="cohort training sex score", clusters=True, lvh=True,
 )  # fmt: skip
 def _paired(people: pd.DataFrame, at: At, score: str) -> dict[str, Any]:
     """DeLong's paired test of the reference (a) against another model (b), and how their c-statistics correlate."""
@@ -108,7 +108,7 @@ def _both_trainings(study: Inputs) -> pd.DataFrame:
 @Statistic(
     "training_comparison", "cohort model", f"comparison {_DIFFERENCE} p_overlap",
     of=_both_trainings, sexes=("female", "male"), holm="cohort comparison score", clusters=True,
-    each={"comparison": ("paired within sex", "unpaired as published"), **EACH_SCORE},
+    each={"comparison": ("paired within sex", "unpaired as published"), **EACH_SCORE}, lvh=True,
 )  # fmt: skip
 def _trainings(people: pd.DataFrame, at: At, comparison: str, score: str) -> dict[str, Any]:
     """Sex-specific (a) against pooled training (b), fairly and as the paper may have compared them.
@@ -134,7 +134,7 @@ def _trainings(people: pd.DataFrame, at: At, comparison: str, score: str) -> dic
 
 @Statistic(
     "pair_kinds", FIT, "score sex_with_lvh sex_without share c_statistic n_pairs note", sexes=("all",), clusters=True,
-    each={**EACH_SCORE, "sex_with_lvh": ("female", "male"), "sex_without": ("female", "male")},
+    each={**EACH_SCORE, "sex_with_lvh": ("female", "male"), "sex_without": ("female", "male")}, lvh=True,
 )  # fmt: skip
 def _pair_kind(people: pd.DataFrame, at: At, score: str, sex_with_lvh: str, sex_without: str) -> dict[str, Any]:
     """Of which pairs the c-statistic of everyone is made, and how many of each kind are ranked right.
@@ -262,7 +262,7 @@ def _trained_twice(study: Inputs) -> pd.DataFrame:
 @Statistic(
     "gap", "cohort model",
     "sex quantity unit estimate ci_low ci_high p_value n_repeats sd_repeats n_lvh n_subjects note",
-    of=_trained_twice, sexes=("mean",), by_cutoffs=True, clusters=True, needs="gap",
+    of=_trained_twice, sexes=("mean",), by_cutoffs=True, clusters=True, needs="gap", lvh=True,
     holm="cutoffs cohort quantity",
 )  # fmt: skip
 def _gap(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:

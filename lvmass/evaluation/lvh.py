@@ -49,8 +49,28 @@ def _cutoff(table: pd.DataFrame, cutoffs_g_m2: Mapping[str, float]) -> NDArray[n
     return np.asarray(table["sex"].map(dict(cutoffs_g_m2)), dtype=np.float64)
 
 
+def above_cutoff(table: pd.DataFrame, cutoffs_g_m2: Mapping[str, float]) -> pd.Series:
+    """Who has LVH: true mass over BSA above the cut-off of the sex; missing where nobody knows the BSA.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns ``sex``, ``lvm_g`` and ``bsa_m2``, NaN where unknown.
+    cutoffs_g_m2 : mapping
+        Cut-off of ``"female"`` and ``"male"`` in g/m².
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"sex": "male", "lvm_g": [170.0, 150.0, 170.0], "bsa_m2": [2.0, 2.0, np.nan]})
+    >>> above_cutoff(table, PRIMARY).tolist()
+    [True, False, <NA>]
+    """
+    above, known = table["lvm_g"] / table["bsa_m2"] > _cutoff(table, cutoffs_g_m2), table["bsa_m2"].notna()
+    return above if known.all() else above.astype("boolean").where(known)
+
+
 def with_cutoffs(predictions: pd.DataFrame, cutoffs_g_m2: Mapping[str, float]) -> pd.DataFrame:
-    """Return a copy whose ``lvh`` is true mass over BSA above these cut-offs.
+    """Return a copy whose ``lvh`` is that of these cut-offs, see `above_cutoff`.
 
     Parameters
     ----------
@@ -71,7 +91,7 @@ def with_cutoffs(predictions: pd.DataFrame, cutoffs_g_m2: Mapping[str, float]) -
     >>> int(table["lvh"].sum()), int(with_cutoffs(table, LVH_CUTOFFS_G_M2["uk-biobank"])["lvh"].sum())
     (336, 752)
     """
-    return predictions.assign(lvh=predictions["lvm_g"] / predictions["bsa_m2"] > _cutoff(predictions, cutoffs_g_m2))
+    return predictions.assign(lvh=above_cutoff(predictions, cutoffs_g_m2))
 
 
 def cutoffs_to_try(predictions: pd.DataFrame, cutoffs_g_m2: Mapping[str, float]) -> dict[str, Mapping[str, float]]:
@@ -95,7 +115,7 @@ def cutoffs_to_try(predictions: pd.DataFrame, cutoffs_g_m2: Mapping[str, float])
     people = predictions[predictions["fold"] != EXTERNAL_FOLD].drop_duplicates("patient_id")
     by_sex = (people["lvm_g"] / people["bsa_m2"]).groupby(people["sex"])
     tried = dict(LVH_CUTOFFS_G_M2)
-    for percentile in PERCENTILES if set(people["sex"]) == set(predictions["sex"]) else ():
+    for percentile in PERCENTILES if set(people["sex"]) == set(predictions["sex"]) != set() else ():
         internal = {str(sex): float(np.percentile(index, percentile)) for sex, index in by_sex}
         tried[f"internal, {percentile:g}th percentile"] = internal
     return {OWN_CUTOFFS: cutoffs_g_m2} | {name: each for name, each in tried.items() if each != dict(cutoffs_g_m2)}

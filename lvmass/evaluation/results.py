@@ -8,7 +8,7 @@ examples. What the book prints comes from here.
 
 import json
 import os
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from operator import attrgetter
@@ -42,12 +42,15 @@ class Inputs:
     cutoffs_g_m2: Mapping[str, float]
     n_resamples: int
     seed: int
+    # the same with everybody, as if nobody had LVH, where ``predictions`` are of those whose body surface is known
+    blank: "Inputs | None" = None
     _made: dict[Callable[..., Any], pd.DataFrame] = field(default_factory=dict)
 
     @property
     def development(self) -> str:
         """Name of the one cohort that has folds; DataError if there is none or more than one."""
-        names = self.predictions.loc[self.predictions["fold"] != EXTERNAL_FOLD, "cohort"].unique().tolist()
+        table = (self.blank or self).predictions
+        names = table.loc[table["fold"] != EXTERNAL_FOLD, "cohort"].unique().tolist()
         if len(names) != 1:
             raise DataError(f"One cohort of the predictions must have folds; here {names or 'none'} has.")
         return str(names[0])
@@ -57,6 +60,18 @@ class Inputs:
         if make not in self._made:
             self._made[make] = make(self)
         return self._made[make]
+
+    def indexed(self) -> "Inputs":
+        """Return the people whose body surface is known: nobody else has an LVM index, and so LVH or none."""
+        everybody, own = (self.predictions, *(self.gap or ())), []
+        if all(table["bsa_m2"].notna().all() for table in everybody):
+            return self
+        for table in everybody:
+            known = table[table["bsa_m2"].notna()]
+            own.append(known.assign(lvh=known["lvh"].astype(bool)))
+        blank = replace(self, predictions=self.predictions.assign(lvh=False, bsa_m2=1.0), _made={})
+        gap = (own[1], own[2]) if self.gap and len(own[1]) else None
+        return replace(self, predictions=own[0], gap=gap, blank=blank, _made={})
 
     def under(self, cutoffs_g_m2: Mapping[str, float]) -> "Inputs":
         """Return the same people with ``lvh`` and index under other cut-offs."""
@@ -114,6 +129,8 @@ class Statistic:
     clusters : bool
         Whether the statistic knows of several ECGs of one patient, or assumes no independence. Others are computed on
         the first ECG of each patient of the group, and the note says so where that leaves out any.
+    lvh : bool
+        Whether it is of LVH, so that only people whose body surface is known count.
     needs : str
         Field of `Inputs` without which there is no such file.
     least : int
@@ -141,6 +158,7 @@ class Statistic:
     holm: str = ""
     by_cutoffs: bool = False
     clusters: bool = False
+    lvh: bool = False
     needs: str = ""
     least: int = 0
 
@@ -154,7 +172,12 @@ class Statistic:
         rows: list[dict[str, Any]] = []
         names = self.keys.split()
         for cutoffs, part in (cutoff_sets if self.by_cutoffs else {"": study}).items():
-            for key, everyone in part.once(self.of).groupby(names, sort=False, observed=True):
+            groups: Iterable[Any] = part.once(self.of).groupby(names, sort=False, observed=True)
+            if part.blank is not None and self.needs != "gap":  # also those of whom nobody's body surface is known
+                whole = part.blank.once(self.of)
+                nobody = {key: whole[:0] for key in whole.groupby(names, sort=False, observed=True).groups}
+                groups = (nobody | dict(iter(groups))).items()
+            for key, everyone in groups:
                 keys = {"cutoffs": cutoffs, **dict(zip(names, key, strict=True)), "note": ""}
                 if not self.clusters and everyone["patient_id"].duplicated().any():
                     everyone = everyone.drop_duplicates("patient_id")
@@ -169,6 +192,8 @@ class Statistic:
                     for each in product(*self.each.values()):
                         values = dict(zip(self.each, each, strict=True))
                         try:
+                            if part.blank is not None and everyone.empty:
+                                raise NotEstimable("nobody's LVM index is known")
                             if n_patients < self.least:
                                 raise NotEstimable("too few people")
                             found = self.function(people, at, **values)
@@ -286,16 +311,17 @@ def evaluate(
     unknown = set(only) - set(STATISTICS)
     if unknown:
         raise DataError(f"There is no table {', '.join(sorted(unknown))}; there are {', '.join(sorted(STATISTICS))}.")
-    if cutoff_sets is None:
-        cutoff_sets = cutoffs_to_try(predictions, cutoffs_g_m2)
     folks = pd.DataFrame({"subject_id": []}) if subjects is None else subjects
     reference = str(models[0]) if reference is None else reference
     study = Inputs(predictions, reference, folks, criteria, gap, external_single, cutoffs_g_m2, n_resamples, seed)
-    under = {name: study.under(each) for name, each in cutoff_sets.items()}
+    indexed = study.indexed()
+    if cutoff_sets is None:
+        cutoff_sets = cutoffs_to_try(indexed.predictions, cutoffs_g_m2)
+    under = {name: indexed.under(each) for name, each in cutoff_sets.items()}
     tables = {
-        name: each.table(study, under)
-        for name, each in STATISTICS.items()
-        if name in (only or STATISTICS) and (not each.needs or getattr(study, each.needs) is not None)
+        name: each.table(part, under)
+        for name, each, part in ((n, each, indexed if each.lvh else study) for n, each in STATISTICS.items())
+        if name in (only or STATISTICS) and (not each.needs or getattr(part, each.needs) is not None)
     }
     if not only:
         sets = cutoff_sets.items()

@@ -44,8 +44,9 @@ def check_predictions(predictions: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     predictions : DataFrame
-        Columns ``COLUMNS``: one row a subject (an ECG), model, training and cohort; masses in gram, BSA in m². Subjects
-        of one ``patient_id`` are one person's; without repeated ECGs it equals ``subject_id``.
+        Columns ``COLUMNS``: one row a subject (an ECG), model, training and cohort; masses in gram, BSA in m². Where
+        the BSA is unknown (NaN), ``lvh`` is missing, and statistics of LVH leave the person out. Subjects of one
+        ``patient_id`` are one person's; without repeated ECGs it equals ``subject_id``.
 
     Raises
     ------
@@ -70,8 +71,9 @@ lvm_g, predicted_lvm_g, bsa_m2, lvh.
         strange = sorted({str(value) for value in predictions[name].unique()} - set(allowed))
         if strange:
             raise DataError(f"The predictions table: {name} is {', '.join(strange)}; use {' or '.join(allowed)}.")
+    known = predictions["bsa_m2"].notna()
     for name in ("lvm_g", "predicted_lvm_g", "bsa_m2"):
-        values = predictions[name].to_numpy(dtype=float, na_value=np.nan)
+        values = predictions.loc[known if name == "bsa_m2" else slice(None), name].to_numpy(float, na_value=np.nan)
         wrong = ~np.isfinite(values) if name == "predicted_lvm_g" else ~(np.isfinite(values) & (values > 0))
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
@@ -80,7 +82,7 @@ lvm_g, predicted_lvm_g, bsa_m2, lvh.
                 f"{predictions['subject_id'].iloc[row]}; it must be finite{'' if name[0] == 'p' else ' and positive'}."
             )
     for name, rule in (("lvh", "it must be true or false"), ("patient_id", "it says whose ECG it is")):
-        if predictions[name].isna().any():
+        if (predictions[name].isna() & (known if name == "lvh" else True)).any():
             raise DataError(f"The predictions table: {name} is missing for some subjects; {rule}.")
     keys = ["subject_id", "cohort", "model", "training"] + ["repeat"] * ("repeat" in predictions)
     twice = predictions.duplicated(keys)

@@ -14,11 +14,7 @@ from lvmass.ecg.beats import BeatConfig
 from lvmass.evaluation import LVH_CUTOFFS_G_M2
 from lvmass.evaluation.inverse import PREDICTED
 from lvmass.evaluation.lvh import with_cutoffs
-from lvmass.report.page import (
-    say,
-    select,
-    table,
-)
+from lvmass.report.page import say, select, table, with_lvh
 from lvmass.report.words import CUTOFFS, PUBLISHED, printed, reasons
 from lvmass.study.study import Study
 
@@ -34,7 +30,7 @@ def everybody(study: Study) -> pd.DataFrame:
 
 def counted(people: pd.DataFrame) -> str:
     """Number of people, and of those with LVH, for a caption."""
-    return f"n = {len(people):,}, {people['lvh'].sum():,} with LVH"
+    return with_lvh(len(people), int(people["lvh"].sum()), int(people["lvh"].notna().sum()))
 
 
 def cohort_answer(study: Study, people: pd.DataFrame, shares: pd.DataFrame) -> Markdown:
@@ -45,12 +41,13 @@ def cohort_answer(study: Study, people: pd.DataFrame, shares: pd.DataFrame) -> M
         own = []
         for sex, group in select(people, cohort=label).groupby("sex"):
             mass, rows = group["lvm_g"], select(shares, cohort=label, people=printed(sex))
-            others = rows["LVH (%)"]
-            own.append(
-                f"{len(mass):,} {printed(sex)} with a mean LVM of {mass.mean():.0f} g (SD {mass.std():.0f} g), "
-                f"{100 * group['lvh'].mean():.0f} % of them with LVH ({others.min():.1f} to {others.max():.1f} % by "
-                "the cut-offs below)"
-            )
+            others, known = rows["LVH (%)"], group["lvh"].dropna()
+            told = f"{len(mass):,} {printed(sex)} with a mean LVM of {mass.mean():.0f} g (SD {mass.std():.0f} g), "
+            if len(known):
+                of = "them" if len(known) == len(mass) else f"{len(known):,}"
+                told += f"{100 * known.mean():.0f} % of {of} with LVH ({others.min():.1f} to {others.max():.1f} % by "
+                told += "the cut-offs below)"
+            own.append(told if len(known) else told + "nobody's LVM index is known")
         said.append(f"{label}: {'; '.join(own)}. The paper: {published.value:,} {published.what}.")
     return say("**Answer.** " + "\n\n".join(said))
 
@@ -87,7 +84,7 @@ def table_one(people: pd.DataFrame, *, by: str) -> pd.DataFrame:
     rows |= {printed(group): summary[group].to_numpy() for group in groups}
     if len(groups) == 2:
         rows["standardized difference"] = summary.filter(like="SMD").iloc[:, 0].str.removeprefix("-").to_numpy()
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).replace({"nan (nan)": "–", "nan": "–"})
 
 
 def _cutoff_sets(cutoffs_g_m2: Mapping[str, float]) -> dict[str, Mapping[str, float]]:
@@ -105,13 +102,14 @@ def cutoff_table(cutoffs_g_m2: Mapping[str, float]) -> pd.DataFrame:
 
 def prevalence(people: pd.DataFrame, cutoffs_g_m2: Mapping[str, float]) -> pd.DataFrame:
     """People with LVH in each cohort and sex, by published cut-offs and, if they are others, those of a study file."""
+    known = people.dropna(subset="lvmi_g_m2").sort_values("sex")
     rows = [
         {"cohort": cohort, "people": printed(sex), "cut-off": printed(name), "above (g/m²)": cutoffs[str(sex)]}
         | {"n": len(index), "with LVH": (above := index > cutoffs[str(sex)]).sum(), "LVH (%)": 100 * above.mean()}
-        for (cohort, sex), index in people.sort_values("sex").groupby(["cohort", "sex"], sort=False)["lvmi_g_m2"]
+        for (cohort, sex), index in known.groupby(["cohort", "sex"], sort=False)["lvmi_g_m2"]
         for name, cutoffs in _cutoff_sets(cutoffs_g_m2).items()
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["cohort", "people", "cut-off", "above (g/m²)", "n", "with LVH", "LVH (%)"])
 
 
 def implied(cohorts: pd.DataFrame) -> Markdown:

@@ -19,6 +19,7 @@ from lvmass.report.page import (
     verdict,
     wide,
     with_interval,
+    with_lvh,
 )
 from lvmass.report.words import PUBLISHED, printed
 
@@ -62,8 +63,9 @@ def analysed(results: Mapping[str, pd.DataFrame], *cohorts: str) -> str:
     counts = []
     for cohort in cohorts:
         row = select(results.get("c_statistics"), sex="all", cohort=cohort).iloc[0]
+        n = select(results.get("errors"), sex="all", cohort=cohort)["n_subjects"].iloc[0]
         name = f"{printed(cohort)}: " if len(cohorts) > 1 else ""
-        counts.append(f"{name}n = {row['n_subjects']:,}, {row['n_lvh']:,} with LVH")
+        counts.append(name + with_lvh(n, row["n_lvh"], row["n_subjects"]))
     return "; ".join(counts)
 
 
@@ -127,8 +129,9 @@ def interval_meaning(people: pd.DataFrame, cutoffs_g_m2: Mapping[str, float]) ->
             f"at the cut-off ({cutoff:g} g/m², {at_limit_g:.0f} g), the interval spans {at_limit_g / factor:.0f} to "
             f"{at_limit_g * factor:.0f} g, an index of {cutoff / factor:.0f} to {cutoff * factor:.0f} g/m²"
         )
-    if not factors:
-        return missing("what an interval means", "there are too few people to learn one")
+    if not factors or people["bsa_m2"].isna().all():
+        why = "nobody's LVM index is known" if factors else "there are too few people to learn one"
+        return missing("what an interval means", why)
     return say(
         "90 % of masses lie within a factor *f* of the estimate, from estimate / *f* to estimate · *f*; out of fold in "
         f"development, *f* is {' and '.join(within)}. Near the limit of LVH: {'; '.join(near)}. Whether such a person "

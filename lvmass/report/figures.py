@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from IPython.display import Markdown
 from matplotlib.ticker import MaxNLocator
 
 from lvmass.cohort.schema import SEXES
+from lvmass.cohort.subjects import EXCLUSION_WORDS
 from lvmass.report.answers import verdicts
 from lvmass.report.external import net_benefit, spread
 from lvmass.report.page import laid_out, missing, p_value, say, select, table, wide, with_interval
@@ -34,32 +36,45 @@ def _colour(label: str, turn: int = 0) -> str:
 # --- people ---
 
 
-def flow_diagram(beats: Mapping[str, Any]) -> Picture:
-    """Draw how many ECGs of each cohort are analysed, and why the others are not; `Beats` by label of the cohort."""
+def flow_diagram(beats: Mapping[str, Any], excluded: Mapping[str, pd.DataFrame] | None = None) -> Picture:
+    """Draw how many ECGs of each cohort are analysed, and why the others are not, by label of the cohort.
+
+    ``beats`` are of `Beats`; ``excluded`` of `Cohort`, people of whom a value is missing.
+    """
     figure, axes = new_figure(1, len(beats), width=4.6 * len(beats), height=3.4)
     told = []
     for panel, (label, each) in zip(np.atleast_1d(axes), beats.items(), strict=True):
-        report = each.report
-        counts = reasons(report)
-        listed = [textwrap.fill(f"{n} × {why}", 30) for why, n in list(counts.items())[:3]]
-        listed += [f"{sum([*counts.values()][3:])} for other reasons"] if len(counts) > 3 else []
-        analysed, people = len(each.people), each.people.drop_duplicates("patient_id")
+        unusable, left_out = reasons(each.report), Counter[str]()
+        if excluded is not None:
+            left_out = Counter(EXCLUSION_WORDS[str(code)] for code in excluded[label]["code"])
+        n_ecgs, analysed = len(each.report) + left_out.total(), len(each.people)
+        people = each.people.drop_duplicates("patient_id")
         n_women = int((people["sex"] == "female").sum())
-        boxes = (
-            (0.28, 0.88, f"{len(report)} ECGs in the table"),
-            (0.72, 0.50, "\n".join([f"{sum(counts.values())} ECGs not usable", *listed])),
+        boxes = [
+            (0.28, 0.90, f"{n_ecgs} ECGs in the table"),
             (0.28, 0.10, f"{analysed} analysed, of\n{n_women} women, {len(people) - n_women} men"),
-        )
+            (0.72, 0.32 if left_out else 0.50, _listed(f"{sum(unusable.values())} ECGs not usable", unusable)),
+        ]
+        if left_out:
+            boxes.append((0.72, 0.72, _listed(f"{left_out.total()} with a missing value", left_out)))
         arrow = {"arrowstyle": "->", "color": "#444444"}
         panel.annotate("", (0.28, 0.2), (0.28, 0.8), arrowprops=arrow)
-        panel.annotate("", (0.45, 0.5), (0.28, 0.5), arrowprops=arrow)
         for x, y, text in boxes:
+            if x > 0.5:
+                panel.annotate("", (0.45, y), (0.28, y), arrowprops=arrow)
             frame = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "#444444"}
             panel.text(x, y, text, ha="center", va="center", fontsize=9, bbox=frame)
         panel.set(title=label, xlim=(0, 1), ylim=(0, 1))
         panel.axis("off")
-        told.append(f"{label}: {len(report)} ECGs, {analysed} analysed")
+        told.append(f"{label}: {n_ecgs} ECGs, {analysed} analysed")
     return Picture(figure, f"Flow diagram. {'; '.join(told)}.")
+
+
+def _listed(head: str, counts: Mapping[str, int]) -> str:
+    """A box of the flow diagram: the three commonest reasons below its head."""
+    lines = [textwrap.fill(f"{n} × {why}", 30) for why, n in sorted(counts.items(), key=lambda each: -each[1])[:3]]
+    lines += [f"{sum(sorted(counts.values())[:-3])} for other reasons"] if len(counts) > 3 else []
+    return "\n".join([head, *lines])
 
 
 def lvm_distributions(people: pd.DataFrame) -> Picture:

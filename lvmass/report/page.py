@@ -173,6 +173,19 @@ def _texts(numbers: Mapping[str, str] | pd.DataFrame) -> dict[str, str]:
 # --- numbers in sentences ---
 
 
+def with_lvh(n: int, n_lvh: int, n_known: int) -> str:
+    """Count people, and those with LVH among the ``n_known`` whose LVM index is known.
+
+    Examples
+    --------
+    >>> with_lvh(60, 8, 60), with_lvh(60, 8, 30)
+    ('n = 60, 8 with LVH', 'n = 60, 8 of 30 whose LVM index is known with LVH')
+    """
+    if not n_known:
+        return f"n = {n:,}, nobody's LVM index is known"
+    return f"n = {n:,}, {n_lvh:,}{'' if n_known == n else f' of {n_known:,} whose LVM index is known'} with LVH"
+
+
 def mean_sd(mean: Any, sd: Any, digits: int = 2) -> str:
     """Write mean ± SD over folds, as the paper does.
 

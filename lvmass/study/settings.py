@@ -94,6 +94,12 @@ class CohortConfig(Section):
         description="subjects table (CSV, Excel or Parquet), one row an ECG; relative to the study file",
         examples=["external.csv"],
     )
+    ecg_folder: str | None = Field(
+        None,
+        exclude=True,
+        description="folder of the ECG files, relative to the study file; by default the table's",
+        examples=["ecg"],
+    )
     unit: Literal["mV", "uV", "V"] | None = Field(
         None, description="voltage unit of ECG files that state none", examples=["mV"]
     )
@@ -121,7 +127,7 @@ class CohortConfig(Section):
     codes: dict[str, dict[str, str]] = Field(
         {},
         exclude=True,
-        description="column in the data dictionary = { your code = value in the data dictionary }",
+        description="column in the data dictionary = { your code = value in the data dictionary, or '' for missing }",
         examples=[{"sex": {"F": "female", "M": "male"}}],
     )
     # filled by the study, see FILLED

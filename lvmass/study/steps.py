@@ -24,6 +24,7 @@ from lvmass.cohort.simulation import Couplings, simulate_cohort
 from lvmass.ecg.beats import BeatConfig
 from lvmass.errors import DataError
 from lvmass.evaluation.decision import criteria_rows
+from lvmass.evaluation.lvh import above_cutoff
 from lvmass.evaluation.results import evaluate
 from lvmass.study.settings import CohortConfig, FoldsConfig
 from lvmass.study.tasks import FitTask
@@ -32,6 +33,9 @@ from lvmass.training.model import FittedModel
 
 Array = NDArray[np.floating]
 Tables = Sequence[pd.DataFrame]
+
+HOW_WRITTEN = ("columns", "units", "codes", "ecg_folder")
+"""Settings of a cohort that say how its table is written, as `lvmass.cohort.manifest.read_subjects` takes them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +84,8 @@ def open_cohort(config: CohortConfig) -> Cohort:
         couplings = Couplings(sex_interaction=config.sex_interaction)
         simulated = config.model_dump(include={"n", "seed", "setting"})
         return simulate_cohort(like=config.simulate, couplings=couplings, **simulated)
-    options = config.model_dump(include={"unit", "sampling_rate_hz", "leads"})
-    return load_cohort(str(config.subjects), name=config.label, **options)
+    options = {name: getattr(config, name) for name in ("unit", "sampling_rate_hz", "leads", *HOW_WRITTEN)}
+    return load_cohort(str(config.subjects), name=config.label, **options | {"missing": config.missing.model_dump()})
 
 
 # --- recordings ---
@@ -90,6 +94,11 @@ def open_cohort(config: CohortConfig) -> Cohort:
 def cut_beats(*, cohort: CohortConfig, start: int, stop: int, beat: BeatConfig) -> Block:
     """Cut and measure the recordings of rows ``start`` to ``stop``."""
     return beats_of_block(open_cohort(cohort), start, stop, beat)
+
+
+def cut_files(*, content: str, cohort: Cohort, beat: BeatConfig) -> Block:
+    """Cut and measure recordings in files; ``content`` stands for them in the key."""
+    return beats_of_block(cohort, 0, len(cohort), beat)
 
 
 def join_beats(*, cohort: CohortConfig, beat: BeatConfig, blocks: Sequence[Block], scratch: Path) -> Beats:
@@ -159,7 +168,7 @@ def fit_model(
         run |= {"sampling_rate_hz": task.signal_rate_hz or task.beat.sampling_rate_hz, "start": pooled}
         predictor = fit_network(model.estimator, model.arguments, model.fit, names, data, fitted, validation, **run)
     else:
-        predictor = fit_baseline(task.config.estimator, covariates[training], lvm_g[training])
+        predictor = fit_baseline(task.config.estimator, covariates[training], lvm_g[training], names)
     seconds = time.perf_counter() - begun
     return Fit(predictor, _estimated(task, predictor, people, inputs, covariates, test_rows), seconds)
 
@@ -242,7 +251,7 @@ def tabulate_predictions(
     known = beats.people[["subject_id", "patient_id", "sex", "lvm_g", "height_cm", "weight_kg"]]
     table = table.merge(known, on="subject_id", validate="many_to_one")  # people may have columns of these names
     table["bsa_m2"] = bsa_mosteller_m2(table["height_cm"], table["weight_kg"])
-    table["lvh"] = table["lvm_g"] / table["bsa_m2"] > table["sex"].map(cutoffs_g_m2)
+    table["lvh"] = above_cutoff(table, cutoffs_g_m2)
     table["cohort"] = cohort
     columns = ["subject_id", "patient_id", "sex", "model", "training", "cohort", "fold"]
     return table[[*columns, "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh", "model_sd_g"]]

@@ -45,8 +45,8 @@ class Job:
         Results of other jobs, by the name of the argument.
     rank : tuple
         Among jobs that could run now, the lower comes first.
-    places : dict of str to path
-        Folders that it may use meanwhile.
+    places : dict of str
+        Folders that it may use meanwhile, and what a setting already stands for.
     """
 
     function: Callable[..., Any]
@@ -54,7 +54,7 @@ class Job:
     rooms: tuple[str, ...]
     takes: dict[str, Any] = field(default_factory=dict)
     rank: tuple[Any, ...] = ()
-    places: dict[str, Path] = field(default_factory=dict)
+    places: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def key(self) -> str:

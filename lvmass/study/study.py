@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from lvmass import __version__
-from lvmass.cohort.manifest import Cohort, content_key, shared_people
+from lvmass.cohort.manifest import Cohort, content_key, ecgs_of_rows, shared_people
 from lvmass.cohort.preprocessing import Beats, blocks, stack
+from lvmass.cohort.problems import refuse
 from lvmass.cohort.schema import SEXES
 from lvmass.ecg.beats import BeatConfig
 from lvmass.ecg.recording import LEADS
@@ -64,9 +65,8 @@ class Study:
         located = {name: _located(config.cohort(name), folder) for name in config.cohort_names()}
         self.config = config.model_copy(update=located)
         if config.external is not None:
-            shared = shared_people(self.cohort("development"), self.cohort("external"))
-            if shared:
-                raise DataError(f"{path}: nobody may be in both cohorts.\n" + "\n".join(shared))
+            allowed = config.check.allow_shared_people
+            refuse(shared_people(self.cohort("development"), self.cohort("external"), allowed=allowed))
         # one network on several devices is trained by processes that Lightning starts from this one
         workers = 1 if config.machine.processes > 1 else config.workers or joblib.cpu_count()
         self.store = Store(folder / config.cache_dir, workers, scheduler)
@@ -306,12 +306,24 @@ def _recordings(cohort: CohortConfig, beat: BeatConfig, rate_hz: float | None, s
     """Beats of a cohort, or at a rate the whole recordings of those with a beat, from blocks of people."""
     rows = [{"cohort": cohort, "start": start, "stop": stop} for start, stop in blocks(len(steps.open_cohort(cohort)))]
     if rate_hz is None:
-        cut = [Job(steps.cut_beats, part | {"beat": beat}, RECORDINGS) for part in rows]
+        if cohort.simulate is None:
+            cut = beats_of_files(steps.open_cohort(cohort), beat)
+        else:
+            cut = [Job(steps.cut_beats, part | {"beat": beat}, RECORDINGS) for part in rows]
         settings = {"cohort": cohort, "beat": beat}
         return Job(steps.join_beats, settings, RECORDINGS, {"blocks": cut}, places={"scratch": scratch})
     takes = {"beats": _recordings(cohort, beat, None, scratch)}
     cut = [Job(steps.cut_signals, part | {"rate_hz": rate_hz}, RECORDINGS, takes) for part in rows]
     return Job(stack, {}, RECORDINGS, {"arrays": cut}, places={"folder": scratch})
+
+
+def beats_of_files(cohort: Cohort, beat: BeatConfig) -> list[Job]:
+    """Beats of a cohort in files, a job a block of rows; the rest of the table can change without cutting them anew."""
+    parts = [ecgs_of_rows(cohort, start, stop) for start, stop in blocks(len(cohort))]
+    return [
+        Job(steps.cut_files, {"content": content_key(part), "beat": beat}, RECORDINGS, places={"cohort": part})
+        for part in parts
+    ]
 
 
 def _digest(origin: str, files: Sequence[Path]) -> str:
@@ -321,9 +333,10 @@ def _digest(origin: str, files: Sequence[Path]) -> str:
 
 
 def _located(cohort: CohortConfig, folder: Path) -> CohortConfig:
-    """Resolve the path of a cohort in files, and add the hash of its content."""
+    """Resolve the paths of a cohort in files, and add the hash of its content."""
     if cohort.subjects is None:
         return cohort
-    located = cohort.model_copy(update={"subjects": str(folder / cohort.subjects)})
+    named = {name: getattr(cohort, name) for name in ("subjects", "ecg_folder")}
+    located = cohort.model_copy(update={name: str(folder / path) for name, path in named.items() if path is not None})
     as_it_is_now = steps.open_cohort.__wrapped__(located)  # one opened before may have been edited since
     return located.model_copy(update={"content": content_key(as_it_is_now)})

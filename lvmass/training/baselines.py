@@ -3,17 +3,18 @@
 A network has to beat these before anything else is said about it (study facts, finding 3).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+from lvmass.cohort.covariates import impute, sex_medians
 
 BASELINES = ("sex-median", "linear", "ridge", "gradient-boosting")
 
@@ -38,13 +39,24 @@ class _SexMedian:
 
 @dataclass(frozen=True, eq=False)
 class _Regression:
-    """A pipeline of scikit-learn's on the covariates alone, times a factor that sets its level."""
+    """A pipeline of scikit-learn's on the covariates alone, times a factor that sets its level.
 
+    What is missing is the training median of the sex; a flag says so, for covariates that training people lacked.
+    """
+
+    names: tuple[str, ...]
+    medians: NDArray[np.float64]
+    flagged: NDArray[np.bool_]
     pipeline: Any
-    level: float
+    level: float = 1.0
+
+    def complete(self, covariates: ArrayLike) -> NDArray[np.float64]:
+        values = np.asarray(covariates, dtype=float)
+        flags = np.isnan(values[:, self.flagged])
+        return np.concatenate([impute(values, self.names, self.medians), flags], axis=1)
 
     def predict_g(self, inputs: ArrayLike | None, covariates: ArrayLike, device: str = "cpu") -> NDArray[np.float64]:
-        return self.level * self.pipeline.predict(np.asarray(covariates))
+        return self.level * self.pipeline.predict(self.complete(covariates))
 
 
 def smearing_factor(lvm_g: ArrayLike, estimated_g: ArrayLike) -> float:
@@ -66,7 +78,9 @@ def smearing_factor(lvm_g: ArrayLike, estimated_g: ArrayLike) -> float:
     return float(np.sum(lvm_g) / np.sum(estimated_g))
 
 
-def fit_baseline(kind: str, covariates: NDArray[np.float64], lvm_g: NDArray[np.float64]) -> _SexMedian | _Regression:
+def fit_baseline(
+    kind: str, covariates: NDArray[np.float64], lvm_g: NDArray[np.float64], names: tuple[str, ...] = ()
+) -> _SexMedian | _Regression:
     """Fit a baseline.
 
     Parameters
@@ -75,9 +89,11 @@ def fit_baseline(kind: str, covariates: NDArray[np.float64], lvm_g: NDArray[np.f
         For "sex-median" the first covariate must be ``male``. "linear" is a ridge regression on the covariates alone,
         which cannot learn from both sexes what differs between them; "ridge" also reads their squares and products.
     covariates : ndarray, shape (n, n_covariates)
-        Raw, NaN where missing (ridges impute the training median and add a flag; boosting sorts them by itself).
+        Raw, NaN where missing: regressions take the training median of the sex, and a flag.
     lvm_g : ndarray, shape (n,)
         Target.
+    names : tuple of str
+        Of the covariates; medians are by sex where ``male`` is among them.
 
     Returns
     -------
@@ -109,7 +125,6 @@ def fit_baseline(kind: str, covariates: NDArray[np.float64], lvm_g: NDArray[np.f
         raise ValueError(f"There is no baseline '{kind}'; there are {', '.join(BASELINES)}.")
     if kind in ("linear", "ridge"):
         regression: Any = make_pipeline(
-            SimpleImputer(strategy="median", add_indicator=True),
             StandardScaler(),
             *((PolynomialFeatures(2, include_bias=False), StandardScaler()) if kind == "ridge" else ()),
             RidgeCV(alphas=np.logspace(-1, 4, 21)),
@@ -120,5 +135,8 @@ def fit_baseline(kind: str, covariates: NDArray[np.float64], lvm_g: NDArray[np.f
         regression = HistGradientBoostingRegressor(
             max_iter=150, learning_rate=0.05, max_leaf_nodes=8, early_stopping=False, random_state=0
         )
-    fitted = TransformedTargetRegressor(regression, func=np.log, inverse_func=np.exp).fit(covariates, lvm_g)
-    return _Regression(fitted, smearing_factor(lvm_g, fitted.predict(covariates)))
+    pipeline = TransformedTargetRegressor(regression, func=np.log, inverse_func=np.exp)
+    flagged = np.asarray(np.isnan(covariates).any(axis=0))
+    model = _Regression(names, sex_medians(covariates, names), flagged, pipeline)
+    pipeline.fit(model.complete(covariates), lvm_g)
+    return replace(model, level=smearing_factor(lvm_g, model.predict_g(None, covariates)))

@@ -21,6 +21,7 @@ from sklearn.linear_model import RidgeCV
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
+from lvmass.cohort.covariates import sex_medians
 from lvmass.errors import DataError
 from lvmass.networks.registry import NETWORKS, build_network
 from lvmass.training.augmentation import augment
@@ -124,7 +125,10 @@ def fit_network(
     if start is None:
         arguments = NETWORKS[network].arguments | arguments  # a saved model outlives a change of defaults
         scaling = *_scaling(covariates[training]), float(lvm_g[training].mean()), float(lvm_g[training].std())
-        model = FittedModel(network, arguments, inputs.shape[2], covariate_names, *scaling, weights={})
+        medians = sex_medians(covariates[training], covariate_names)
+        model = FittedModel(
+            network, arguments, inputs.shape[2], covariate_names, *scaling, weights={}, covariate_medians=medians
+        )
         built = build_network(network, 2 * len(covariate_names), inputs.shape[2], **arguments)
     else:
         model, config = start, config.model_copy(update={"learning_rate": config.fine_tune_learning_rate})

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from lvmass.cohort.covariates import impute
 from lvmass.errors import DataError
 from lvmass.networks.registry import build_network
 
@@ -38,7 +39,7 @@ class FittedModel:
     covariates : tuple of str
         Names of the covariate columns, in order.
     covariate_mean, covariate_sd : ndarray, shape (n_covariates,)
-        From the training people; a missing value becomes 0 and raises its flag.
+        From the training people.
     target_mean_g, target_sd_g : float
         LVM of the training people, both times the factor that takes estimates to their mean.
     weights : dict of str to ndarray
@@ -47,6 +48,9 @@ class FittedModel:
         How many were fitted.
     history : tuple of dict
         One row an epoch: ``training_loss``, ``training_mae_g`` and, where people chose the epoch, ``validation_mae_g``.
+    covariate_medians : ndarray, shape (2, n_covariates), or None
+        Of the training women and men, see `lvmass.cohort.covariates.sex_medians`: they stand for a missing value, whose
+        flag is raised. None, as in models saved by earlier versions, takes the mean.
     """
 
     network: str
@@ -60,6 +64,7 @@ class FittedModel:
     weights: dict[str, NDArray[Any]]
     training_people: int = 0
     history: tuple[dict[str, float], ...] = ()
+    covariate_medians: NDArray[np.float64] | None = None
 
     def build(self) -> "nn.Module":
         """Build the network with its weights, ready for inference."""
@@ -74,8 +79,10 @@ class FittedModel:
         """Turn raw covariates ``(n, covariate)`` into z-scores and missing flags ``(n, 2 * covariate)``."""
         import torch
 
-        missing = np.isnan(np.asarray(covariates))
-        z_scores = np.where(missing, 0.0, (np.asarray(covariates) - self.covariate_mean) / self.covariate_sd)
+        values, mean = np.asarray(covariates, dtype=float), self.covariate_mean
+        missing = np.isnan(values)
+        medians = np.stack([mean, mean]) if self.covariate_medians is None else self.covariate_medians
+        z_scores = (impute(values, self.covariates, medians) - mean) / self.covariate_sd
         return torch.tensor(np.concatenate([z_scores, missing], axis=1), dtype=torch.float32)
 
     def predict_g(self, inputs: ArrayLike, covariates: ArrayLike, device: str = "cpu") -> NDArray[np.float64]:
@@ -160,7 +167,7 @@ def load_model(folder: str | Path) -> tuple[FittedModel, dict[str, Any]]:
     folder = Path(folder)
     try:
         card = json.loads((folder / CARD_FILE).read_text())
-        covariates = tuple(card["covariates"])
+        covariates, medians = tuple(card["covariates"]), card.get("covariate_medians")
         model = FittedModel(
             network=card["network"],
             arguments={k: tuple(v) if isinstance(v, list) else v for k, v in dict(card["arguments"]).items()},
@@ -172,6 +179,7 @@ def load_model(folder: str | Path) -> tuple[FittedModel, dict[str, Any]]:
             target_sd_g=float(card["target_sd_g"]),
             weights=load_file(folder / WEIGHTS_FILE),
             training_people=int(card["training_people"]),
+            covariate_medians=None if medians is None else np.array(medians, dtype=float).reshape(2, len(covariates)),
         )
         model.build()
     except (OSError, KeyError, TypeError, ValueError, ArithmeticError, RuntimeError, SafetensorError) as error:

@@ -9,13 +9,13 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from lvmass.cohort.schema import validate_subjects
 from lvmass.cohort.simulation.card import calibration_card, measured_features
 from lvmass.cohort.simulation.cohort import SimulatedSource, simulate_cohort
 from lvmass.cohort.simulation.constants import LABEL_CV, SETTINGS, SITES
 from lvmass.cohort.simulation.drivers import DRIVERS, Couplings
 from lvmass.cohort.simulation.oracle import oracle
 from lvmass.cohort.simulation.people import People
+from lvmass.cohort.subjects import check_subjects
 from lvmass.ecg.recording import LEADS
 from lvmass.errors import DataError
 
@@ -113,7 +113,8 @@ def test_einthoven_and_goldberger() -> None:
 
 def test_the_table_passes_the_schema() -> None:
     subjects = simulate_cohort(300, like="ntuh", seed=2).subjects
-    assert validate_subjects(subjects.assign(ecg_path="x"), "simulated").shape[0] == 300
+    subjects, excluded, problems = check_subjects(subjects.assign(ecg_path="x"), "simulated")
+    assert (len(subjects), len(excluded), problems) == (300, 0, [])
 
 
 @pytest.mark.parametrize("bad", [{"n": 0}, {"seed": -1}, {"noise": -1.0}, {"like": "mars"}, {"setting": "guessed"}])

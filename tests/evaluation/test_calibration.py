@@ -80,7 +80,7 @@ def test_mass_calibration_of_a_constant_says_so() -> None:
     assert_allclose(level[FIT["cohort"] == "ext"], FIT.loc[FIT["cohort"] == "dev", "lvm_g"].mean())
     with pytest.raises(DataError, match="three or more development people"):
         recalibrate(FIT.head(3), "dev")
-    with pytest.raises(DataError, match="no predictions of net"):
+    with pytest.raises(DataError, match="three or more development people"):
         recalibrate(FIT, "elsewhere")
 
 

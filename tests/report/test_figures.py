@@ -87,6 +87,11 @@ def test_flow_diagram_counts_everybody(tiny_study: Study) -> None:
     shown = words(figures.flow_diagram({"Mine": replace(beats, report=report, people=beats.people[:0])}))
     assert f"{len(report)} × a lead drifts too far" in shown.replace("\n", " ")
     assert "aVR" not in shown
+    codes = pd.DataFrame({"code": ["no_height"] * 7 + ["no_lvm"] * 5 + ["no_sex", "no_sex", "no_age"]})
+    total = f"Mine: {len(beats.report) + 15} ECGs, {len(beats.people)} analysed"
+    shown = words(figures.flow_diagram({"Mine": beats}, {"Mine": codes}), total)
+    for text in ("15 with a missing value", "7 × no height", "5 × no LVM", "2 × no sex", "1 for other reasons"):
+        assert text in shown
 
 
 def test_figures_of_the_networks(tiny_study: Study) -> None:

@@ -1,0 +1,324 @@
+"""From a table as a hospital writes it, with its own names, units and codes, to the subjects table of the schema."""
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+
+from lvmass.cohort.problems import Problem
+from lvmass.cohort.schema import UNITS, Subject, column
+from lvmass.cohort.table import decimal_points
+
+_MISSING = ("", "na", "n/a", "nan", "none", "null", "<na>", "nat", ".", "-", "\u2013")
+
+# Words that mean one sex only, whatever the language; letters are read beside each other, see `_sexes`.
+_SEX_WORDS = dict.fromkeys(
+    ("female", "woman", "weiblich", "frau", "femme", "féminin", "mujer", "femenino", "femmina", "vrouw", "kvinna"),
+    "female",
+)
+_SEX_WORDS |= dict.fromkeys(
+    ("male", "man", "männlich", "mann", "homme", "masculin", "hombre", "masculino", "maschio"), "male"
+)
+_SEX_LETTERS = ({"f": "female", "m": "male"}, {"w": "female", "m": "male"})  # with h (Spanish), m is a woman
+
+EXCLUSION_WORDS = {
+    "no_sex": "no sex",
+    "no_age": "no age",
+    "no_height": "no height",
+    "no_weight": "no weight",
+    "no_lvm": "no LVM",
+    "no_ecg": "no ECG file",
+}
+"""Why a person is left out, by the code, which holds the first word of the column."""
+
+
+def check_subjects(
+    table: pd.DataFrame,
+    where: str,
+    *,
+    columns: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
+    codes: Mapping[str, Mapping[str, str]] | None = None,
+    missing: Mapping[str, str] | None = None,
+    unneeded: Collection[str] = (),
+) -> tuple[pd.DataFrame, pd.DataFrame, list[Problem]]:
+    """Turn a table as a hospital writes it into the one that the study works with, and say all that is wrong with it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The table as read, cells of any type; the index is the row in a spreadsheet.
+    where : str
+        What to call the table in problems, usually its file name.
+    columns : mapping, optional
+        The table's name of a column = ours. Names are compared as they are, then without regard to case and spaces.
+    units : mapping, optional
+        Column (its name there, or ours) = unit it is written in, where this is not ours.
+    codes : mapping, optional
+        Column = {code = our value}; "" means that the value is missing.
+    missing : mapping, optional
+        Of ``age_years, height_cm, weight_kg``: "exclude" (the default) leaves people without it out, "impute" keeps
+        them, with NaN.
+    unneeded : collection of str, optional
+        Required columns that may be missing here, such as the mass where it is to be estimated.
+
+    Returns
+    -------
+    subjects : DataFrame
+        People with all that is needed, under our names, in our units; rows count from 0. ``patient_id`` is filled
+        from ``subject_id`` where absent, ``table_row`` is the row in the spreadsheet. Columns that the schema does not
+        know are kept as they are. Not to be used where there is an error.
+    excluded : DataFrame
+        ``row, subject_id, code`` of people of whom something is missing; the code, such as "no_height", names the
+        first thing in the schema's order.
+    problems : list of Problem
+
+    Examples
+    --------
+    >>> table = pd.DataFrame(
+    ...     [["a", "f", "63", "128", "90", "a.dcm", "42"], ["b", "m", "", "180", "120", "b.dcm", "420"]],
+    ...     index=[2, 3], columns=["subject_id", "Sex", "Größe", "weight_kg", "lvm_g", "ecg_path", "age_years"],
+    ... )
+    >>> written = {"columns": {"größe": "height_cm"}, "units": {"height_cm": "in", "weight_kg": "lb"}}
+    >>> subjects, excluded, problems = check_subjects(table, "people.csv", **written)
+    >>> subjects[["sex", "height_cm", "weight_kg"]].round(1).values.tolist()
+    [['female', 160.0, 58.1]]
+    >>> excluded.values.tolist()
+    [[3, 'b', 'no_height']]
+    >>> print(*problems)
+    row 3, column age_years: the value is 420; give a number from 18 to 110.
+    """
+    columns, units, codes, missing = columns or {}, units or {}, codes or {}, missing or {}
+    table, theirs, problems = _renamed(table, where, columns)
+    units, codes, more = _for_our_columns(table, where, theirs, units, codes)
+    problems += more
+    code = pd.Series("", table.index, dtype=object)
+    for name, field in Subject.model_fields.items():
+        needed, imputed = field.is_required() and name not in unneeded, missing.get(name) == "impute"
+        if name in table:
+            own, written = theirs.get(name, name), (units.get(name, ""), codes.get(name, {}))
+            table[name], absent, wrong = _parsed(table[name], name, *written)
+            problems += [Problem("error", where, *said, column=own) for said in wrong]
+            if needed and not imputed and name != "subject_id":
+                code[absent & (code == "")] = f"no_{name.split('_')[0]}"
+        elif needed and imputed:
+            table[name] = np.nan
+        elif needed:
+            problems.append(_lacking(table, where, name))
+    if table.empty:
+        problems.append(Problem("error", where, "there is no row below the header", "give one row for each person"))
+    left_out = (code != "").to_numpy()
+    if left_out.all() and not problems:
+        counts = ", ".join(f"{n} with {EXCLUSION_WORDS[str(each)]}" for each, n in code.value_counts().items())
+        problems.append(Problem("error", where, f"of everybody something is missing ({counts})", "complete the table"))
+    ids = table["subject_id"] if "subject_id" in table else pd.Series("", table.index)
+    excluded = pd.DataFrame({"row": table.index, "subject_id": ids.to_numpy(), "code": code.to_numpy()})[left_out]
+    table["table_row"] = table.index
+    table["patient_id"] = table["patient_id"].fillna(ids) if "patient_id" in table else ids
+    problems.sort(key=lambda problem: problem.row or 0)  # stable: columns of a row keep the schema's order
+    return table[~left_out].reset_index(drop=True), excluded.reset_index(drop=True), problems
+
+
+def _folded(name: str) -> str:
+    """A name without regard to case, spaces and the ways to write an umlaut."""
+    return re.sub(r"[\s_]+", "", unicodedata.normalize("NFKC", name).casefold())
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    """The name that looks most like it, or ""."""
+    by_fold = {_folded(each): each for each in known}
+    near = difflib.get_close_matches(_folded(name), by_fold, n=1, cutoff=0.6)
+    return by_fold[near[0]] if near else ""
+
+
+def _renamed(
+    table: pd.DataFrame, where: str, columns: Mapping[str, str]
+) -> tuple[pd.DataFrame, dict[str, str], list[Problem]]:
+    """Give the columns our names; also the table's names by ours."""
+    header, ours, problems = [str(name) for name in table.columns], tuple(Subject.model_fields), []
+    named: dict[str, str] = {}  # theirs to ours
+    for own, name in columns.items():
+        same = [each for each in header if each == own] or [each for each in header if _folded(each) == _folded(own)]
+        if name not in ours:
+            near = _nearest(name, ours)
+            do = f"write {near!r}" if near else f"give one of {', '.join(ours)}"
+            told = f"[columns] calls it {name!r}, which is not in the data dictionary"
+            problems.append(Problem("error", where, told, do, column=own))
+        elif not same:
+            near = _nearest(own, header)
+            do = f"write {near!r} in [columns]" if near else f"correct [columns]; there are {', '.join(header)[:300]}"
+            problems.append(Problem("error", where, "[columns] names it, and it is not in the table", do, column=own))
+        elif same[0] in named:
+            problems.append(Problem("error", where, "[columns] names it twice", "keep one", column=own))
+        else:
+            named[same[0]] = name
+    exact = [name for name in header if name in ours and name not in named]
+    named |= {name: name for name in exact}
+    for name in header:  # such as "Sex" for sex, where nothing else is
+        meant = [each for each in ours if _folded(each) == _folded(name)]
+        if name not in named and meant and meant[0] not in named.values():
+            named[name] = meant[0]
+    final = pd.Series([named.get(name, name) for name in header])
+    for name in dict.fromkeys(final[final.duplicated()]):
+        own = ", ".join(dict.fromkeys(each for each, new in zip(header, final, strict=True) if new == name))
+        told = f"it appears more than once{f' (as {own})' if own != name else ''}"
+        problems.append(Problem("error", where, told, "keep one", column=name))
+    table = table.set_axis(final.tolist(), axis=1).loc[:, ~final.duplicated().to_numpy()]
+    return table.copy(), {new: own for own, new in named.items()}, problems
+
+
+def _for_our_columns(
+    table: pd.DataFrame,
+    where: str,
+    theirs: Mapping[str, str],
+    units: Mapping[str, str],
+    codes: Mapping[str, Mapping[str, str]],
+) -> tuple[dict[str, str], dict[str, Mapping[str, str]], list[Problem]]:
+    """Units and codes by our names of the columns, as far as they can be."""
+    known = {_folded(own): name for name, own in theirs.items()} | {_folded(name): name for name in theirs}
+    problems: list[Problem] = []
+
+    def of_ours(section: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        for own in given:
+            if _folded(own) not in known:
+                near = _nearest(own, [*theirs, *theirs.values()])
+                do = f"write {near!r} in [{section}]" if near else f"leave it out of [{section}]"
+                told = f"[{section}] names it, and the table has no such column of the data dictionary"
+                problems.append(Problem("error", where, told, do, column=own))
+        return {known[_folded(own)]: value for own, value in given.items() if _folded(own) in known}
+
+    found = {}
+    for name, unit in of_ours("units", units).items():
+        ours = column(name).unit
+        allowed = {each.lower(): each for each in (ours, *UNITS.get(ours, ())) if each}
+        if unit.strip().lower() in allowed:
+            found[name] = allowed[unit.strip().lower()]
+        else:
+            do = f"give {', '.join(allowed.values())}" if allowed else "leave it out of [units]"
+            problems.append(Problem("error", where, f"[units] says {unit!r}", do, column=theirs[name]))
+    kept = of_ours("codes", codes)
+    for name, meant in kept.items():
+        for code, value in meant.items():
+            if value.strip().lower() not in _MISSING and not _possible(name, [value]):
+                told, do = f"[codes] says that {code!r} is {value!r}", f"give {column(name).allowed}"
+                problems.append(Problem("error", where, told, do, column=theirs[name]))
+    return found, kept, problems
+
+
+def _lacking(table: pd.DataFrame, where: str, name: str) -> Problem:
+    """A required column that is not there, with the nearest name that is."""
+    near = _nearest(name, [str(each) for each in table if each not in Subject.model_fields])
+    do = f"write {near!r} = {name!r} in [columns] if that is it" if near else "add it, or name yours in [columns]"
+    if name in ("age_years", "height_cm", "weight_kg"):
+        do += f'; if nobody has it, write {name} = "impute" in [missing]'
+    meaning = str(Subject.model_fields[name].description).rstrip(".")
+    return Problem("error", where, f"it is missing ({meaning[0].lower() + meaning[1:]})", do, column=name)
+
+
+def _parsed(
+    cells: pd.Series, name: str, unit: str, codes: Mapping[str, str]
+) -> tuple[pd.Series, pd.Series, list[tuple[str, str, int | None]]]:
+    """Values of one column, whose are missing, and what is wrong, what to do and the row."""
+    kind, rows = column(name).kind, [int(row) for row in cells.index]
+    seen = [str(cell) for cell in cells.astype("string").str.strip().fillna("")]
+    meant = {code.strip().lower(): value.strip() for code, value in codes.items()}
+    coded = name == "sex" or kind == "boolean"
+    # a code is a whole number in most tables, and 1.0 where another cell of its column was empty
+    whole = [re.sub(r"^([0-9]+)[.,]0+$", r"\1", cell) for cell in seen]
+    given = [
+        meant.get(cell.lower(), meant.get(code.lower(), code if coded else cell))
+        for cell, code in zip(seen, whole, strict=True)
+    ]
+    values: list[Any] = [None if cell.lower() in _MISSING else cell for cell in given]
+    absent = pd.Series([cell is None for cell in values], cells.index)
+    wrong: list[tuple[str, str, int | None]] = []
+    try:
+        values = _numbers(values, name, unit) if kind == "number" else _sexes(values) if name == "sex" else values
+    except ValueError as error:
+        wrong.append((str(error), "write all numbers of the column alike", None))
+        values = [None] * len(values)
+    faults = {}
+    try:
+        read = column(name).cells.validate_python(values)
+    except ValidationError as error:
+        faults = {int(fault["loc"][0]): fault["type"] for fault in error.errors(include_url=False)}
+        good = [i for i in range(len(values)) if i not in faults]
+        checked = column(name).cells.validate_python([values[i] for i in good])
+        read = pd.Series(checked, good, dtype=object).reindex(range(len(values))).tolist()
+    unknown: dict[str, list[int]] = {}
+    for i, fault in faults.items():
+        if values[i] is None and name == "subject_id":
+            wrong.append(("the cell is empty", "give each row its own name", rows[i]))
+        elif values[i] is not None and coded:
+            unknown.setdefault(given[i], []).append(rows[i])
+        elif values[i] is not None:
+            beyond = fault in ("greater_than_equal", "less_than_equal")
+            wrong.append((*_told(seen[i], values[i] if beyond else None, name, unit), rows[i]))
+    example = ", ".join(f'"{code}" = "..."' for code in list(unknown)[:6])
+    for code, where in unknown.items():  # one code is one problem, however many rows have it
+        more = f", in {len(where)} rows" if len(where) > 1 else ""
+        do = f"give {column(name).allowed}, or write in [codes] what it means: {name} = {{ {example} }}"
+        wrong.append((f"the value is {code[:60]!r}{more}", do, where[0]))
+    if name == "subject_id":
+        again = pd.Series(values).duplicated() & pd.Series(values).notna()
+        wrong += [
+            (f"{values[i]!r} is used again", "give each row its own name", rows[i]) for i in np.flatnonzero(again)
+        ]
+    dtypes: dict[str, Any] = {"number": np.float64, "boolean": np.float64, "date-time": "datetime64[ns]"}
+    return pd.Series(read, cells.index, dtype=object).astype(dtypes.get(kind, object)), absent, wrong
+
+
+def _told(cell: str, number: Any, name: str, unit: str) -> tuple[str, str]:
+    """What is wrong with a cell, as it stands in the file, and what to do; the number where it is one out of range."""
+    _, ours, allowed, _ = column(name)
+    if cell.startswith("=") or re.fullmatch(r"#[A-Z/0]+[!?]?", cell):
+        return f"the cell holds the formula or spreadsheet error {cell[:60]!r}", "repair or empty it, and save again"
+    if number is None or unit in ("", ours):
+        return f"the value is {cell[:60] if number is not None else repr(cell[:60])}", f"give {allowed}"
+    return f"the value is {cell[:60]} {unit}, which is {float(number):.4g} {ours}", f"give {allowed} {ours}"
+
+
+def _numbers(given: Sequence[str | None], name: str, unit: str) -> list[Any]:
+    """Numbers of a column in our unit, written with a decimal point where they stay as they are.
+
+    Where commas can be read in two ways, the column is as its range says.
+    """
+    factor = UNITS.get(column(name).unit, {}).get(unit, 1.0)
+    readings = [[_times(cell, factor) for cell in cells] for cells in decimal_points(given)]
+    fitting = [cells for cells in readings if len(readings) == 1 or _possible(name, [c for c in cells if c])]
+    if len(fitting) != 1:
+        unclear = next(cell for cell in given if cell and "," in cell)
+        raise ValueError(f"{unclear!r} could be {unclear.replace(',', '')} or {unclear.replace(',', '.')}")
+    return fitting[0]
+
+
+def _times(cell: str | None, factor: float) -> Any:
+    """A number times a factor; any other cell as it is."""
+    if cell is None or factor == 1.0 or "_" in cell or not cell.isascii():
+        return cell
+    try:
+        return factor * float(cell)
+    except ValueError:
+        return cell
+
+
+def _possible(name: str, cells: Sequence[Any]) -> bool:
+    """Whether a column may hold all these cells."""
+    try:
+        column(name).cells.validate_python(list(cells))
+    except ValidationError:
+        return False
+    return True
+
+
+def _sexes(given: Sequence[str | None]) -> list[str | None]:
+    """Sexes in our words, as far as words and letters are clear; letters only where both sexes' or f are there."""
+    cells = [cell and cell.lower() for cell in given]
+    there = {cell for cell in cells if cell and len(cell) == 1}
+    words = _SEX_WORDS | next((pair for pair in _SEX_LETTERS if there == set(pair)), {"f": "female"})
+    return [cell and words.get(cell, cell) for cell in cells]
