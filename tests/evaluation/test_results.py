@@ -3,6 +3,7 @@
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -286,7 +287,12 @@ SOME = {  # of each kind
 def test_lvh_is_of_those_whose_body_surface_is_known_and_grams_are_of_everybody() -> None:
     every = example_predictions(80)
     unknown = every["subject_id"].str[-1].isin([*"036"])
-    options = {"subjects": subjects(every), "criteria": criteria(every), "n_resamples": 99, "only": SOME}
+    options: dict[str, Any] = {
+        "subjects": subjects(every),
+        "criteria": criteria(every),
+        "n_resamples": 99,
+        "only": SOME,
+    }
 
     def tables(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
         gap = table[table["cohort"] == "dev"]
