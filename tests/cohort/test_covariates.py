@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from lvmass.cohort.covariates import COVARIATE_GROUPS, covariate_matrix, covariate_names
+from lvmass.cohort.covariates import COVARIATE_GROUPS, covariate_matrix, covariate_names, impute, sex_medians
 
 
 def test_columns_by_hand() -> None:
@@ -22,3 +22,17 @@ def test_columns_by_hand() -> None:
 
 def test_no_columns() -> None:
     assert covariate_matrix({"sex": ["male"] * 3}, ()).shape == (3, 0)
+
+
+def test_missing_values_are_the_median_of_the_sex_of_those_learnt_from() -> None:
+    names = ("height_cm", "male", "weight_kg", "qrs_duration_ms")
+    people = np.array([[150, 0, 50, np.nan], [160, 0, np.nan, np.nan], [180, 1, np.nan, np.nan]], dtype=float)
+    medians = sex_medians(people, names)
+    assert medians.tolist() == [
+        [155, 0, 50, 0],
+        [180, 1, 50, 0],
+    ]  # of both sexes where one has none, 0 where nobody has
+    others = np.array([[np.nan, 1, 90, 100], [np.nan, 0, np.nan, np.nan]])
+    assert impute(others, names, medians).tolist() == [[180, 1, 90, 100], [155, 0, 50, 0]]
+    assert sex_medians(people[:, [0]], names[:1]).tolist() == [[160], [160]]
+    assert sex_medians(people[:2], names)[1].tolist() == [155, 0, 50, 0]  # women only

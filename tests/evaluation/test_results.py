@@ -3,6 +3,7 @@
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
 from lvmass.errors import DataError
 from lvmass.evaluation.errors import _subgroup_levels
-from lvmass.evaluation.results import evaluate, write_results
+from lvmass.evaluation.results import STATISTICS, evaluate, write_results
 from lvmass.evaluation.tables import example_predictions
 
 from .rows import find, table_of
@@ -269,3 +270,53 @@ def test_odd_studies() -> None:
     with_flat = evaluate(pd.concat([some, flat]), "net", n_resamples=99)
     row = find(with_flat["c_statistics"], model="flat", sex="all", score="grams")
     assert row["auc"] == 0.5
+
+
+def without_bsa(table: pd.DataFrame, unknown: pd.Series) -> pd.DataFrame:
+    """The predictions of a cohort of which some have no height."""
+    lvh = table["lvh"].astype("boolean").mask(unknown)
+    return table.assign(bsa_m2=table["bsa_m2"].mask(unknown), lvh=lvh)
+
+
+SOME = {  # of each kind
+    "c_statistics", "model_comparison", "training_comparison", "pair_kinds", "gap", "criteria_at_equal_specificity",
+    "decision_curves", "probability_calibration", "errors", "subgroup_errors",
+}  # fmt: skip
+
+
+def test_lvh_is_of_those_whose_body_surface_is_known_and_grams_are_of_everybody() -> None:
+    every = example_predictions(80)
+    unknown = every["subject_id"].str[-1].isin([*"036"])
+    options: dict[str, Any] = {
+        "subjects": subjects(every),
+        "criteria": criteria(every),
+        "n_resamples": 99,
+        "only": SOME,
+    }
+
+    def tables(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+        gap = table[table["cohort"] == "dev"]
+        return evaluate(table, gap=(gap, gap[gap["training"] == "sex-specific"]), **options)
+
+    found, whole, part = (tables(table) for table in (without_bsa(every, unknown), every, every[~unknown]))
+    for name in SOME:
+        expected = part if STATISTICS[name].lvh else whole
+        pd.testing.assert_frame_equal(found[name], expected[name], check_exact=True)
+    assert found["c_statistics"]["n_subjects"].max() == 56
+    assert found["errors"]["n_subjects"].max() == 80
+
+
+@pytest.mark.parametrize("cohorts", [("dev",), ("ext",), ("dev", "ext")])
+def test_a_cohort_in_which_nobodys_body_surface_is_known(cohorts: tuple[str, ...]) -> None:
+    every = example_predictions(100)
+    table = without_bsa(every, every["cohort"].isin(cohorts))
+    gap = table[table["cohort"] == "dev"]
+    found = evaluate(table, criteria=criteria(every), gap=(gap, gap[:0]), n_resamples=99, only=SOME)
+    assert ("gap" in found) == ("dev" not in cohorts)
+    for name in ("c_statistics", "decision_curves", "criteria_at_equal_specificity", "model_comparison"):
+        rows = found[name][found[name]["cohort"].isin(cohorts)]
+        assert set(rows["cohort"]) == set(cohorts)
+        assert set(rows["note"]) == {"nobody's LVM index is known"}
+    assert set(found["errors"]["note"]) == {""}
+    others = found["c_statistics"][~found["c_statistics"]["cohort"].isin(cohorts)]
+    assert others.loc[others["sex"] == "all", "auc"].notna().all()

@@ -32,6 +32,7 @@ unit = "mV"
 sampling_rate_hz = 500
 {LEADS_OF_FILES}
 """
+IMPUTED = '[missing]\nheight_cm = "impute"\nweight_kg = "impute"\n'
 MEDIAN = '[models.sex-median]\nestimator = "sex-median"\ncovariates = ["demographics"]\n'
 DEMOGRAPHICS = '[models.demographics]\nestimator = "ridge"\ncovariates = ["demographics"]\n'
 NETWORK = """
@@ -53,6 +54,7 @@ STUDIES = {
     "no network": HEAD + SIMULATED + MEDIAN + DEMOGRAPHICS,
     "another network, sex-specific only": HEAD + BEAT + SIMULATED + SIGNAL,
     "women in files": HEAD + FILES + DEMOGRAPHICS + NETWORK,
+    "no height and weight in files": HEAD + IMPUTED + FILES + DEMOGRAPHICS + NETWORK,
 }
 LACKS = {
     "no network": ("saliency", "an external cohort", "the gap, taken apart", "learning"),
@@ -60,13 +62,15 @@ LACKS = {
         "the encoder of eLVMass-Net", "a comparator", "the gap, taken apart", "a verdict", "saliency",
     ),
     "women in files": ("calibration card and oracle", "an external cohort", "a counterfactual cohort"),
+    "no height and weight in files": ("the gap, taken apart", "what an interval means", "ROC curves"),
 }  # fmt: skip
 
 
-def write_files(folder: Path) -> None:
-    """A hospital's cohort of women: a table and an ECG file for everybody."""
+def write_files(folder: Path, kind: str) -> None:
+    """A hospital's cohort of women, or without height and weight: a table and an ECG file for everybody."""
     cohort = simulate_cohort(130, like="tw-cvai", seed=5)
-    subjects = cohort.subjects.query("sex == 'female'").head(50)
+    subjects = cohort.subjects.query("sex == 'female'") if "women" in kind else cohort.subjects
+    subjects = subjects.head(50).drop(columns=["height_cm", "weight_kg"] if "no height" in kind else [])
     subjects = subjects.assign(ecg_path="", subject_id=[f"hospital-{i}" for i in subjects.index])
     for i in subjects.index:
         subjects.loc[i, "ecg_path"] = f"ecg-{i}.npy"
@@ -79,7 +83,7 @@ def study_of_a_kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
     """A kind of study, finished."""
     kind, folder = request.param, tmp_path_factory.mktemp("any")
     if "files" in kind:
-        write_files(folder)
+        write_files(folder, kind)
     (folder / "study.toml").write_text(STUDIES[kind])
     Study.from_toml(folder / "study.toml").run()
     return kind, folder / "study.toml"

@@ -27,6 +27,24 @@ def test_ridge_finds_a_product_and_bears_missing_values() -> None:
 
 
 @pytest.mark.parametrize("kind", ["linear", "ridge", "gradient-boosting"])
+def test_what_is_missing_is_the_median_of_the_sex_and_flagged(kind: str) -> None:
+    generator, names = np.random.default_rng(0), ("male", "height_cm")
+    male = generator.integers(0, 2, 600).astype(float)
+    height = 160 + 14 * male + generator.normal(0, 6, 600)
+    mass = np.exp(4 + 0.005 * height)
+    seen = np.where(np.arange(600) % 5 > 0, height, np.nan)
+    medians = [np.nanmedian(seen[male == sex]) for sex in (0, 1)]
+    baseline = fit_baseline(kind, np.column_stack([male, seen]), mass, names)
+    assert isinstance(baseline, _Regression)
+    shown = baseline.complete(np.array([[1.0, np.nan], [0.0, 150.0]]))
+    assert shown.tolist() == [[1, medians[1], 1], [0, 150, 0]]
+    unknown = baseline.predict_g(None, np.array([[0.0, np.nan], [1.0, np.nan]]))
+    assert unknown == pytest.approx([mass[male == sex].mean() for sex in (0, 1)], rel=0.02)
+    nobody = fit_baseline(kind, np.column_stack([male, np.full(600, np.nan)]), mass, names)  # no heights at all
+    assert np.isfinite(nobody.predict_g(None, np.array([[1.0, np.nan]]))).all()
+
+
+@pytest.mark.parametrize("kind", ["linear", "ridge", "gradient-boosting"])
 def test_regressions_have_the_mean_of_the_people_fitted(kind: str) -> None:
     """On the log scale a skewed mass is estimated by its median, here 8 % below the mean."""
     generator = np.random.default_rng(0)

@@ -1,6 +1,7 @@
 """A model saved is the model loaded, and nothing else is loaded."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,15 @@ def test_same_grams_after_saving_and_loading(model: FittedModel, tmp_path: Path)
 def test_missing_covariate_is_flagged_not_guessed(model: FittedModel) -> None:
     assert np.isfinite(model.predict_g(BEATS, COVARIATES)).all()
     assert model.scale_covariates(COVARIATES)[1].tolist() == [-1.0, 0.0, 0.0, 1.0]
+
+
+def test_medians_of_the_sexes_stand_for_what_is_missing_and_are_saved(model: FittedModel, tmp_path: Path) -> None:
+    own = replace(model, covariate_medians=np.array([[0.0, 70.0], [1.0, 50.0]]))
+    assert own.scale_covariates(COVARIATES)[:, 1].tolist() == [-1.0, 1.0, 1.0]
+    save_model(own, tmp_path, {})
+    loaded, _ = load_model(tmp_path)
+    np.testing.assert_array_equal(loaded.predict_g(BEATS, COVARIATES), own.predict_g(BEATS, COVARIATES))
+    assert np.abs(loaded.predict_g(BEATS, COVARIATES) - model.predict_g(BEATS, COVARIATES))[1] > 0
 
 
 def test_nobody(model: FittedModel) -> None:
