@@ -155,7 +155,7 @@ def _file_hash(files: list[Path]) -> str:
     return " ".join(hashes)
 
 
-def _read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path) -> pd.DataFrame:
     """Read a CSV as text; a file that is none gets one sentence."""
     if not path.is_file():
         raise DataError(f"{path}: there is no such file; give the path of a subjects table (CSV).")
@@ -224,7 +224,7 @@ def load_cohort(
     lvmass.errors.DataError: nobody.csv: there is no such file; give the path of a subjects table (CSV).
     """
     path = Path(path_to_subjects_csv)
-    subjects = validate_subjects(_read_table(path), str(path))
+    subjects = validate_subjects(read_table(path), str(path))
     files = [_resolve(path.parent, cell) for cell in subjects["ecg_path"]]
     absent = [
         f"row {i + 2}, column ecg_path: there is no file {cell!r} under {path.parent}; correct the path."

@@ -15,6 +15,7 @@ from lvmass.errors import DataError
 from lvmass.evaluation.lvh import LVH_CUTOFF_SOURCES, PRIMARY
 from lvmass.networks.registry import NETWORKS
 from lvmass.training.baselines import BASELINES
+from lvmass.training.card import Modality
 from lvmass.training.settings import FitConfig, MachineConfig
 
 Training = Literal["pooled", "sex-specific"]
@@ -54,6 +55,7 @@ class CohortConfig(Section):
     """Where people come from: simulated, or a table and ECG files of one's own."""
 
     label: str = Field(min_length=1, exclude=True, description="name shown in tables and figures")
+    modality: Modality | None = Field(None, exclude=True, description="how the mass was measured")
     simulate: str | None = Field(None, description="site to simulate")
     n: int | None = Field(None, ge=20, description="people to simulate")
     seed: int = Field(0, ge=0, description="of the simulation")
