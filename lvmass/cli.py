@@ -86,7 +86,7 @@ def _predict(
 ) -> None:
     """Estimate LVM from one recording, or from many into a table."""
     from lvmass.ecg.reading import read_ecg
-    from lvmass.prediction import PRETRAINED, people_in_files, people_in_table, predict, predict_people
+    from lvmass.prediction import PRETRAINED, predict
 
     person: dict[str, Any] = {"sex": sex, "age_years": age, "height_cm": height, "weight_kg": weight}
     reading: dict[str, Any] = {"unit": unit, "sampling_rate_hz": sampling_rate_hz, "leads": leads and leads.split(",")}
@@ -97,15 +97,20 @@ def _predict(
         for name, value in person.items():
             if value is None:
                 raise typer.BadParameter(f"one ECG needs --{name.split('_')[0]}")
-    people = people_in_files(paths, person) if table is None else people_in_table(table, person)
     if single:
         estimate = predict(read_ecg(paths[0], **reading), **person, model_folder=folder)
         print(json.dumps(dataclasses.asdict(estimate), indent=2) if as_json else _estimate_text(estimate))
-    elif out is None or as_json:
+        if report is None:
+            return
+    from lvmass.batch import people_in_files, people_in_table, predict_people  # one estimate needs no tables
+
+    written = [file for file in (out, report) if file is not None]
+    people = people_in_files(paths, person, written) if table is None else people_in_table(table, person)
+    if not single and (out is None or as_json):
         raise DataError(
             f"{table or paths[0]}: of several ECGs a table is written; give --out FILE.csv, without --json."
         )
-    else:
+    if out is not None:
         estimated, failed = predict_people(people, out, model_folder=folder, reading=reading)
         print(f"{out}: {estimated} estimated, {failed} not{' (why: column error)' if failed else ''}")
     if report is not None:

@@ -1,42 +1,27 @@
-"""Recordings in, LVM in grams out: the whole way from the ECG to the estimate, as the book goes it.
+"""One recording in, LVM in grams out: the whole way from the ECG to the estimate, as the book goes it."""
 
-`predict` takes one recording; `predict_people` takes any number of files, in parallel, and writes a table.
-"""
-
-import hashlib
-import shutil
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from joblib import Memory, Parallel, delayed
-from tqdm import tqdm
 
 from lvmass.cohort.covariates import covariate_matrix
 from lvmass.cohort.schema import bsa_mosteller_m2, check_person
 from lvmass.ecg.criteria import lvh_criteria
 from lvmass.ecg.intervals import EcgParameters
 from lvmass.ecg.quality import examine
-from lvmass.ecg.reading import ARRAY_FILES, read_ecg
 from lvmass.ecg.recording import LEADS, Beat, Recording
 from lvmass.errors import DataError
 from lvmass.training.card import VARIABLES, Card, Provenance, load_card, lvh_probability
 from lvmass.training.model import FittedModel
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 """The model that ships with the package; trained on the simulated cohort."""
 
 PERSON = ("sex", "age_years", "height_cm", "weight_kg")
 """What an estimate needs to know of a person beside the ECG."""
-
-BLOCK = 32
-"""ECGs a task: less than a second of work, and what a killed run loses of each process."""
 
 _SHOWN = ("heart_rate_bpm", "pr_interval_ms", "qrs_duration_ms", "qtc_ms", "qrs_axis_deg")
 
@@ -140,12 +125,12 @@ def predict(
     >>> 60 < estimate.lvm_g < 130
     True
     """
-    model, card = _load(model_folder)
+    model, card = load_predictor(model_folder)
     person = {"sex": sex, "age_years": age_years, "height_cm": height_cm, "weight_kg": weight_kg}
-    return _estimates(model, card, [_examined(recording, person, card)])[0]
+    return estimates(model, card, [examined(recording, person, card)])[0]
 
 
-class _Examined(NamedTuple):
+class Examined(NamedTuple):
     """All that an estimate rests on but the model."""
 
     person: dict[str, Any]
@@ -155,8 +140,8 @@ class _Examined(NamedTuple):
     source: str
 
 
-def _load(model_folder: str | Path) -> tuple[FittedModel, Card]:
-    """Read a model whose leads are those of this package."""
+def load_predictor(model_folder: str | Path) -> tuple[FittedModel, Card]:
+    """Read a saved model, see `lvmass.training.card.load_card`, and refuse one of other leads than this package's."""
     model, card = load_card(model_folder)
     if card.leads != LEADS:
         raise DataError(
@@ -165,7 +150,7 @@ def _load(model_folder: str | Path) -> tuple[FittedModel, Card]:
     return model, card
 
 
-def _examined(recording: Recording, person: Mapping[str, Any], card: Card) -> _Examined:
+def examined(recording: Recording, person: Mapping[str, Any], card: Card) -> Examined:
     """Check a person and measure the recording; `DataError` where there is nothing to estimate from."""
     for name in PERSON:
         if str(person[name]).strip().lower() in ("", "nan", "none"):
@@ -181,22 +166,22 @@ def _examined(recording: Recording, person: Mapping[str, Any], card: Card) -> _E
     known: dict[str, Any] = {"sex": sex} | {name: float(person[name]) for name in PERSON[1:]}
     known |= asdict(measured) | measured.t_waves_mv
     known |= {name: found.value for name, found in lvh_criteria(beat, measured, sex).items()}
-    return _Examined(known, beat, measured, notes, recording.source)
+    return Examined(known, beat, measured, notes, recording.source)
 
 
-def _estimates(model: FittedModel, card: Card, examined: Sequence[_Examined]) -> list[Estimate]:
+def estimates(model: FittedModel, card: Card, people: Sequence[Examined]) -> list[Estimate]:
     """Estimates of all these people, the network run once."""
-    if not examined:
+    if not people:
         return []
-    table = {name: [each.person[name] for each in examined] for name in examined[0].person}
-    beats = np.stack([each.beat.waveform_mv for each in examined])
+    table = {name: [each.person[name] for each in people] for name in people[0].person}
+    beats = np.stack([each.beat.waveform_mv for each in people])
     grams = model.predict_g(beats, covariate_matrix(table, model.covariates))
-    return [_estimate(model, card, each, float(lvm_g)) for each, lvm_g in zip(examined, grams, strict=True)]
+    return [_estimate(model, card, each, float(lvm_g)) for each, lvm_g in zip(people, grams, strict=True)]
 
 
-def _estimate(model: FittedModel, card: Card, examined: _Examined, lvm_g: float) -> Estimate:
+def _estimate(model: FittedModel, card: Card, rests_on: Examined, lvm_g: float) -> Estimate:
     """All that is said of a person whose LVM was estimated."""
-    person, notes = examined.person, examined.notes
+    person, notes = rests_on.person, rests_on.notes
     sex, factor = person["sex"], card.interval_factor[person["sex"]]
     bsa_m2 = float(bsa_mosteller_m2(person["height_cm"], person["weight_kg"]))
     index, cutoff_g_m2 = lvm_g / bsa_m2, card.lvh_cutoff_g_m2[sex]
@@ -208,7 +193,7 @@ def _estimate(model: FittedModel, card: Card, examined: _Examined, lvm_g: float)
         by_interval = "probable" if low > cutoff_g_m2 else "improbable"
     known = person | {"lvm_g": lvm_g, "lvmi_g_m2": index}
     known["bmi_kg_m2"] = person["weight_kg"] / (person["height_cm"] / 100) ** 2
-    shown = {name: getattr(examined.measured, name) for name in _SHOWN}
+    shown = {name: getattr(rests_on.measured, name) for name in _SHOWN}
     probability = lvh_probability(max(index, 1e-9), cutoff_g_m2, factor, card.interval_level)
     return Estimate(
         lvm_g=lvm_g,
@@ -225,8 +210,8 @@ def _estimate(model: FittedModel, card: Card, examined: _Examined, lvm_g: float)
         lvh_by_interval=by_interval,
         lvh_probability=float(probability),
         **{name: None if np.isnan(value) else float(value) for name, value in shown.items()},  # JSON knows no NaN
-        n_beats=examined.beat.n_beats,
-        source=examined.source,
+        n_beats=rests_on.beat.n_beats,
+        source=rests_on.source,
         notes=(*notes, *_outside(card, known)),
         model={
             "network": model.network,
@@ -249,187 +234,3 @@ def _outside(card: Card, known: Mapping[str, Any]) -> Iterator[str]:
             for name in rare
         ]
         yield f"Outside the range of 98 % of the {people} in training: {', '.join(said)}."
-
-
-# --- many people ---
-
-
-def people_in_files(paths: Sequence[Path], person: Mapping[str, Any]) -> "pd.DataFrame":
-    """List ECG files, and those in folders, as one row each; all get the same person.
-
-    Of a WFDB record the header stands for all its files. Hidden files and links are left out.
-
-    Raises
-    ------
-    DataError
-        If sex, age, height or weight is not given, or there is no file.
-    """
-    import pandas as pd
-
-    lacking = [name for name in PERSON if person.get(name) is None]
-    if lacking:
-        raise DataError(
-            f"{paths[0]}: {', '.join(lacking)} of these people are not known; give a table of people with --table."
-        )
-    files = [(str(path.relative_to(given)), path) for given in paths if given.is_dir() for path in _ecg_files(given)]
-    files += [(str(path), path) for path in paths if not path.is_dir()]
-    if not files:
-        raise DataError(f"{paths[0]}: there is no file in this folder; give the folder of the ECGs.")
-    table = pd.DataFrame(files, columns=["file", "ecg_path"])
-    return table.assign(ecg_path=table["ecg_path"].astype(str), folder="", **{name: person[name] for name in PERSON})
-
-
-def _ecg_files(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        of_wfdb = path.suffix != ".hea" and path.with_suffix(".hea").is_file()
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.is_file() and not (of_wfdb or hidden or path.is_symlink()):
-            yield path
-
-
-def people_in_table(path: Path, person: Mapping[str, Any]) -> "pd.DataFrame":
-    """Read a subjects table that needs no mass: one row an ECG, cells unchecked, so that each fails by itself.
-
-    Parameters
-    ----------
-    path : Path
-        Columns ``subject_id, ecg_path, sex, age_years, height_cm, weight_kg``; ECG files lie in its folder.
-    person : mapping
-        Values for everybody, of columns that the table lacks.
-
-    Raises
-    ------
-    DataError
-        If it cannot be read, or lacks a column.
-    """
-    from lvmass.cohort.manifest import read_table
-
-    table = read_table(path)
-    table = table.assign(**{k: v for k, v in person.items() if v is not None and k not in table})
-    wanted = ["subject_id", "ecg_path", *PERSON]
-    lacking = [name for name in wanted if name not in table]
-    if lacking or table.empty:
-        what = f"the column {' and '.join(lacking)} is missing" if lacking else "there is no row below the header"
-        raise DataError(f"{path}: {what}; give one row an ECG with the columns {', '.join(wanted)}.")
-    return table[wanted].assign(folder=str(path.absolute().parent))
-
-
-def predict_people(
-    people: "pd.DataFrame",
-    out: Path,
-    *,
-    model_folder: str | Path = PRETRAINED,
-    reading: Mapping[str, Any] | None = None,
-    workers: int = -1,
-) -> tuple[int, int]:
-    """Estimate LVM of many people, in parallel, and write a table with one row each.
-
-    A row that cannot be estimated says why in the column ``error``. The table appears whole or not at all; after a
-    killed run the same call goes on with the people that were not finished.
-
-    Parameters
-    ----------
-    people : DataFrame
-        From `people_in_files` or `people_in_table`.
-    out : Path
-        The table, CSV; only its owner may read it.
-    model_folder : path
-        A saved model.
-    reading : mapping, optional
-        ``unit``, and ``sampling_rate_hz`` and ``leads`` of array files, as ``read_ecg`` takes them.
-    workers : int
-        Processes; -1 takes one for each core.
-
-    Returns
-    -------
-    estimated, failed : int
-    """
-    import pandas as pd
-
-    _load(model_folder)  # a bad model is one sentence, not one for each person
-    files = [path for path in sorted(Path(model_folder).iterdir()) if path.is_file()]
-    model_key = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
-    unfinished = out.with_name(f".{out.name}.unfinished")
-    unfinished.mkdir(mode=0o700, exist_ok=True)
-    kept = Memory(unfinished, verbose=0).cache(_block, ignore=["model_folder"])
-    blocks = range(0, len(people), BLOCK)
-    tasks = (
-        delayed(kept)(_stamped(people[start : start + BLOCK]), dict(reading or {}), model_key, str(model_folder))
-        for start in blocks
-    )
-    failed, temporary = 0, unfinished / out.name
-    with warnings.catch_warnings(), temporary.open("w", encoding="utf-8", newline="") as file:
-        temporary.chmod(0o600)
-        # joblib renews a worker whose memory grew, as it does when torch is loaded; nothing is lost
-        warnings.filterwarnings("ignore", message="A worker stopped")
-        done = Parallel(n_jobs=min(workers, len(blocks)), return_as="generator")(tasks)
-        for start, rows in zip(blocks, tqdm(done, total=len(blocks), desc="predict", disable=None), strict=True):
-            table = pd.DataFrame(rows, columns=[people.columns[0], *_COLUMNS], dtype=object)  # an integer stays one
-            failed += int((table["error"] != "").sum())
-            _safe_cells(table).to_csv(file, index=False, header=start == 0)
-    temporary.replace(out)
-    shutil.rmtree(unfinished, ignore_errors=True)
-    return len(people) - failed, failed
-
-
-_COLUMNS = [field.name for field in fields(Estimate) if field.name not in ("source", "model")]
-_COLUMNS += ["model", "trained_on_simulated_data", "error"]
-
-
-def _stamped(people: "pd.DataFrame") -> list[dict[Any, Any]]:
-    """Rows with size and time of each file, so that a resumed run sees one that was mended."""
-    rows = people.to_dict("records")
-    for row in rows:
-        path = Path(row["folder"], str(row["ecg_path"]))
-        found = [file.stat() for file in (path, path.with_suffix(".dat")) if file.is_file()]
-        row["stamp"] = [(stat.st_size, stat.st_mtime_ns) for stat in found]
-    return rows
-
-
-def _block(
-    rows: list[dict[str, Any]], reading: dict[str, Any], model_key: str, model_folder: str
-) -> list[dict[str, Any]]:
-    """Estimates of some people as rows of the table; ``model_key`` stands for what is in the folder."""
-    model, card = _load(model_folder)
-    examined: dict[int, _Examined] = {}
-    found = [{next(iter(row)): next(iter(row.values())), "error": ""} for row in rows]
-    for i, row in enumerate(rows):
-        try:
-            examined[i] = _examined(_recording(row, reading), row, card)
-        except DataError as error:
-            found[i]["error"] = str(error)
-    for i, estimate in zip(examined, _estimates(model, card, list(examined.values())), strict=True):
-        found[i] |= asdict(estimate) | {"notes": " ".join(estimate.notes)}
-        made = estimate.model
-        found[i]["model"] = f"{made['network']}, study {made['study']} ({made['study_fingerprint']})"
-        found[i]["trained_on_simulated_data"] = made["trained_on_simulated_data"]
-    return found
-
-
-def estimate_row(
-    row: Mapping[str, Any], reading: Mapping[str, Any], model_folder: str | Path
-) -> tuple[Recording, _Examined, Estimate, Card]:
-    """Estimate one row of `people_in_table` or `people_in_files`, with all that its page shows."""
-    model, card = _load(model_folder)
-    recording = _recording(row, reading)
-    examined = _examined(recording, row, card)
-    return recording, examined, _estimates(model, card, [examined])[0], card
-
-
-def _recording(row: Mapping[str, Any], reading: Mapping[str, Any]) -> Recording:
-    """Read the ECG of a row; a table names files in its own folder only."""
-    path = Path(row["folder"], str(row["ecg_path"]))
-    if row["folder"] and not path.resolve().is_relative_to(Path(row["folder"]).resolve()):
-        raise DataError(f"{row['ecg_path']}: outside the folder of the table; move the ECG there.")
-    if path.suffix.lower() not in ARRAY_FILES:
-        return read_ecg(path, unit=reading.get("unit"))
-    return read_ecg(path, **reading)
-
-
-def _safe_cells(table: "pd.DataFrame") -> "pd.DataFrame":
-    """Put an apostrophe before text that a spreadsheet would take for a formula."""
-
-    def safe(cell: Any) -> Any:
-        return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
-
-    return table.map(safe)

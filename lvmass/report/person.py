@@ -4,23 +4,18 @@ One HTML file without script or foreign request; printed on A4 across, the ECG h
 """
 
 import html
-import os
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from joblib import Parallel, delayed
-from tqdm import tqdm
+import pandas as pd
 
+from lvmass.batch import block_by_block, recording_of, whole_file
 from lvmass.errors import DataError
-from lvmass.prediction import PERSON, Estimate, estimate_row
+from lvmass.prediction import PERSON, Estimate, estimates, examined, load_predictor
 from lvmass.report.ecg_figures import measured_beat, twelve_leads
 from lvmass.report.style import OURS, SEX_COLOURS, Picture, new_figure
 from lvmass.training.card import Card
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _HEAD = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Left-ventricular mass from the ECG</title><style>
@@ -39,47 +34,45 @@ img { display: block; margin: 0 auto } b { font-size: 11pt }
 
 
 def write_report(
-    people: "pd.DataFrame", path: Path, *, model_folder: str | Path, reading: Mapping[str, Any], workers: int = -1
+    people: pd.DataFrame, out: Path, *, model_folder: str | Path, reading: Mapping[str, Any], workers: int | None = None
 ) -> None:
     """Write a page for each row, whole or not at all; who cannot be estimated gets a page that says why.
 
     Parameters
     ----------
-    people : DataFrame
-        From `lvmass.prediction.people_in_files` or `people_in_table`.
-    path : Path
-        The page, HTML; only its owner may read it.
-    model_folder, reading, workers
-        As `lvmass.prediction.predict_people` takes them.
+    people, model_folder, reading, workers
+        As `lvmass.batch.predict_people` takes them.
+    out : Path
+        The pages, HTML; only its owner may read it.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with warnings.catch_warnings(), temporary.open("w", encoding="utf-8") as file:
-            temporary.chmod(0o600)
-            warnings.filterwarnings("ignore", message="A worker stopped")  # joblib renews one whose memory grew
-            file.write(_HEAD)
-            tasks = (delayed(_page)(row, model_folder, dict(reading)) for row in people.to_dict("records"))
-            pages = Parallel(n_jobs=min(workers, len(people)), return_as="generator")(tasks)
-            file.writelines(tqdm(pages, total=len(people), desc="report", disable=None))
-            file.write("</body></html>\n")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(out) as file:
+        file.write(_HEAD)
+        for pages in block_by_block(report_block, people, out, (1, 16), model_folder, reading, workers):
+            file.writelines(pages)
+        file.write("</body></html>\n")
 
 
-def _page(row: dict[Any, Any], model_folder: str | Path, reading: dict[str, Any]) -> str:
+def report_block(rows: list[dict[str, Any]], reading: dict[str, Any], model_folder: Path, model_key: str) -> list[str]:
+    """Page of each row; ``model_key`` stands for what is in the folder."""
+    return [_page(row, reading, model_folder) for row in rows]
+
+
+def _page(row: dict[str, Any], reading: dict[str, Any], model_folder: Path) -> str:
     who = str(row["subject_id"]) if "subject_id" in row else Path(row["file"]).name
     title = f"<h1>Left-ventricular mass from the ECG: {html.escape(who)}</h1>"
+    model, card = load_predictor(model_folder)
     try:
-        recording, examined, estimate, card = estimate_row(row, reading, model_folder)
+        recording = recording_of(row, reading)
+        rests_on = examined(recording, row, card)
     except DataError as error:
         return f"<section>{title}<p>Not estimated. {html.escape(str(error))}</p></section>\n"
-    sex, age, height, weight = (examined.person[name] for name in PERSON)
+    (estimate,) = estimates(model, card, [rests_on])
+    sex, age, height, weight = (rests_on.person[name] for name in PERSON)
     person = f"{sex}, {age:.0f} years, {height:.0f} cm, {weight:.0f} kg, BSA {estimate.bsa_m2:.2f} m²"
     pictures = [
         twelve_leads(recording, "", spacing_mv=2.3),
         standing(estimate, sex, card),
-        measured_beat(examined.beat, examined.measured, width=3.3, height=1.9),
+        measured_beat(rests_on.beat, rests_on.measured, width=3.3, height=1.9),
     ]
     ecg, stands, beat = (picture._repr_mimebundle_()["text/html"] for picture in pictures)
     return (

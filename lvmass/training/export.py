@@ -102,7 +102,10 @@ def _write(model: FittedModel, path: Path) -> None:
 
 def _in_grams(model: FittedModel) -> "nn.Module":
     """Build what `FittedModel.predict_g` computes as one module: scaling, network, grams."""
+    import torch
     from torch import nn
+
+    mean, sd = torch.tensor(model.covariate_mean), torch.tensor(model.covariate_sd)
 
     class InGrams(nn.Module):
         def __init__(self) -> None:
@@ -111,7 +114,8 @@ def _in_grams(model: FittedModel) -> "nn.Module":
 
         def forward(self, beat_mv: "Tensor", covariates: "Tensor") -> "Tensor":
             """Estimate LVM in grams from beats and raw covariates."""
-            z_scores = self.network(beat_mv, model.scale_covariates(covariates))
-            return model.target_mean_g + model.target_sd_g * z_scores.double()
+            missing = covariates.isnan()
+            scaled = torch.cat([torch.where(missing, 0.0, (covariates - mean) / sd), missing], dim=1)
+            return model.target_mean_g + model.target_sd_g * self.network(beat_mv, scaled.float()).double()
 
     return InGrams().eval()

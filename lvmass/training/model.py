@@ -70,14 +70,13 @@ class FittedModel:
         network.load_state_dict({name: torch.tensor(value) for name, value in self.weights.items()})
         return network.eval()
 
-    def scale_covariates(self, covariates: "ArrayLike | Tensor") -> "Tensor":
+    def scale_covariates(self, covariates: ArrayLike) -> "Tensor":
         """Turn raw covariates ``(n, covariate)`` into z-scores and missing flags ``(n, 2 * covariate)``."""
         import torch
 
-        raw = covariates if torch.is_tensor(covariates) else torch.tensor(np.asarray(covariates, np.float64))
-        mean, sd = torch.tensor(self.covariate_mean), torch.tensor(self.covariate_sd)
-        missing = raw.isnan()
-        return torch.cat([torch.where(missing, 0.0, (raw - mean) / sd), missing], dim=1).float()
+        missing = np.isnan(np.asarray(covariates))
+        z_scores = np.where(missing, 0.0, (np.asarray(covariates) - self.covariate_mean) / self.covariate_sd)
+        return torch.tensor(np.concatenate([z_scores, missing], axis=1), dtype=torch.float32)
 
     def predict_g(self, inputs: ArrayLike, covariates: ArrayLike, device: str = "cpu") -> NDArray[np.float64]:
         """Estimate LVM.
