@@ -15,6 +15,7 @@ from lvmass.errors import DataError
 from lvmass.prediction import PERSON, Estimate, estimates, examined, load_predictor
 from lvmass.report.ecg_figures import measured_beat, twelve_leads
 from lvmass.report.style import OURS, SEX_COLOURS, Picture, new_figure
+from lvmass.report.words import printed
 from lvmass.training.card import Card
 
 _HEAD = """<!doctype html>
@@ -117,7 +118,7 @@ def _caveats(estimate: Estimate, sex: str) -> list[str]:
             ["The model knows simulated hearts only: of a real one it gives an example."]
             * made["trained_on_simulated_data"]
         ),
-        f"It is {made['network']} of the study {made['study']} ({made['study_fingerprint']}), trained on {people}{by}; "
+        f"It is {printed(made['network'])} of the study {made['study']} ({made['study_fingerprint']}), trained on {people}{by}; "
         f"its mean absolute error out of fold was {made['out_of_fold_mae_g']:.1f} g{share}.",
         "For people unlike those in training, estimate and interval may be far off.",
         "“Probable” and “improbable” mean that the whole interval lies above or below the cut-off.",
