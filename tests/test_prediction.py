@@ -41,6 +41,9 @@ def test_estimate_is_consistent(recording: Recording) -> None:
     assert found.lvmi_g_m2 == pytest.approx(found.lvm_g / found.bsa_m2)
     assert found.lvh_cutoff_g_m2 == 65
     assert found.lvh == (found.lvmi_g_m2 > 65)
+    assert found.lvm_low_g is not None
+    assert found.lvmi_low_g_m2 is not None
+    assert found.lvmi_high_g_m2 is not None
     assert found.lvh_by_interval == ("probable" if found.lvmi_low_g_m2 > 65 else "improbable"
                                      if found.lvmi_high_g_m2 < 65 else "undecided")  # fmt: skip
     factor = json.loads((PRETRAINED / "model.json").read_text())["interval_factor"]["female"]

@@ -118,7 +118,8 @@ def _caveats(estimate: Estimate, sex: str) -> list[str]:
             ["The model knows simulated hearts only: of a real one it gives an example."]
             * made["trained_on_simulated_data"]
         ),
-        f"It is {printed(made['network'])} of the study {made['study']} ({made['study_fingerprint']}), trained on {people}{by}; "
+        f"It is {printed(made['network'])} of the study {made['study']} ({made['study_fingerprint']}), "
+        f"trained on {people}{by}; "
         f"its mean absolute error out of fold was {made['out_of_fold_mae_g']:.1f} g{share}.",
         "For people unlike those in training, estimate and interval may be far off.",
         "“Probable” and “improbable” mean that the whole interval lies above or below the cut-off.",
