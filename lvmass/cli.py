@@ -1,4 +1,4 @@
-"""The command line: ``lvmass run | predict | init | check | doctor | book``.
+"""The command line: ``lvmass run | predict | export | init | check | doctor | book``.
 
 Exit code 0: done; 1: the data or the study has problems, all listed; 2: wrong usage.
 """
@@ -64,30 +64,74 @@ def _run(
 
 @app.command("predict")
 def _predict(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A 12-lead ECG: DICOM, WFDB, XML, SCP, EDF, CSV, ...")],
-    sex: Annotated[Literal["female", "male"], typer.Option(help="decides the cut-off")],
-    age: Annotated[float, typer.Option(help="years")],
-    height: Annotated[float, typer.Option(help="cm")],
-    weight: Annotated[float, typer.Option(help="kg")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE...]", help="12-lead ECGs: DICOM, WFDB, XML, SCP, EDF, CSV, ..., or a folder."),
+    ] = None,
+    sex: Annotated[Literal["female", "male"] | None, typer.Option(help="decides the cut-off")] = None,
+    age: Annotated[float | None, typer.Option(help="years")] = None,
+    height: Annotated[float | None, typer.Option(help="cm")] = None,
+    weight: Annotated[float | None, typer.Option(help="kg")] = None,
+    table: Annotated[
+        Path | None, typer.Option(metavar="PEOPLE.csv", help="A subjects table without masses, instead of files.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write a table, one row an ECG.")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a page for each ECG.")] = None,
     unit: Annotated[str | None, typer.Option(help="mV, uV or V, for files that state none")] = None,
     sampling_rate_hz: Annotated[float | None, typer.Option(help="for files that state none, such as CSV")] = None,
     leads: Annotated[str | None, typer.Option(help="such as I,II,V1, for files that name none")] = None,
     model: Annotated[Path | None, typer.Option(metavar="DIR", help="A saved model instead of the package's.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, of one ECG.")] = False,
 ) -> None:
-    """Estimate LVM from one recording."""
+    """Estimate LVM from one recording, or from many into a table."""
     from lvmass.ecg.reading import read_ecg
     from lvmass.prediction import PRETRAINED, predict
 
-    estimate = predict(
-        read_ecg(file, unit=unit, sampling_rate_hz=sampling_rate_hz, leads=leads and leads.split(",")),
-        sex=sex,
-        age_years=age,
-        height_cm=height,
-        weight_kg=weight,
-        model_folder=model or PRETRAINED,
-    )
-    print(json.dumps(dataclasses.asdict(estimate), indent=2) if as_json else _estimate_text(estimate))
+    person: dict[str, Any] = {"sex": sex, "age_years": age, "height_cm": height, "weight_kg": weight}
+    reading: dict[str, Any] = {"unit": unit, "sampling_rate_hz": sampling_rate_hz, "leads": leads and leads.split(",")}
+    folder, paths, failed = model or PRETRAINED, files or [], 0
+    if (table is None) == (not paths):
+        raise typer.BadParameter("give ECG files, or a folder of them, or --table")
+    if single := out is None and len(paths) == 1 and not paths[0].is_dir():
+        for name, value in person.items():
+            if value is None:
+                raise typer.BadParameter(f"one ECG needs --{name.split('_')[0]}")
+    if single:
+        estimate = predict(read_ecg(paths[0], **reading), **person, model_folder=folder)
+        print(json.dumps(dataclasses.asdict(estimate), indent=2) if as_json else _estimate_text(estimate))
+        if report is None:
+            return
+    from lvmass.batch import people_in_files, people_in_table, predict_people  # one estimate needs no tables
+
+    written = [file for file in (out, report) if file is not None]
+    people = people_in_files(paths, person, written) if table is None else people_in_table(table, person)
+    if not single and (out is None or as_json):
+        raise DataError(
+            f"{table or paths[0]}: of several ECGs a table is written; give --out FILE.csv, without --json."
+        )
+    if out is not None:
+        estimated, failed = predict_people(people, out, model_folder=folder, reading=reading)
+        print(f"{out}: {estimated} estimated, {failed} not{' (why: column error)' if failed else ''}")
+    if report is not None:
+        from lvmass.report.person import write_report
+
+        write_report(people, report, model_folder=folder, reading=reading)
+        print(f"{report}: a page for each ECG", file=sys.stderr)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command("export")
+def _export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write.")],
+    model: Annotated[Path | None, typer.Option(metavar="DIR", help="A saved model instead of the package's.")] = None,
+) -> None:
+    """Write a saved model as ONNX, for use without Python or torch."""
+    from lvmass.prediction import PRETRAINED
+    from lvmass.training.export import ONNX_FILE, export_onnx
+
+    difference_g = export_onnx(model or PRETRAINED, folder)
+    print(f"{folder / ONNX_FILE}: within {difference_g:.1g} g of torch; how to use it: model.json beside it")
 
 
 @app.command("check")
@@ -161,21 +205,23 @@ def _summary(study: Any) -> str:
 
 def _estimate_text(estimate: "Estimate") -> str:
     """An estimate for a person's eyes."""
-    interval = "no interval"
-    if estimate.lvm_low_g is not None:
-        interval = f"{100 * estimate.interval_level:.0f} % interval "
-        interval += f"{estimate.lvm_low_g:.0f} to {estimate.lvm_high_g:.0f} g"
+    level = f"{100 * estimate.interval_level:.0f} % interval"
+    grams = index = "no interval"
+    if estimate.lvmi_low_g_m2 is not None:
+        grams = f"{level} {estimate.lvm_low_g:.0f} to {estimate.lvm_high_g:.0f} g"
+        index = f"{level} {estimate.lvmi_low_g_m2:.0f} to {estimate.lvmi_high_g_m2:.0f} g/m2"
+    made = estimate.model
+    people = f"{made['training_people']} {'simulated ' if made['trained_on_simulated_data'] else ''}people"
     shown = [
-        ("LV mass", f"{estimate.lvm_g:.0f} g ({interval})"),
-        ("LVM index", f"{estimate.lvmi_g_m2:.0f} g/m2 (BSA {estimate.bsa_m2:.2f} m2, Mosteller)"),
-        ("LVH", f"{'yes' if estimate.lvh else 'no'}: the cut-off is {estimate.lvh_cutoff_g_m2:g} g/m2, "
-                f"{estimate.lvh_cutoff_source}"),
+        ("LV mass", f"{estimate.lvm_g:.0f} g ({grams})"),
+        ("LVM index", f"{estimate.lvmi_g_m2:.0f} g/m2 ({index}; BSA {estimate.bsa_m2:.2f} m2, Mosteller)"),
+        ("LVH", f"{estimate.lvh_by_interval} by this interval, probability {100 * estimate.lvh_probability:.0f} %; "
+                f"the cut-off is {estimate.lvh_cutoff_g_m2:g} g/m2, {estimate.lvh_cutoff_source}"),
         ("ECG", f"heart rate {_number(estimate.heart_rate_bpm, '/min')}, PR {_number(estimate.pr_interval_ms, ' ms')}, "
                 f"QRS {_number(estimate.qrs_duration_ms, ' ms')}, QTc {_number(estimate.qtc_ms, ' ms')}, "
                 f"axis {_number(estimate.qrs_axis_deg, ' deg')}; {estimate.n_beats} beats"),
-        ("Made by", f"{estimate.model['network']}, trained on {estimate.model['training_people']} "
-                    f"{'simulated ' if estimate.model['trained_on_simulated_data'] else ''}people "
-                    f"(out-of-fold MAE {estimate.model['out_of_fold_mae_g']:.1f} g there)"),
+        ("Made by", f"{made['network']}, trained on {people}, LV mass by {made['modality'] or 'a method not stated'} "
+                    f"(out-of-fold MAE {made['out_of_fold_mae_g']:.1f} g there)"),
     ]  # fmt: skip
     lines = [f"{name:<10}{text}" for name, text in shown]
     lines += [f"{'Note':<10}{note}" for note in estimate.notes]

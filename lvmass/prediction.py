@@ -1,47 +1,29 @@
 """One recording in, LVM in grams out: the whole way from the ECG to the estimate, as the book goes it."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, Field, ValidationError
 
 from lvmass.cohort.covariates import covariate_matrix
-from lvmass.cohort.schema import Sex, bsa_mosteller_m2, check_person
-from lvmass.ecg.beats import BeatConfig
+from lvmass.cohort.schema import bsa_mosteller_m2, check_person
 from lvmass.ecg.criteria import lvh_criteria
+from lvmass.ecg.intervals import EcgParameters
 from lvmass.ecg.quality import examine
-from lvmass.ecg.recording import LEADS, Recording
+from lvmass.ecg.recording import LEADS, Beat, Recording
 from lvmass.errors import DataError
-from lvmass.training.model import load_model
+from lvmass.training.card import VARIABLES, Card, Provenance, load_card, lvh_probability
+from lvmass.training.model import FittedModel
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 """The model that ships with the package; trained on the simulated cohort."""
 
+PERSON = ("sex", "age_years", "height_cm", "weight_kg")
+"""What an estimate needs to know of a person beside the ECG."""
+
 _SHOWN = ("heart_rate_bpm", "pr_interval_ms", "qrs_duration_ms", "qtc_ms", "qrs_axis_deg")
-
-
-class _Provenance(BaseModel):
-    """Where a saved model comes from, which its estimates repeat."""
-
-    trained_on_simulated_data: bool
-    training_people: int
-    out_of_fold_mae_g: float
-    study: str
-    study_fingerprint: str
-    package_version: str
-
-
-class _Card(_Provenance):
-    """What `lvmass.study.study.Study.save_model` says of a model beside its weights, and an estimate needs."""
-
-    leads: tuple[str, ...]
-    beat: BeatConfig
-    interval_level: float
-    interval_factor: dict[str, Annotated[float, Field(ge=1)]]
-    lvh_cutoff_g_m2: Annotated[dict[Sex, float], Field(min_length=2)]
-    lvh_cutoff_source: str
 
 
 @dataclass(frozen=True)
@@ -55,12 +37,18 @@ class Estimate:
         Interval of nominal coverage ``interval_level``; None for an estimate that is not positive.
     bsa_m2, lvmi_g_m2 : float
         Body-surface area (Mosteller) and LVM / BSA.
+    lvmi_low_g_m2, lvmi_high_g_m2 : float or None
+        The same interval, of LVM / BSA.
     lvh_cutoff_g_m2 : float
         Cut-off for the person's sex.
     lvh_cutoff_source : str
         Where it comes from.
     lvh : bool
-        Whether the estimated index is above the cut-off.
+        Whether the estimated index is above the cut-off; most often, that alone decides nothing.
+    lvh_by_interval : {"probable", "improbable", "undecided"}
+        The whole interval lies above the cut-off, or below it, or holds it.
+    lvh_probability : float
+        Of a true index above the cut-off, see `lvmass.training.card.lvh_probability`.
     heart_rate_bpm, pr_interval_ms, qrs_duration_ms, qtc_ms, qrs_axis_deg : float or None
         Measured on the synchronized beat; None where absent.
     n_beats : int
@@ -70,7 +58,8 @@ class Estimate:
     notes : tuple of str
         What is worth knowing about this recording, a sentence each.
     model : dict
-        How the estimate was made: network, training, and whether the training people were simulated.
+        How the estimate was made: network, training, whether the training people were simulated, how their mass was
+        measured, and how many of the person's sex had it in their interval.
     """
 
     lvm_g: float
@@ -79,9 +68,13 @@ class Estimate:
     interval_level: float
     bsa_m2: float
     lvmi_g_m2: float
+    lvmi_low_g_m2: float | None
+    lvmi_high_g_m2: float | None
     lvh_cutoff_g_m2: float
     lvh_cutoff_source: str
     lvh: bool
+    lvh_by_interval: Literal["probable", "improbable", "undecided"]
+    lvh_probability: float
     heart_rate_bpm: float | None
     pr_interval_ms: float | None
     qrs_duration_ms: float | None
@@ -132,53 +125,112 @@ def predict(
     >>> 60 < estimate.lvm_g < 130
     True
     """
-    check_person(sex, age_years, height_cm, weight_kg)
-    sex = sex.lower()
-    model, contents = load_model(model_folder)
-    try:
-        card = _Card.model_validate(contents)
-    except ValidationError as error:
-        where = ", ".join(sorted({str(problem["loc"][0]) for problem in error.errors()}))
-        told = f"model.json lacks, or has no usable value of, {where}; save the model again."
-        raise DataError(f"{model_folder}: {told}") from None
+    model, card = load_predictor(model_folder)
+    person = {"sex": sex, "age_years": age_years, "height_cm": height_cm, "weight_kg": weight_kg}
+    return estimates(model, card, [examined(recording, person, card)])[0]
+
+
+class Examined(NamedTuple):
+    """All that an estimate rests on but the model."""
+
+    person: dict[str, Any]
+    beat: Beat
+    measured: EcgParameters
+    notes: tuple[str, ...]
+    source: str
+
+
+def load_predictor(model_folder: str | Path) -> tuple[FittedModel, Card]:
+    """Read a saved model, see `lvmass.training.card.load_card`, and refuse one of other leads than this package's."""
+    model, card = load_card(model_folder)
     if card.leads != LEADS:
         raise DataError(
             f"{model_folder}: the model wants the leads {list(card.leads)}; this package gives {list(LEADS)}."
         )
+    return model, card
+
+
+def examined(recording: Recording, person: Mapping[str, Any], card: Card) -> Examined:
+    """Check a person and measure the recording; `DataError` where there is nothing to estimate from."""
+    for name in PERSON:
+        if str(person[name]).strip().lower() in ("", "nan", "none"):
+            raise DataError(f"{name.split('_')[0]} is missing; give it.")
+    check_person(*(person[name] for name in PERSON))
+    sex = str(person["sex"]).lower()
     if sex not in card.interval_factor:
-        raise DataError(f"{model_folder}: this model was trained without any {sex} person; give a model of both sexes.")
+        raise DataError(f"The model was trained without any {sex} person; give a model of both sexes.")
     beat, measured, findings = examine(recording, card.beat)
     notes = tuple(finding.message for finding in findings)
     if beat is None or measured is None:
         raise DataError(f"{recording.source}: " + " ".join(notes))
-    person: dict[str, Any] = {"sex": sex, "age_years": age_years, "height_cm": height_cm, "weight_kg": weight_kg}
-    person |= asdict(measured) | measured.t_waves_mv
-    person |= {name: found.value for name, found in lvh_criteria(beat, measured, sex).items()}
-    covariates = covariate_matrix({name: [value] for name, value in person.items()}, model.covariates)
-    lvm_g = float(model.predict_g(beat.waveform_mv[None], covariates)[0])
-    factor = card.interval_factor[sex] if lvm_g > 0 else None
-    if factor is None:
+    known: dict[str, Any] = {"sex": sex} | {name: float(person[name]) for name in PERSON[1:]}
+    known |= asdict(measured) | measured.t_waves_mv
+    known |= {name: found.value for name, found in lvh_criteria(beat, measured, sex).items()}
+    return Examined(known, beat, measured, notes, recording.source)
+
+
+def estimates(model: FittedModel, card: Card, people: Sequence[Examined]) -> list[Estimate]:
+    """Estimates of all these people, the network run once."""
+    if not people:
+        return []
+    table = {name: [each.person[name] for each in people] for name in people[0].person}
+    beats = np.stack([each.beat.waveform_mv for each in people])
+    grams = model.predict_g(beats, covariate_matrix(table, model.covariates))
+    return [_estimate(model, card, each, float(lvm_g)) for each, lvm_g in zip(people, grams, strict=True)]
+
+
+def _estimate(model: FittedModel, card: Card, rests_on: Examined, lvm_g: float) -> Estimate:
+    """All that is said of a person whose LVM was estimated."""
+    person, notes = rests_on.person, rests_on.notes
+    sex, factor = person["sex"], card.interval_factor[person["sex"]]
+    bsa_m2 = float(bsa_mosteller_m2(person["height_cm"], person["weight_kg"]))
+    index, cutoff_g_m2 = lvm_g / bsa_m2, card.lvh_cutoff_g_m2[sex]
+    low, high = (index / factor, index * factor) if lvm_g > 0 else (None, None)
+    by_interval: Literal["probable", "improbable", "undecided"] = "undecided"
+    if low is None or high is None:
         notes += ("No interval: the estimate is not a positive mass.",)
-    bsa_m2 = float(bsa_mosteller_m2(height_cm, weight_kg))
-    cutoff_g_m2 = card.lvh_cutoff_g_m2[sex]  # type: ignore[index]  # check_person knows both
-    shown = {name: getattr(measured, name) for name in _SHOWN}
+    elif low > cutoff_g_m2 or high < cutoff_g_m2:
+        by_interval = "probable" if low > cutoff_g_m2 else "improbable"
+    known = person | {"lvm_g": lvm_g, "lvmi_g_m2": index}
+    known["bmi_kg_m2"] = person["weight_kg"] / (person["height_cm"] / 100) ** 2
+    shown = {name: getattr(rests_on.measured, name) for name in _SHOWN}
+    probability = lvh_probability(max(index, 1e-9), cutoff_g_m2, factor, card.interval_level)
     return Estimate(
         lvm_g=lvm_g,
-        lvm_low_g=None if factor is None else lvm_g / factor,
-        lvm_high_g=None if factor is None else lvm_g * factor,
+        lvm_low_g=None if low is None else low * bsa_m2,
+        lvm_high_g=None if high is None else high * bsa_m2,
         interval_level=card.interval_level,
         bsa_m2=bsa_m2,
-        lvmi_g_m2=lvm_g / bsa_m2,
+        lvmi_g_m2=index,
+        lvmi_low_g_m2=low,
+        lvmi_high_g_m2=high,
         lvh_cutoff_g_m2=cutoff_g_m2,
         lvh_cutoff_source=card.lvh_cutoff_source,
-        lvh=lvm_g / bsa_m2 > cutoff_g_m2,
+        lvh=index > cutoff_g_m2,
+        lvh_by_interval=by_interval,
+        lvh_probability=float(probability),
         **{name: None if np.isnan(value) else float(value) for name, value in shown.items()},  # JSON knows no NaN
-        n_beats=beat.n_beats,
-        source=recording.source,
-        notes=notes,
+        n_beats=rests_on.beat.n_beats,
+        source=rests_on.source,
+        notes=(*notes, *_outside(card, known)),
         model={
             "network": model.network,
             "not_for_clinical_use": True,
-            **card.model_dump(include=set(_Provenance.model_fields)),
+            **card.model_dump(include=set(Provenance.model_fields)),
+            "interval_coverage": card.interval_coverage.get(sex),
         },
     )
+
+
+def _outside(card: Card, known: Mapping[str, Any]) -> Iterator[str]:
+    """Name the values that hardly anyone of the same sex had in training, if there are any."""
+    spans = card.training_ranges.get(known["sex"], {})
+    rare = [name for name, span in spans.items() if name in VARIABLES and not span.holds(known[name])]
+    if rare:
+        people = "simulated " * card.trained_on_simulated_data + ("men" if known["sex"] == "male" else "women")
+        said = [
+            f"{VARIABLES[name].name} {known[name]:.0f} {VARIABLES[name].unit} "
+            f"({spans[name].percentiles[1]:.0f} to {spans[name].percentiles[99]:.0f})"
+            for name in rare
+        ]
+        yield f"Outside the range of 98 % of the {people} in training: {', '.join(said)}."

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom.data import get_testdata_file
+from scipy.stats import norm
 
 from lvmass.cli import _estimate_text
 from lvmass.ecg import read_ecg
@@ -40,9 +41,18 @@ def test_estimate_is_consistent(recording: Recording) -> None:
     assert found.lvmi_g_m2 == pytest.approx(found.lvm_g / found.bsa_m2)
     assert found.lvh_cutoff_g_m2 == 65
     assert found.lvh == (found.lvmi_g_m2 > 65)
+    assert found.lvm_low_g is not None
+    assert found.lvmi_low_g_m2 is not None
+    assert found.lvmi_high_g_m2 is not None
+    assert found.lvh_by_interval == ("probable" if found.lvmi_low_g_m2 > 65 else "improbable"
+                                     if found.lvmi_high_g_m2 < 65 else "undecided")  # fmt: skip
     factor = json.loads((PRETRAINED / "model.json").read_text())["interval_factor"]["female"]
     assert 1.1 < factor < 1.6
     assert (found.lvm_low_g, found.lvm_high_g) == pytest.approx((found.lvm_g / factor, found.lvm_g * factor))
+    assert found.lvmi_low_g_m2 == pytest.approx(found.lvm_low_g / found.bsa_m2)
+    sd = np.log(factor) / norm.isf(0.05)  # half of the people outside the 90 % interval lie above it
+    above = norm.sf(np.log(65 / found.lvmi_g_m2) / sd + sd / 2)
+    assert found.lvh_probability == pytest.approx(above)
     assert found.model["trained_on_simulated_data"] is True
     assert found.model["not_for_clinical_use"] is True
 
@@ -55,6 +65,7 @@ def test_an_estimate_that_is_not_positive_has_no_interval(recording: Recording, 
     assert found.lvm_g < 0
     assert (found.lvm_low_g, found.lvm_high_g) == (None, None)
     assert any("No interval" in note for note in found.notes)
+    assert (found.lvh_by_interval, found.lvh_probability) == ("undecided", 0)
     assert " g (no interval)" in _estimate_text(found)
 
 
@@ -134,3 +145,33 @@ def test_a_card_with_a_wrong_value_is_one_sentence(recording: Recording, tmp_pat
 
 def test_estimate_is_plain_data(recording: Recording) -> None:
     assert "NaN" not in json.dumps(asdict(estimate(recording)))
+
+
+def test_lvh_is_probable_where_the_whole_interval_is_above(recording: Recording, tmp_path: Path) -> None:
+    shutil.copytree(PRETRAINED, tmp_path / "model")
+    path = tmp_path / "model" / "model.json"
+    card = json.loads(path.read_text())
+    for cutoff, said in ((30, "probable"), (54, "undecided"), (90, "improbable")):
+        path.write_text(json.dumps(card | {"lvh_cutoff_g_m2": {"female": cutoff, "male": 80}}))
+        found = estimate(recording, model_folder=path.parent)
+        assert found.lvh_by_interval == said
+        assert f"{said} by this interval" in _estimate_text(found)
+
+
+def test_person_unlike_those_in_training_is_told(recording: Recording) -> None:
+    ordinary = {"age_years": 58, "height_cm": 157, "weight_kg": 60}
+    assert estimate(recording, **ordinary).notes == ()
+    (note,) = estimate(recording, **ordinary | {"weight_kg": 150}).notes
+    assert "simulated women in training: weight 150 kg (" in note
+    assert "body-mass index 61 kg/m²" in note
+
+
+def test_a_card_of_an_earlier_version_is_read(recording: Recording, tmp_path: Path) -> None:
+    shutil.copytree(PRETRAINED, tmp_path / "model")
+    path = tmp_path / "model" / "model.json"
+    card = json.loads(path.read_text())
+    later = ("modality", "training_ranges", "interval_coverage", "lvh_observed", "lvh_expected")
+    path.write_text(json.dumps({name: value for name, value in card.items() if name not in later}))
+    found = estimate(recording, model_folder=path.parent, weight_kg=150)
+    assert found.notes == ()
+    assert found.lvm_g == estimate(recording, weight_kg=150).lvm_g

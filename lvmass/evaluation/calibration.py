@@ -313,7 +313,7 @@ def interval_factors(fit: pd.DataFrame, confidence: float = 0.9) -> dict[str, fl
     return found
 
 
-def _conformal_intervals(
+def conformal_intervals(
     predictions: pd.DataFrame, development: str, external_single: pd.DataFrame | None = None, confidence: float = 0.9
 ) -> pd.DataFrame:
     """Return the predictions with ``lower_g`` and ``upper_g``, learnt from other people of the same sex.
@@ -326,10 +326,19 @@ def _conformal_intervals(
     model, it covers a little more than its confidence, the more so the more the models differ. Missing where too few
     can be learnt from, or the estimate is not positive.
 
+    Parameters
+    ----------
+    predictions, external_single : DataFrame
+        See `lvmass.evaluation.tables.check_predictions`.
+    development : str
+        Name of the development cohort.
+    confidence : float
+        Nominal coverage.
+
     Examples
     --------
     >>> from lvmass.evaluation.tables import example_predictions
-    >>> table = _conformal_intervals(example_predictions(), "dev")
+    >>> table = conformal_intervals(example_predictions(), "dev")
     >>> inside = (table["lower_g"] <= table["lvm_g"]) & (table["lvm_g"] <= table["upper_g"])
     >>> inside.groupby(table["cohort"]).mean().round(2).to_dict()
     {'dev': 0.9, 'ext': 0.88}
@@ -357,7 +366,7 @@ def _conformal_intervals(
 
 
 def _with_intervals(study: Inputs) -> pd.DataFrame:
-    table = _conformal_intervals(study.predictions, study.development, study.external_single)
+    table = conformal_intervals(study.predictions, study.development, study.external_single)
     return with_groups(table, study.subjects)
 
 

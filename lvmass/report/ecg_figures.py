@@ -32,12 +32,14 @@ def _ecg_paper(axes: Axes, seconds: float, low_mv: float, high_mv: float) -> Non
         spine.set_visible(False)
 
 
-def twelve_leads(recording: Recording, title: str) -> Picture:
-    """Draw a recording as 3 x 4 stretches of 2.5 s and a rhythm strip of lead II, at 25 mm/s and 10 mm/mV."""
-    rate, spacing = recording.sampling_rate_hz, 3.0
+def twelve_leads(recording: Recording, title: str, *, spacing_mv: float = 3.0) -> Picture:
+    """Draw a recording as 3 x 4 stretches of 2.5 s and a rhythm strip of lead II, in true scale: 25 mm/s, 10 mm/mV."""
+    rate = recording.sampling_rate_hz
     seconds = min(10.0, recording.duration_s)
-    low, high = -3 * spacing - 2.0, 2.0
-    figure, axes = new_figure(width=10.0, height=10.0 * 0.4 * (high - low) / seconds + 0.4)
+    low, high = -3 * spacing_mv - spacing_mv / 2 - 0.2, 1.6
+    figure, axes = new_figure(width=25 * seconds / 25.4, height=10 * (high - low) / 25.4)
+    figure.set_layout_engine("none")
+    axes.set_position((0, 0, 1, 1))
     _ecg_paper(axes, seconds, low, high)
     for row, names in enumerate((*_LAYOUT, ("II",))):
         part = seconds / len(names)
@@ -45,10 +47,11 @@ def twelve_leads(recording: Recording, title: str) -> Picture:
             samples = slice(round(column * part * rate), round((column + 1) * part * rate))
             voltage = recording.signal_mv[LEADS.index(name), samples]
             time_s = np.arange(samples.start, samples.start + len(voltage)) / rate
-            axes.plot(time_s, voltage - np.median(voltage) - row * spacing, color="#111111", lw=0.7)
-            axes.text(column * part + 0.04, 1.1 - row * spacing, name, fontsize=9, weight="bold")
-    axes.set_title(f"{title} (25 mm/s, 10 mm/mV)")
-    return Picture(figure, f"{title}: twelve-lead ECG on millimetre paper with a rhythm strip of lead II.")
+            axes.plot(time_s, voltage - np.median(voltage) - row * spacing_mv, color="#111111", lw=0.7)
+            axes.text(column * part + 0.04, 0.35 * spacing_mv - row * spacing_mv, name, fontsize=9, weight="bold")
+    stated = f"{title} (25 mm/s, 10 mm/mV)" if title else "25 mm/s, 10 mm/mV"
+    axes.set_title(stated)
+    return Picture(figure, f"{title or 'Recording'}: twelve-lead ECG on millimetre paper, rhythm strip of lead II.")
 
 
 def from_raw_to_peaks(recording: Recording, r_peaks: NDArray[np.int64], leads: Sequence[str] = ("II", "V5")) -> Picture:
@@ -84,9 +87,9 @@ def aligned_beats(recording: Recording, beat: Beat, leads: Sequence[str] = ("I",
     return Picture(figure, f"{said}, leads {', '.join(leads)}.")
 
 
-def measured_beat(beat: Beat, measured: EcgParameters) -> Picture:
+def measured_beat(beat: Beat, measured: EcgParameters, *, width: float = 8.0, height: float = 3.4) -> Picture:
     """Draw the synchronized beat in all leads over each other with the measured QRS interval."""
-    figure, axes = new_figure(width=8.0, height=3.4)
+    figure, axes = new_figure(width=width, height=height)
     axes.plot(beat.time_ms, beat.waveform_mv.T, color="#333333", lw=0.8)
     axes.axvspan(measured.qrs_onset_ms, measured.qrs_offset_ms, color="#56B4E9", alpha=0.3, lw=0)
     axes.set(xlabel="ms from R", ylabel="mV", title=f"QRS duration {measured.qrs_duration_ms:.0f} ms, all twelve leads")

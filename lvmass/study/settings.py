@@ -18,6 +18,7 @@ from lvmass.networks.registry import NETWORKS, argument_schema
 from lvmass.study.fields import tables_of
 from lvmass.study.mistakes import absent_file, did_you_mean, refusal, sentences, syntax_sentence
 from lvmass.training.baselines import BASELINES
+from lvmass.training.card import Modality
 from lvmass.training.settings import FitConfig, MachineConfig
 
 Training = Literal["pooled", "sex-specific"]
@@ -66,6 +67,9 @@ class CohortConfig(Section):
 
     label: str = Field(
         min_length=1, exclude=True, description="name shown in tables and figures", examples=["Another hospital"]
+    )
+    modality: Modality | None = Field(
+        None, exclude=True, description="how the mass was measured, as a saved model says", examples=["CT"]
     )
     simulate: str | None = Field(
         None,

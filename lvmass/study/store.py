@@ -202,7 +202,9 @@ def _result(key: str, store: Store, job: Job) -> Any:
 
 def _compute_one(store: Store, job: Job, key: str, parent: int) -> None:
     """Fill the store from a worker process; the result is read back from disk, not sent."""
-    if os.getppid() == parent:
+    if store.scheduler is None and os.getpid() != parent:
+        if os.getppid() != parent:  # it was killed while this worker still started
+            os._exit(1)
         _end_with_parent()
     if job.key != key:
         raise DataError("The source of lvmass was edited during the run; run the same command again.")

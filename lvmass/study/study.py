@@ -23,7 +23,8 @@ from lvmass.cohort.schema import SEXES
 from lvmass.ecg.beats import BeatConfig
 from lvmass.ecg.recording import LEADS
 from lvmass.errors import DataError
-from lvmass.evaluation.calibration import interval_factors
+from lvmass.evaluation.calibration import conformal_intervals, interval_factors
+from lvmass.evaluation.lvh import lvh_score
 from lvmass.evaluation.results import write_results
 from lvmass.evaluation.tables import EXTERNAL_FOLD
 from lvmass.study import steps
@@ -31,6 +32,7 @@ from lvmass.study.settings import CohortConfig, StudyConfig, read_study_file
 from lvmass.study.steps import Fit, Saliency
 from lvmass.study.store import Job, Store
 from lvmass.study.tasks import FitTask, comparison, fit_tasks
+from lvmass.training.card import MIN_PEOPLE, Card, lvh_probability, training_ranges
 from lvmass.training.model import FittedModel, save_model
 
 RECORDINGS = ("ecg", "cohort", "study/steps.py", "errors.py")
@@ -195,6 +197,7 @@ class Study:
 
         The factor of its intervals comes from the out-of-fold errors of each sex, see
         `lvmass.evaluation.calibration.interval_factors`; it is a little wide, because fold models saw fewer people.
+        What else it says of itself: `lvmass.training.card.Card`.
 
         Parameters
         ----------
@@ -220,22 +223,26 @@ class Study:
         task = self._tasks_of(name, "pooled")[0].model_copy(update=whole)
         fit: Fit = self.store.get(self._fit(task))
         assert isinstance(fit.predictor, FittedModel)
-        card = {
-            "input": "synchronized beat, mV",
-            "leads": LEADS,
-            "beat": task.beat.model_dump(mode="json"),
-            "sampling_rate_hz": task.beat.sampling_rate_hz,
-            "interval_level": INTERVAL_LEVEL,
-            "interval_factor": factors,
-            "lvh_cutoff_g_m2": config.lvh.cutoffs_g_m2,
-            "lvh_cutoff_source": config.lvh.source,
-            "trained_on_simulated_data": config.development.simulate is not None,
-            "out_of_fold_mae_g": float((table["lvm_g"] - table["predicted_lvm_g"]).abs().mean()),
-            "study": config.name,
-            "study_fingerprint": self.fingerprint,
-            "package_version": __version__,
-        }
-        save_model(fit.predictor, folder, card)
+        simulated = config.development.simulate is not None
+        card = Card(
+            leads=LEADS,
+            beat=task.beat,
+            interval_level=INTERVAL_LEVEL,
+            interval_factor=factors,
+            lvh_cutoff_g_m2=config.lvh.cutoffs_g_m2,
+            lvh_cutoff_source=config.lvh.source,
+            training_ranges=training_ranges(self.beats().people, simulated=simulated),
+            **_out_of_fold(table, config.lvh.cutoffs_g_m2),
+            trained_on_simulated_data=simulated,
+            training_people=fit.predictor.training_people,
+            out_of_fold_mae_g=float((table["lvm_g"] - table["predicted_lvm_g"]).abs().mean()),
+            modality=config.development.modality,
+            study=config.name,
+            study_fingerprint=self.fingerprint,
+            package_version=__version__,
+        )
+        about = {"input": "synchronized beat, mV", "sampling_rate_hz": task.beat.sampling_rate_hz}
+        save_model(fit.predictor, folder, about | card.model_dump(mode="json", exclude_none=True))
 
     def _tasks_of(self, model: str, training: str) -> list[FitTask]:
         return [task for task in comparison(self.tasks) if (task.model, task.training) == (model, training)]
@@ -324,6 +331,25 @@ def beats_of_files(cohort: Cohort, beat: BeatConfig) -> list[Job]:
         Job(steps.cut_files, {"content": content_key(part), "beat": beat}, RECORDINGS, places={"cohort": part})
         for part in parts
     ]
+
+
+def _out_of_fold(table: pd.DataFrame, cutoffs_g_m2: dict[Any, float]) -> dict[str, dict[str, float]]:
+    """What a card says of each sex: who lies in an interval learnt from others, and who has LVH, as told and in truth.
+
+    A share that stands for fewer than `MIN_PEOPLE` people is left out.
+    """
+    found: dict[str, dict[str, float]] = {"interval_coverage": {}, "lvh_observed": {}, "lvh_expected": {}}
+    # of a positive estimate that others were enough to learn an interval for
+    known = conformal_intervals(table, "development", confidence=INTERVAL_LEVEL).dropna(subset="upper_g")
+    for sex, own in known.groupby("sex"):
+        estimate, low, high = (own[name].to_numpy(float) for name in ("predicted_lvm_g", "lower_g", "upper_g"))
+        of_cutoff = lvh_score(own, "indexed", cutoffs_g_m2)
+        probability = lvh_probability(of_cutoff, 1.0, high / estimate, INTERVAL_LEVEL)
+        found["interval_coverage"][str(sex)] = round(float(own["lvm_g"].between(low, high).mean()), 3)
+        if MIN_PEOPLE <= own["lvh"].sum() <= len(own) - MIN_PEOPLE:
+            found["lvh_observed"][str(sex)] = round(float(own["lvh"].mean()), 3)
+            found["lvh_expected"][str(sex)] = round(float(probability.mean()), 3)
+    return found
 
 
 def _digest(origin: str, files: Sequence[Path]) -> str:

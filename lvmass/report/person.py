@@ -1,0 +1,149 @@
+"""A page for each person whose LVM was estimated: the ECG on paper, the beat, and where the estimate stands.
+
+One HTML file without script or foreign request; printed on A4 across, the ECG has its true scale.
+"""
+
+import html
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lvmass.batch import block_by_block, recording_of, whole_file
+from lvmass.errors import DataError
+from lvmass.prediction import PERSON, Estimate, estimates, examined, load_predictor
+from lvmass.report.ecg_figures import measured_beat, twelve_leads
+from lvmass.report.style import OURS, SEX_COLOURS, Picture, new_figure
+from lvmass.report.words import printed
+from lvmass.training.card import Card
+
+_HEAD = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Left-ventricular mass from the ECG</title><style>
+@page { size: A4 landscape; margin: 9mm }
+body { font: 9.5pt/1.35 "DejaVu Sans", Arial, sans-serif; color: #222; margin: 0 auto; width: 277mm }
+@media screen { body { padding: 5mm } }
+section { break-after: page; break-inside: avoid; margin-bottom: 8mm }
+h1 { font-size: 13pt; margin: 0 } header span { white-space: nowrap }
+header, .below { display: flex; gap: 6mm; justify-content: space-between }
+.below { margin-top: 1mm } .below > * { flex: 1 } .below .text { flex: 1.25 }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 3mm; margin: 0 } dt { color: #555 }
+dd { margin: 0 } ul { margin: 1mm 0 0; padding-left: 4mm } .caveat { font-size: 8pt; color: #555; margin: 1mm 0 0 }
+img { display: block; margin: 0 auto } b { font-size: 11pt }
+</style></head><body>
+"""
+
+
+def write_report(
+    people: pd.DataFrame, out: Path, *, model_folder: str | Path, reading: Mapping[str, Any], workers: int | None = None
+) -> None:
+    """Write a page for each row, whole or not at all; who cannot be estimated gets a page that says why.
+
+    Parameters
+    ----------
+    people, model_folder, reading, workers
+        As `lvmass.batch.predict_people` takes them.
+    out : Path
+        The pages, HTML; only its owner may read it.
+    """
+    with whole_file(out) as file:
+        file.write(_HEAD)
+        for pages in block_by_block(report_block, people, out, (1, 16), model_folder, reading, workers):
+            file.writelines(pages)
+        file.write("</body></html>\n")
+
+
+def report_block(rows: list[dict[str, Any]], reading: dict[str, Any], model_folder: Path, model_key: str) -> list[str]:
+    """Page of each row; ``model_key`` stands for what is in the folder."""
+    return [_page(row, reading, model_folder) for row in rows]
+
+
+def _page(row: dict[str, Any], reading: dict[str, Any], model_folder: Path) -> str:
+    who = str(row["subject_id"]) if "subject_id" in row else Path(row["file"]).name
+    title = f"<h1>Left-ventricular mass from the ECG: {html.escape(who)}</h1>"
+    model, card = load_predictor(model_folder)
+    try:
+        recording = recording_of(row, reading)
+        rests_on = examined(recording, row, card)
+    except DataError as error:
+        return f"<section>{title}<p>Not estimated. {html.escape(str(error))}</p></section>\n"
+    (estimate,) = estimates(model, card, [rests_on])
+    sex, age, height, weight = (rests_on.person[name] for name in PERSON)
+    person = f"{sex}, {age:.0f} years, {height:.0f} cm, {weight:.0f} kg, BSA {estimate.bsa_m2:.2f} m²"
+    pictures = [
+        twelve_leads(recording, "", spacing_mv=2.3),
+        standing(estimate, sex, card),
+        measured_beat(rests_on.beat, rests_on.measured, width=3.3, height=1.9),
+    ]
+    ecg, stands, beat = (picture._repr_mimebundle_()["text/html"] for picture in pictures)
+    return (
+        f"<section><header>{title}<span>{person}</span></header>{ecg}"
+        f'<div class="below"><div class="text"><dl>{_facts(estimate)}</dl></div>{stands}{beat}</div>'
+        f"<ul>{''.join(f'<li>{html.escape(note)}</li>' for note in estimate.notes)}</ul>"
+        f'<p class="caveat">{html.escape(" ".join(_caveats(estimate, sex)))}</p></section>\n'
+    )
+
+
+def _facts(estimate: Estimate) -> str:
+    """Numbers of an estimate, as terms and what is said of them."""
+    e, level = estimate, f"{100 * estimate.interval_level:.0f} % interval"
+    of_g = of_index = "no interval"
+    if e.lvmi_low_g_m2 is not None:
+        of_g = f"{level} {e.lvm_low_g:.0f} to {e.lvm_high_g:.0f}"
+        of_index = f"{level} {e.lvmi_low_g_m2:.0f} to {e.lvmi_high_g_m2:.0f}"
+    shown = {
+        "LV mass": f"<b>{e.lvm_g:.0f} g</b> ({of_g})",
+        "LVM index": f"<b>{e.lvmi_g_m2:.0f} g/m²</b> ({of_index})",
+        "LVH": f"<b>{e.lvh_by_interval}</b> by this interval; probability {100 * e.lvh_probability:.0f} %",
+        "Cut-off": f"{e.lvh_cutoff_g_m2:g} g/m², {html.escape(e.lvh_cutoff_source)}",
+    }
+    units = {"heart_rate_bpm": ("Heart rate", "/min"), "pr_interval_ms": ("PR", "ms"), "qrs_duration_ms": ("QRS", "ms"),
+             "qtc_ms": ("QTc", "ms"), "qrs_axis_deg": ("axis", "°")}  # fmt: skip
+    measured = {label: (getattr(e, name), unit) for name, (label, unit) in units.items()}
+    said = [f"{label} {'–' if value is None else f'{value:.0f} {unit}'}" for label, (value, unit) in measured.items()]
+    shown["ECG"] = f"{', '.join(said)}; mean of {e.n_beats} beats"
+    return "".join(f"<dt>{term}</dt><dd>{text}</dd>" for term, text in shown.items())
+
+
+def _caveats(estimate: Estimate, sex: str) -> list[str]:
+    """What limits every estimate of this model."""
+    made, whose = estimate.model, "women" if sex == "female" else "men"
+    people = f"{made['training_people']} {'simulated ' if made['trained_on_simulated_data'] else ''}people"
+    by = f" with LV mass by {made['modality']}" if made["modality"] else ""
+    covered = made["interval_coverage"]
+    share = "" if covered is None else f", and its intervals held {100 * covered:.0f} % of the {whose} there"
+    return [
+        "Research software, not for clinical use.",
+        *(
+            ["The model knows simulated hearts only: of a real one it gives an example."]
+            * made["trained_on_simulated_data"]
+        ),
+        f"It is {printed(made['network'])} of the study {made['study']} ({made['study_fingerprint']}), "
+        f"trained on {people}{by}; "
+        f"its mean absolute error out of fold was {made['out_of_fold_mae_g']:.1f} g{share}.",
+        "For people unlike those in training, estimate and interval may be far off.",
+        "“Probable” and “improbable” mean that the whole interval lies above or below the cut-off.",
+    ]
+
+
+def standing(estimate: Estimate, sex: str, card: Card) -> Picture:
+    """Draw the interval of an LVM index against the cut-off, and the training people of the same sex below it."""
+    figure, axes = new_figure(width=3.5, height=1.9)
+    whose = (
+        f"{'simulated ' if card.trained_on_simulated_data else ''}{'women' if sex == 'female' else 'men'} in training"
+    )
+    axes.axvline(estimate.lvh_cutoff_g_m2, color="#222222", ls="--", lw=1)
+    axes.text(estimate.lvh_cutoff_g_m2, 1.62, "cut-off", ha="center", fontsize=8)
+    if estimate.lvmi_low_g_m2 is not None:
+        axes.plot([estimate.lvmi_low_g_m2, estimate.lvmi_high_g_m2], [1, 1], color=OURS, lw=2.5)
+    axes.plot(estimate.lvmi_g_m2, 1, "o", color=OURS, ms=8)
+    span = card.training_ranges.get(sex, {}).get("lvmi_g_m2")  # type: ignore[call-overload]
+    if span is not None:
+        at = span.percentiles
+        axes.plot([at[1], at[99]], [0, 0], color=SEX_COLOURS[sex], lw=2, alpha=0.5)
+        axes.plot([at[25], at[75]], [0, 0], color=SEX_COLOURS[sex], lw=8, solid_capstyle="butt")
+        axes.plot(at[50], 0, "|", color="white", ms=8, mew=2)
+    axes.set(ylim=(-0.6, 1.6), yticks=[0, 1] if span else [1], xlabel="LVM index (g/m²)")
+    axes.set_yticklabels(([whose.replace(" in ", "\nin ")] if span else []) + ["this ECG"], fontsize=8)
+    said = f"LVM index of this ECG with its interval against the cut-off of {estimate.lvh_cutoff_g_m2:g} g/m²"
+    return Picture(figure, f"{said}{f', above percentiles 1, 25, 50, 75 and 99 of the {whose}' if span else ''}.")
