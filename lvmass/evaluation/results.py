@@ -58,6 +58,11 @@ class Inputs:
             self._made[make] = make(self)
         return self._made[make]
 
+    def keep(self, wanted: Collection[Callable[..., Any]]) -> None:
+        """Forget what `once` made, but for these."""
+        for make in set(self._made) - set(wanted):
+            del self._made[make]
+
     def under(self, cutoffs_g_m2: Mapping[str, float]) -> "Inputs":
         """Return the same people with ``lvh`` and index under other cut-offs."""
         predictions, *gap = (with_cutoffs(table, cutoffs_g_m2) for table in (self.predictions, *(self.gap or ())))
@@ -292,11 +297,13 @@ def evaluate(
     reference = str(models[0]) if reference is None else reference
     study = Inputs(predictions, reference, folks, criteria, gap, external_single, cutoffs_g_m2, n_resamples, seed)
     under = {name: study.under(each) for name, each in cutoff_sets.items()}
-    tables = {
-        name: each.table(study, under)
-        for name, each in STATISTICS.items()
-        if name in (only or STATISTICS) and (not each.needs or getattr(study, each.needs) is not None)
-    }
+    chosen = [each for name, each in STATISTICS.items() if name in (only or STATISTICS)]
+    chosen = [each for each in chosen if not each.needs or getattr(study, each.needs) is not None]
+    tables = {}
+    for number, each in enumerate(chosen, start=1):
+        tables[each.name] = each.table(study, under)
+        for part in (study, *under.values()):  # what no later statistic takes is several times the predictions
+            part.keep({later.of for later in chosen[number:]})
     if not only:
         sets = cutoff_sets.items()
         rows = [{"cutoffs": name} | {f"{sex}_g_m2": each[sex] for sex in each} for name, each in sets]
@@ -305,8 +312,11 @@ def evaluate(
 
 
 def _plain(table: Any) -> Any:
-    """A table with Python's strings instead of pandas' own, which make many small selections slow; or None."""
-    return table if table is None else table.astype(dict.fromkeys(table.select_dtypes("str"), object))
+    """A table with Python's strings, each word once, instead of pandas' own, which are slow to select from; or None."""
+    if table is None:
+        return None
+    words = {str(name): pd.factorize(table[name]) for name in table.select_dtypes("str")}
+    return table.assign(**{name: np.append(each, [np.nan])[codes] for name, (codes, each) in words.items()})
 
 
 def _unit(table: pd.DataFrame, column: str) -> str:
@@ -378,3 +388,16 @@ def write_results(
             os.replace(partial, path)
             written.append(path)
     return written
+
+
+def write_private(table: pd.DataFrame, path: Path) -> None:
+    """Write a table of people as CSV that its owner alone may read; it appears whole or not at all.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe before it.
+    """
+    for name in table.select_dtypes(["str", "object"]):
+        table = table.assign(**{str(name): table[name].replace(r"^(?=[=+\-@\t\r])", "'", regex=True)})
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        table.to_csv(file, index=False, lineterminator="\n", float_format="%.6g")
+    os.replace(partial, path)

@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 from numpy.typing import ArrayLike
 
-from lvmass.evaluation.calibration import _conformal_intervals, interval_factors
+from lvmass.evaluation.calibration import conformal_intervals, interval_factors
 from lvmass.evaluation.tables import EXTERNAL_FOLD, example_predictions
 
 from .rows import find, table_of
@@ -47,12 +47,12 @@ def test_one_model_for_all_folds_gives_the_split_interval_and_others_that_of_cv_
     external["subject_id"] = external["subject_id"] + "-there"
     table = pd.concat([development, external], ignore_index=True)
     same = pd.concat([external.assign(fold=fold) for fold in range(3)])
-    split, plus = (_conformal_intervals(table, "dev", each)[["lower_g", "upper_g"]] for each in (None, same))
+    split, plus = (conformal_intervals(table, "dev", each)[["lower_g", "upper_g"]] for each in (None, same))
     assert_allclose(plus.to_numpy(float), split.to_numpy(float))
     assert_allclose(split["upper_g"].iloc[-1], 100 * interval_factors(development)["female"])
     # models that differ: limits as the definition says (Barber et al. 2021), person by person
     noisy = same.assign(predicted_lvm_g=100 * np.exp(rng.normal(0, 0.1, len(same))))
-    found = _conformal_intervals(table, "dev", noisy).query("cohort == 'ext'")
+    found = conformal_intervals(table, "dev", noisy).query("cohort == 'ext'")
     r = np.abs(np.log(development["lvm_g"] / 100)).to_numpy()
     for row in found.head(5).itertuples():
         mine = noisy[noisy["subject_id"] == row.subject_id].set_index("fold")["predicted_lvm_g"]
@@ -95,7 +95,7 @@ def fold_models(seed: int, own: float) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 @pytest.mark.parametrize(("own", "highest"), [(0.03, 0.92), (0.1, 0.97)])
-def test_cross_conformal_intervals_cover_as_they_say(own: float, highest: float) -> None:
+def test_crossconformal_intervals_cover_as_they_say(own: float, highest: float) -> None:
     covered = []
     for seed in range(10):
         table, single = fold_models(seed, own)
@@ -110,7 +110,7 @@ def test_width_grows_with_the_estimate_so_that_large_and_small_hearts_are_covere
     table = example_predictions(4000).query("model == 'net' and training == 'pooled' and cohort == 'dev'")
     noise = np.random.default_rng(3).normal(0, 0.15, len(table))
     table = table.assign(predicted_lvm_g=table["lvm_g"] * np.exp(noise))
-    found = _conformal_intervals(table, "dev")
+    found = conformal_intervals(table, "dev")
     inside = ((found["lower_g"] <= found["lvm_g"]) & (found["lvm_g"] <= found["upper_g"])).to_numpy(float)
     by_size = pd.Series(inside).groupby(pd.qcut(table["lvm_g"].to_numpy(), 4, labels=False)).mean()
     assert_allclose(by_size, 0.9, atol=0.025)
@@ -123,7 +123,7 @@ def test_an_estimate_that_is_not_positive_has_no_interval_and_counts_as_not_cove
     odd = table["subject_id"].isin(["dev-0001", "ext-0001", "ext-0002"])
     table = table.assign(predicted_lvm_g=table["predicted_lvm_g"].mask(odd, 0.0))
     table.loc[table["subject_id"] == "ext-0002", "predicted_lvm_g"] = -80.0
-    found = _conformal_intervals(table, "dev")
+    found = conformal_intervals(table, "dev")
     assert found.loc[odd, ["lower_g", "upper_g"]].isna().all(axis=None)
     assert found.loc[~odd, ["lower_g", "upper_g"]].notna().all(axis=None)
     row = find(table_of("interval_coverage", table), cohort="ext", group="male")
@@ -132,7 +132,7 @@ def test_an_estimate_that_is_not_positive_has_no_interval_and_counts_as_not_cove
     # one fold model of a person below zero: the interval goes down, and stays one
     external = table[table["cohort"] == "ext"]
     single = pd.concat([external.assign(fold=k, predicted_lvm_g=100.0 * (k > 0)) for k in range(5)])
-    found = _conformal_intervals(table, "dev", single).query("cohort == 'ext' and predicted_lvm_g > 0")
+    found = conformal_intervals(table, "dev", single).query("cohort == 'ext' and predicted_lvm_g > 0")
     assert (found["lower_g"] < 1e-9).all()
     assert found["upper_g"].between(100, 300).all()
     # where more than one in ten are not positive, no factor is known
@@ -150,7 +150,7 @@ def test_shift_is_seen() -> None:
 
 def test_too_few_people_get_no_interval_but_a_reason() -> None:
     tiny = example_predictions(20)
-    intervals = _conformal_intervals(tiny, "dev")
+    intervals = conformal_intervals(tiny, "dev")
     assert intervals.loc[intervals["sex"] == "female", "lower_g"].isna().all()
     table = table_of("interval_coverage", tiny)
     assert set(table["note"]) == {"too small a group"}
