@@ -35,8 +35,8 @@ class FileHashes:
     def __init__(self, memory: Path | None = None) -> None:
         self._memory, self._used = memory, dict[str, str]()
         try:
-            self._known: dict[str, str] = json.loads(memory.read_text()) if memory else {}
-        except (OSError, ValueError):  # none yet, or not ours
+            self._known: dict[str, str] = dict(json.loads(memory.read_text())) if memory else {}
+        except (OSError, ValueError, TypeError):  # none yet, or not ours
             self._known = {}
 
     def of(self, path: str | Path) -> str:

@@ -231,7 +231,8 @@ def _end_with_parent() -> None:
 
     Ctrl-C reaches every process of a terminal: the parent answers it, and ends the workers.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = os.getppid()
 
     def watch() -> None:
