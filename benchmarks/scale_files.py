@@ -1,6 +1,6 @@
 """Cost of a study whose ECGs are files: time and memory of 'lvmass run' at growing numbers of people (Linux).
 
-    python benchmarks/scale_files.py [--n 1000 10000] [--folder /tmp/scale] [--workers 2] [--network] [--cluster]
+    python benchmarks/scale_files.py [--n 1000 10000 100000] [--folder DIR] [--workers 2] [--network]
 
 Files are WFDB records of 5 s at 250 Hz (30 kB), made from a few hundred simulated people with gains, noise and a start
 of their own, so that no two are equal; four of five are the development cohort. Folders are kept and used again.
@@ -68,9 +68,6 @@ def write_cohorts(folder: Path, n: int) -> None:
     # microvolts at half the rate; simulated ECGs hold nothing above 125 Hz
     signals = [np.round(1000 * each.signal_mv[:, ::2]).astype(np.int16) for each in kind.recordings()]
     length = RATE_HZ * SECONDS
-    header = "{name} 12 {rate} {length}\n" + "".join(
-        f"{{name}}.dat 16 1000(0)/mV 16 0 0 0 0 {lead}\n" for lead in LEADS
-    )
     of = rng.integers(0, DISTINCT, n)
     people = kind.subjects.iloc[of].reset_index(drop=True)
     for name, sd in (("age_years", 0.03), ("height_cm", 0.02), ("weight_kg", 0.05), ("lvm_g", 0.08)):
@@ -84,8 +81,13 @@ def write_cohorts(folder: Path, n: int) -> None:
         start = rng.integers(0, 2500 - length)
         gains = np.exp(0.1 * rng.standard_normal((12, 1)))
         signal = gains * signals[which][:, start : start + length] + rng.normal(0, 5, (12, length))
-        (inside / f"{name}.dat").write_bytes(signal.T.astype("<i2").tobytes())
-        (inside / f"{name}.hea").write_text(header.format(name=name, rate=RATE_HZ, length=length))
+        samples = signal.astype("<i2")
+        (inside / f"{name}.dat").write_bytes(samples.T.tobytes())
+        lines = [
+            f"{name}.dat 16 1000(0)/mV 16 0 {each[0]} {each.sum(dtype=np.int16)} 0 {lead}\n"
+            for each, lead in zip(samples, LEADS, strict=True)
+        ]
+        (inside / f"{name}.hea").write_text(f"{name} 12 {RATE_HZ} {length}\n" + "".join(lines))
         paths.append(f"{inside.name}/{name}.hea")
     people["ecg_path"] = paths
     people = people.drop(columns=[name for name in ("qrs_duration_ms", "qrs_axis_deg") if name in people])
