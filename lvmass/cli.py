@@ -33,8 +33,9 @@ StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study
 
 def main() -> None:
     """Run the command line; a problem of the user's, or a Ctrl-C, is a sentence, not a traceback."""
-    logging.getLogger("lvmass").addHandler(logging.StreamHandler())
-    logging.getLogger("lvmass").setLevel(logging.INFO)  # progress, where no bar can be shown
+    progress = logging.getLogger("lvmass")  # where no bar can be shown
+    progress.handlers = [logging.StreamHandler()]
+    progress.setLevel(logging.INFO)
     signal.signal(signal.SIGINT, _stop)
     try:
         app()
