@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, requires, version
+from multiprocessing import current_process
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +221,8 @@ def _compute_one(store: Store, job: Job, key: str, parent: int) -> None:
     """Fill the store from a worker process; the result is read back from disk, not sent."""
     if os.getppid() == parent:
         _end_with_parent()
+    elif current_process().name.startswith("Loky"):  # not of a cluster: its parent was killed while it started
+        os._exit(1)
     if job.key != key:
         raise DataError("The source of lvmass was edited during the run; run the same command again.")
     store._load(job)
