@@ -5,7 +5,9 @@ Exit code 0: done; 1: the data or the study has problems, all listed; 2: wrong u
 
 import dataclasses
 import json
+import logging
 import platform
+import signal
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -29,7 +31,11 @@ StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study
 
 
 def main() -> None:
-    """Run the command line; a problem of the user's is a sentence, not a traceback."""
+    """Run the command line; a problem of the user's, or a Ctrl-C, is a sentence, not a traceback."""
+    progress = logging.getLogger("lvmass")  # where no bar can be shown
+    progress.handlers = [logging.StreamHandler()]
+    progress.setLevel(logging.INFO)
+    signal.signal(signal.SIGINT, _stop)
     try:
         app()
     except DataError as error:
@@ -39,6 +45,11 @@ def main() -> None:
         where = f"{error.filename}: " if error.filename else ""
         print(f"lvmass: {where}{error.strerror or error}; finished stages are kept.", file=sys.stderr)
         sys.exit(1)
+
+
+def _stop(*_: object) -> None:
+    print("lvmass: stopped; finished stages are kept, and the same command goes on from there.", file=sys.stderr)
+    sys.exit(130)
 
 
 @app.command("run")
@@ -60,6 +71,7 @@ def _run(
         study.save_model(save_model)
         print(f"model saved in {save_model}")
     print(_summary(study))
+    print(f"next: lvmass book {study_file}")
 
 
 @app.command("predict")
@@ -193,14 +205,28 @@ def _book(study_file: StudyFile) -> None:
 
 
 def _summary(study: Any) -> str:
-    """Errors of every model, for the terminal."""
-    table = study.predictions()
-    error_g = (table["lvm_g"] - table["predicted_lvm_g"]).abs()
-    lines = error_g.groupby([table["model"], table["training"]], sort=False).mean()
-    what = "simulated people" if study.simulated else "people"
-    head = f"{study.config.name}: out-of-fold MAE in {table['subject_id'].nunique()} {what}"
-    body = [f"  {mae:6.2f} g  {model} ({training})" for (model, training), mae in lines.items()]
-    return "\n".join([head, *body, f"tables: {study.results_folder}"])
+    """Who is used and who is not, the results of every model, and where the tables are, for the terminal."""
+    from lvmass.report.page import select, with_interval
+    from lvmass.report.words import reasons
+
+    results, lines = study.results(), [study.config.name + (" (simulated people)" if study.simulated else "")]
+    for name in study.cohort_names():
+        report = study.beats(name).report
+        why = "".join(f"; {n} not: {reason}" for reason, n in reasons(report).items())
+        lines.append(f"{name}: {report['usable'].sum()} of {len(report)} ECGs used{why}")
+    for name in study.cohort_names():
+        errors = select(results["errors"], cohort=name, sex="all", metric="mae_g")
+        areas = select(results["c_statistics"], cohort=name, sex="all", score="indexed")
+        how = "out of fold" if name == "development" else "without refit"
+        lines.append(
+            f"{name}, {how}: mean absolute error; c-statistic of LVH by index ({areas['n_lvh'].max()} with LVH)"
+        )
+        for (_, mae), (_, auc) in zip(errors.iterrows(), areas.iterrows(), strict=True):
+            c_statistic = with_interval(auc, "auc", 3)
+            lines.append(
+                f"  {with_interval(mae, digits=2, unit=' g')}; {c_statistic}  {mae['model']} ({mae['training']})"
+            )
+    return "\n".join([*lines, f"tables: {study.results_folder}", f"people, never in the book: {study.people_folder}"])
 
 
 def _estimate_text(estimate: "Estimate") -> str:

@@ -1,14 +1,15 @@
 """A cohort: the subjects table and a way to every person's ECG, from files or from the simulator."""
 
 import hashlib
+import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import pandas as pd
 
+from lvmass.cohort.hashes import FileHashes
 from lvmass.cohort.problems import Problem, refuse
 from lvmass.cohort.subjects import check_subjects
 from lvmass.cohort.table import read_table
@@ -65,18 +66,19 @@ class _FileSource:
         """Yield the ECGs of these rows in order."""
         return (self.one(i) for i in rows)
 
-    def hashes(self) -> list[str]:
+    def hashes(self, of: FileHashes | None = None) -> list[str]:
         """SHA-256 of each ECG's samples on disk, in the order of rows, to find the same ECG twice.
 
         A WFDB header names its record, so that equal ECGs of two people differ there: of such a
         record only the signal files count.
         """
-        records = [_record_files(path) for path in self.paths]
-        return [_file_hash(files[1:] or files) for files in records]
+        of, records = of or FileHashes(), map(_record_files, self.paths)
+        return [" ".join(map(of.of, files[1:] or files)) for files in records]
 
-    def key(self) -> str:
+    def key(self, of: FileHashes | None = None) -> str:
         """Hash how files are read and the bytes of every file."""
-        hashes = [_file_hash(_record_files(path)) for path in self.paths]
+        of = of or FileHashes()
+        hashes = [" ".join(map(of.of, _record_files(path))) for path in self.paths]
         return hashlib.sha256(
             "\n".join([f"{self.unit} {self.sampling_rate_hz} {self.leads}", *hashes]).encode()
         ).hexdigest()
@@ -142,36 +144,18 @@ class Cohort:
         return self.source.many(range(start, len(self) if stop is None else min(stop, len(self))))
 
 
-def _record_files(path: Path) -> list[Path]:
+def _record_files(path: Path) -> list[str]:
     """Return the header of a WFDB record and the signal files that it names; of any other format the file alone."""
-    header = path.with_suffix(".hea") if path.suffix.lower() == ".dat" else path
-    if header.suffix.lower() != ".hea" or not header.is_file():
-        return [path]
+    header = f"{os.path.splitext(path)[0]}.hea" if path.suffix.lower() == ".dat" else str(path)
+    if not header.lower().endswith(".hea") or not os.path.isfile(header):
+        return [str(path)]
     try:
-        lines = header.read_text("utf-8", "replace").splitlines()
+        lines = Path(header).read_text("utf-8", "replace").splitlines()
     except OSError as error:
         raise DataError(f"{header}: cannot be read ({error.strerror}); see that it is there and readable.") from error
-    named = dict.fromkeys(line.split()[0] for line in lines if line.strip())  # a name that is no file is no signal
-    return [header, *(file for file in (header.parent / Path(name).name for name in named) if file.is_file())]
-
-
-def _file_hash(files: list[Path]) -> str:
-    """SHA-256 of the bytes of each file."""
-    hashes = []
-    for file in files:
-        try:
-            stat = file.stat()
-            hashes.append(_sha256(file, stat.st_size, stat.st_mtime_ns))
-        except OSError as error:
-            raise DataError(f"{file}: cannot be read ({error.strerror}); is it still there?") from None
-    return " ".join(hashes)
-
-
-@lru_cache(maxsize=2**20)
-def _sha256(file: Path, size: int, changed_ns: int) -> str:
-    """Read a file once for all who ask in this process, and again when it has changed."""
-    with file.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    folder, names = os.path.dirname(header), dict.fromkeys(line.split()[0] for line in lines if line.strip())
+    files = (os.path.join(folder, os.path.basename(name)) for name in names)
+    return [header, *filter(os.path.isfile, files)]  # a name that is no file is no signal
 
 
 def _resolve(folder: Path, text: str) -> Path | None:
@@ -299,13 +283,15 @@ Parquet).
     return Cohort(name or Path(path_to_subjects_csv).stem, subjects, simulated=False, source=source, excluded=excluded)
 
 
-def content_key(cohort: Cohort) -> str:
+def content_key(cohort: Cohort, of: FileHashes | None = None) -> str:
     """Hash a cohort's table and everything its ECGs depend on, for the cache.
 
     Parameters
     ----------
     cohort : Cohort
-        For files, every byte is read; where the files lie and what the cohort is called does not matter.
+        For files, every byte counts; where the files lie and what the cohort is called does not matter.
+    of : FileHashes, optional
+        Remembers hashes of files that are as they were.
 
     Returns
     -------
@@ -314,7 +300,8 @@ def content_key(cohort: Cohort) -> str:
     """
     table = cohort.subjects.drop(columns=["ecg_path", "table_row"], errors="ignore").to_csv(index=False)
     left_out = cohort.excluded["code"].to_csv(index=False)  # pages count them
-    return hashlib.sha256(f"{table}\n{left_out}\n{cohort.source.key()}".encode()).hexdigest()
+    key = cohort.source.key(of) if isinstance(cohort.source, _FileSource) else cohort.source.key()
+    return hashlib.sha256(f"{table}\n{left_out}\n{key}".encode()).hexdigest()
 
 
 def ecgs_of_rows(cohort: Cohort, start: int, stop: int) -> Cohort:
@@ -324,7 +311,9 @@ def ecgs_of_rows(cohort: Cohort, start: int, stop: int) -> Cohort:
     return Cohort(cohort.name, people, False, replace(cohort.source, paths=cohort.source.paths[start:stop]))
 
 
-def shared_people(development: Cohort, external: Cohort, *, allowed: bool = False) -> list[Problem]:
+def shared_people(
+    development: Cohort, external: Cohort, of: FileHashes | None = None, *, allowed: bool = False
+) -> list[Problem]:
     """Say who stands in both of two cohorts, which would let a model be tested on people it was trained on.
 
     Parameters
@@ -332,6 +321,8 @@ def shared_people(development: Cohort, external: Cohort, *, allowed: bool = Fals
     development, external : Cohort
         Compared by ``patient_id`` and, where both have their ECGs in files, by the bytes of these. Simulated people
         carry their site, seed and number in ``patient_id``.
+    of : FileHashes, optional
+        As `content_key` takes it.
     allowed : bool
         Whether that is a warning and no error.
 
@@ -359,7 +350,7 @@ def shared_people(development: Cohort, external: Cohort, *, allowed: bool = Fals
     compared = [("patient", ours, ours, theirs)]
     if isinstance(development.source, _FileSource) and isinstance(external.source, _FileSource):
         names = [path.name for path in development.source.paths]
-        compared.append(("ECG", names, development.source.hashes(), external.source.hashes()))
+        compared.append(("ECG", names, development.source.hashes(of), external.source.hashes(of)))
     problems = []
     for what, names, ours, theirs in compared:
         here = pd.DataFrame({"key": ours, "name": names, "row": development.rows}).drop_duplicates("key")

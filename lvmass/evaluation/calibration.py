@@ -345,7 +345,7 @@ def conformal_intervals(
     """
     rows = predictions.reset_index(drop=True)
     estimates, limits = rows["predicted_lvm_g"].to_numpy(float), np.full((2, len(rows)), np.nan)
-    keys, single = [*FIT.split(), "sex"], external_single
+    keys, single, tiny = [*FIT.split(), "sex"], external_single, np.finfo(float).tiny
     fits = {} if single is None else {key: fit for key, fit in single.groupby(keys)}
     for learn, apply in out_of_fold(predictions, development):
         for sex, known in _known_ratios(rows.loc[learn]):
@@ -353,16 +353,49 @@ def conformal_intervals(
             rank, ratio = _rank(len(known), confidence), known["ratio"].to_numpy()
             if not (rank and own.size):
                 continue
-            by_model = estimates[own, None]
-            if (fit := fits.get(tuple(rows.loc[own[0], keys]))) is not None:
-                table = fit.pivot_table("predicted_lvm_g", "subject_id", "fold")
-                by_model = table.loc[rows.loc[own, "subject_id"], known["fold"]].to_numpy(float)
-            logs = np.log(np.maximum(by_model, np.finfo(float).tiny))
-            limits[0, own] = np.partition(logs - ratio, rank - 1)[:, rank - 1]
-            limits[1, own] = -np.partition(-(logs + ratio), rank - 1)[:, rank - 1]
+            if (fit := fits.get(tuple(rows.loc[own[0], keys]))) is None:  # the same ratio decides for everybody
+                log, limit = np.log(np.maximum(estimates[own], tiny)), np.sort(ratio)[-rank]
+                limits[:, own] = log - limit, log + limit
+                continue
+            table, (codes, folds) = (
+                fit.pivot_table("predicted_lvm_g", "subject_id", "fold"),
+                pd.factorize(known["fold"]),
+            )
+            by_model = np.log(np.maximum(table.loc[rows.loc[own, "subject_id"], folds].to_numpy(float), tiny))
+            ratios = [np.sort(ratio[codes == k]) for k in range(len(folds))]
+            limits[:, own] = _smallest(by_model, ratios, rank), -_smallest(-by_model, ratios, rank)
     limits[:, ~np.isfinite(limits[1])] = np.nan
     low, high = (pd.array(np.exp(limit), dtype="Float64") for limit in limits)
     return predictions.assign(lower_g=low, upper_g=high)
+
+
+def _smallest(logs: FloatArray, ratios: list[FloatArray], rank: int) -> FloatArray:
+    """For each row of logs, shape (n, k), the ``rank``-th smallest of ``logs[:, k] - r`` over all r of ``ratios[k]``.
+
+    Found by halving, because all of them, people times people, would not fit into memory. Ratios ascend.
+
+    Examples
+    --------
+    >>> _smallest(np.array([[5.0, 6.0]]), [np.array([0.1, 0.2]), np.array([0.3, 1.5])], 2).tolist()
+    [4.8]
+    """
+
+    def counted(limit: FloatArray) -> NDArray[np.intp]:
+        return np.stack(
+            [each.size - np.searchsorted(each, log - limit) for each, log in zip(ratios, logs.T, strict=True)]
+        )
+
+    largest = max(float(each[np.isfinite(each)].max(initial=0)) for each in ratios)
+    low, high = logs.min(axis=1) - largest - 1, logs.max(axis=1)
+    for _ in range(64):  # to the last bit
+        middle = (low + high) / 2
+        enough = counted(middle).sum(axis=0) >= rank
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    below = [
+        np.where(n > 0, log - each[each.size - np.maximum(n, 1)], -np.inf)
+        for each, log, n in zip(ratios, logs.T, counted(high), strict=True)
+    ]
+    return np.max(below, axis=0)
 
 
 def _with_intervals(study: Inputs) -> pd.DataFrame:

@@ -73,6 +73,11 @@ class Inputs:
         gap = (own[1], own[2]) if self.gap and len(own[1]) else None
         return replace(self, predictions=own[0], gap=gap, blank=blank, _made={})
 
+    def keep(self, wanted: Collection[Callable[..., Any]]) -> None:
+        """Forget what `once` made, but for these."""
+        for make in set(self._made) - set(wanted):
+            del self._made[make]
+
     def under(self, cutoffs_g_m2: Mapping[str, float]) -> "Inputs":
         """Return the same people with ``lvh`` and index under other cut-offs."""
         predictions, *gap = (with_cutoffs(table, cutoffs_g_m2) for table in (self.predictions, *(self.gap or ())))
@@ -318,11 +323,13 @@ def evaluate(
     if cutoff_sets is None:
         cutoff_sets = cutoffs_to_try(indexed.predictions, cutoffs_g_m2)
     under = {name: indexed.under(each) for name, each in cutoff_sets.items()}
-    tables = {
-        name: each.table(part, under)
-        for name, each, part in ((n, each, indexed if each.lvh else study) for n, each in STATISTICS.items())
-        if name in (only or STATISTICS) and (not each.needs or getattr(part, each.needs) is not None)
-    }
+    chosen = [(each, indexed if each.lvh else study) for n, each in STATISTICS.items() if n in (only or STATISTICS)]
+    chosen = [(each, part) for each, part in chosen if not each.needs or getattr(part, each.needs) is not None]
+    tables = {}
+    for number, (each, part) in enumerate(chosen, start=1):
+        tables[each.name] = each.table(part, under)
+        for kept in (study, indexed, *under.values()):  # what no later statistic takes is several times the predictions
+            kept.keep({later.of for later, _ in chosen[number:]})
     if not only:
         sets = cutoff_sets.items()
         rows = [{"cutoffs": name} | {f"{sex}_g_m2": each[sex] for sex in each} for name, each in sets]
@@ -331,8 +338,11 @@ def evaluate(
 
 
 def _plain(table: Any) -> Any:
-    """A table with Python's strings instead of pandas' own, which make many small selections slow; or None."""
-    return table if table is None else table.astype(dict.fromkeys(table.select_dtypes("str"), object))
+    """A table with Python's strings, each word once, instead of pandas' own, which are slow to select from; or None."""
+    if table is None:
+        return None
+    words = {str(name): pd.factorize(table[name]) for name in table.select_dtypes("str")}
+    return table.assign(**{name: np.append(each, [np.nan])[codes] for name, (codes, each) in words.items()})
 
 
 def _unit(table: pd.DataFrame, column: str) -> str:
@@ -404,3 +414,16 @@ def write_results(
             os.replace(partial, path)
             written.append(path)
     return written
+
+
+def write_private(table: pd.DataFrame, path: Path) -> None:
+    """Write a table of people as CSV that its owner alone may read; it appears whole or not at all.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe before it.
+    """
+    for name in table.select_dtypes(["str", "object"]):
+        table = table.assign(**{str(name): table[name].replace(r"^(?=[=+\-@\t\r])", "'", regex=True)})
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        table.to_csv(file, index=False, lineterminator="\n", float_format="%.6g")
+    os.replace(partial, path)

@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import yaml
@@ -56,7 +56,7 @@ def build_book(folder: str | Path, study: Study) -> Path:
     html = {page: build / "html" / f"{page}.html" for page in _pages(folder)}
     study.run()
     first = next(iter(html.values()))
-    read = _files(folder / "book", ".json", ".csv", skip=study.results_folder.parent)
+    read = _files(folder / "book", ".json", ".csv", skip={study.results_folder.parent, study.people_folder.parent})
     results = _files(study.results_folder, ".csv")
     outputs = package_fingerprint(*read, *results) + f" {study_file} {study.fingerprint}"
     written = [folder / "_config.yml", folder / "_toc.yml"]
@@ -129,9 +129,9 @@ def _kept(path: Path) -> str:
     return path.read_text() if path.is_file() else ""
 
 
-def _files(folder: Path, *endings: str, skip: Path | None = None) -> Iterable[Path]:
-    """Files below a folder, in order, none of them hidden or in ``skip``."""
-    found = (path for path in sorted(folder.rglob("*")) if path.suffix in endings and skip not in path.parents)
+def _files(folder: Path, *endings: str, skip: Collection[Path] = ()) -> Iterable[Path]:
+    """Files below a folder, in order, none of them hidden or in one of ``skip``."""
+    found = (path for path in sorted(folder.rglob("*")) if path.suffix in endings and not {*skip} & {*path.parents})
     return [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from lvmass.cohort.folds import assign_folds
+from lvmass.cohort.hashes import FileHashes
 from lvmass.cohort.manifest import Cohort, _FileSource, find_ecgs, shared_people
 from lvmass.cohort.problems import Problem
 from lvmass.cohort.schema import SEXES, Subject
@@ -111,7 +112,8 @@ def check_study(path: str | Path) -> Findings:
     problems += _duplicates({section: known[section] for section in in_files if section in known}, shapes, config)
     if len(cohorts) == 2:
         allowed = config.check.allow_shared_people
-        problems += shared_people(cohorts["development"], cohorts["external"], allowed=allowed)
+        hashes = FileHashes(store.folder / "files.json")
+        problems += shared_people(cohorts["development"], cohorts["external"], hashes, allowed=allowed)
     problems += [problem for check in _STUDY for problem in check(config, path.name, known)]
     rows = [
         {
@@ -190,10 +192,12 @@ def _with_ecgs(
 ) -> tuple[dict[str, Checked], dict[str, pd.DataFrame]]:
     """Add what is measured on ECGs; also the outline of each usable beat, a row each, by cohort."""
     jobs = {}
+    hashes = FileHashes(store.folder / "files.json")
     for section, about in opened.items():
         source = _source(config.cohort(section), about.ecgs.get("ecg_path", ()))
         everybody = Cohort(section, about.ecgs.reset_index(drop=True), False, source)
-        jobs[section] = beats_of_files(everybody, config.beat) if len(everybody) else []
+        jobs[section] = beats_of_files(everybody, config.beat, hashes) if len(everybody) else []
+    hashes.save()
     store.all([job for parts in jobs.values() for job in parts])
     read, shapes = {}, {}
     for section, about in opened.items():

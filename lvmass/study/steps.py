@@ -23,13 +23,20 @@ from lvmass.cohort.schema import bsa_mosteller_m2
 from lvmass.cohort.simulation import Couplings, simulate_cohort
 from lvmass.ecg.beats import BeatConfig
 from lvmass.errors import DataError
+from lvmass.evaluation.calibration import conformal_intervals, lvh_probability
 from lvmass.evaluation.decision import criteria_rows
 from lvmass.evaluation.lvh import above_cutoff
 from lvmass.evaluation.results import evaluate
+from lvmass.evaluation.tables import EXTERNAL_FOLD
 from lvmass.study.settings import CohortConfig, FoldsConfig
 from lvmass.study.tasks import FitTask
 from lvmass.training.baselines import Predictor, fit_baseline
 from lvmass.training.model import FittedModel
+
+PEOPLE_COLUMNS = (
+    "subject_id patient_id sex cohort model training fold lvm_g predicted_lvm_g lower_g upper_g "
+    "bsa_m2 lvmi_g_m2 predicted_lvmi_g_m2 lvh lvh_probability"
+)
 
 Array = NDArray[np.floating]
 Tables = Sequence[pd.DataFrame]
@@ -255,6 +262,22 @@ def tabulate_predictions(
     table["cohort"] = cohort
     columns = ["subject_id", "patient_id", "sex", "model", "training", "cohort", "fold"]
     return table[[*columns, "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh", "model_sd_g"]]
+
+
+def tabulate_people(
+    *, predictions: Tables, cutoffs_g_m2: Mapping[str, float], external_single: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """What is known of each ECG: predictions of every cohort with interval, mass index and probability of LVH.
+
+    Each is learnt from other people, as in the statistics; the first cohort has folds.
+    """
+    table, development = _joined(predictions), str(predictions[0]["cohort"].iloc[0])
+    table = conformal_intervals(table, development, external_single)
+    table["lvh_probability"] = lvh_probability(table, development, cutoffs_g_m2)
+    table["fold"] = table["fold"].astype("Int64").where(table["fold"] != EXTERNAL_FOLD)
+    for mass, index in (("lvm_g", "lvmi_g_m2"), ("predicted_lvm_g", "predicted_lvmi_g_m2")):
+        table[index] = table[mass] / table["bsa_m2"]
+    return table[PEOPLE_COLUMNS.split()]
 
 
 def compute_statistics(

@@ -4,17 +4,20 @@ joblib stores, finds and runs; this module says what a result depends on (`Job`)
 """
 
 import hashlib
+import logging
 import os
+import signal
 import threading
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, requires, version
+from multiprocessing import current_process
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,8 @@ from tqdm import tqdm
 from lvmass.errors import DataError
 
 PACKAGE = Path(__file__).parents[1]
+LOG = logging.getLogger(__name__)
+_TELL_S = 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,14 +183,26 @@ class Store:
             stack.enter_context(parallel_config(**where))
             tasks = (delayed(_compute_one)(self, job, job.key, os.getpid()) for job in jobs)
             try:
-                finished = Parallel(return_as="generator_unordered")(tasks)
-                for _ in tqdm(finished, total=len(jobs), desc=label, disable=None):
-                    pass
+                _tell(label, Parallel(return_as="generator_unordered")(tasks), len(jobs))
             except BrokenExecutor as error:
                 raise DataError(
                     f"A process that computed '{label}' was ended from outside, mostly because memory ran out; set "
                     "fewer workers in the study file and run again, finished results are kept."
                 ) from error
+
+
+def _tell(label: str, finished: Iterable[Any], n: int) -> None:
+    """Show how far a step is: a bar in a terminal, elsewhere a line at its start and end, and every half minute."""
+    bar = tqdm(finished, total=n, desc=label, disable=None)
+    begun = told = time.monotonic()
+    if bar.disable:
+        LOG.info("%s: %d to do", label, n)
+    for done, _ in enumerate(bar, start=1):
+        now = time.monotonic()
+        if bar.disable and (done == n or now - told >= _TELL_S):
+            seconds, told = (now - begun) / done * (n - done), now
+            left = f"{seconds / 60:.0f} min left" if seconds > 90 else f"{seconds:.0f} s left"
+            LOG.info("%s: %d of %d, %s", label, done, n, left if done < n else f"done in {now - begun:.0f} s")
 
 
 def _result(key: str, store: Store, job: Job) -> Any:
@@ -206,6 +223,8 @@ def _compute_one(store: Store, job: Job, key: str, parent: int) -> None:
         if os.getppid() != parent:  # it was killed while this worker still started
             os._exit(1)
         _end_with_parent()
+    elif current_process().name.startswith("Loky"):  # not of a cluster: its parent was killed while it started
+        os._exit(1)
     if job.key != key:
         raise DataError("The source of lvmass was edited during the run; run the same command again.")
     store._load(job)
@@ -213,7 +232,12 @@ def _compute_one(store: Store, job: Job, key: str, parent: int) -> None:
 
 @cache
 def _end_with_parent() -> None:
-    """End this worker within a second of a killed parent, instead of after the work that it was handed."""
+    """End this worker within a second of a killed parent, instead of after the work that it was handed.
+
+    Ctrl-C reaches every process of a terminal: the parent answers it, and ends the workers.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = os.getppid()
 
     def watch() -> None:

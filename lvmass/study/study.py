@@ -5,7 +5,8 @@ results of which, from the top down; `lvmass.study.steps` holds what the jobs do
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from lvmass import __version__
+from lvmass.cohort.hashes import FileHashes
 from lvmass.cohort.manifest import Cohort, content_key, ecgs_of_rows, shared_people
 from lvmass.cohort.preprocessing import Beats, blocks, stack
 from lvmass.cohort.problems import refuse
@@ -25,7 +27,7 @@ from lvmass.ecg.recording import LEADS
 from lvmass.errors import DataError
 from lvmass.evaluation.calibration import conformal_intervals, interval_factors
 from lvmass.evaluation.lvh import lvh_score
-from lvmass.evaluation.results import write_results
+from lvmass.evaluation.results import write_private, write_results
 from lvmass.evaluation.tables import EXTERNAL_FOLD
 from lvmass.study import steps
 from lvmass.study.settings import CohortConfig, StudyConfig, read_study_file
@@ -64,14 +66,16 @@ class Study:
         if scheduler is not None and find_spec("distributed") is None:
             raise DataError("A Dask scheduler needs the package dask[distributed]; install lvmass[cluster].")
         self.path, folder = Path(path), Path(path).absolute().parent
-        located = {name: _located(config.cohort(name), folder) for name in config.cohort_names()}
-        self.config = config.model_copy(update=located)
-        if config.external is not None:
-            allowed = config.check.allow_shared_people
-            refuse(shared_people(self.cohort("development"), self.cohort("external"), allowed=allowed))
         # one network on several devices is trained by processes that Lightning starts from this one
         workers = 1 if config.machine.processes > 1 else config.workers or joblib.cpu_count()
         self.store = Store(folder / config.cache_dir, workers, scheduler)
+        hashes = FileHashes(self.store.folder / "files.json")
+        located = {name: _located(config.cohort(name), folder, hashes) for name in config.cohort_names()}
+        self.config = config.model_copy(update=located)
+        if config.external is not None:
+            people, allowed = (self.cohort("development"), self.cohort("external")), config.check.allow_shared_people
+            refuse(shared_people(*people, hashes, allowed=allowed))
+        hashes.save()
 
     @classmethod
     def from_toml(cls, path: str | Path, scheduler: str | None = None) -> "Study":
@@ -155,13 +159,34 @@ class Study:
         about = {"study": self.config.name, "study_fingerprint": self.fingerprint, "simulated": self.simulated}
         about |= {"package_version": __version__}
         tables, folder, origin = self.results(), self.results_folder, f"{about} {self._statistics().key}"
-        stamp = folder / ".written"
         files = [folder / f"{name}{ending}" for name in tables for ending in (".csv", ".json")]
-        if stamp.is_file() and stamp.read_text() == _digest(origin, files):
-            return
-        stamp.unlink(missing_ok=True)  # nothing vouches for tables that a killed run leaves half
-        write_results(tables, folder, about)
-        stamp.write_text(_digest(origin, files))
+        with _unless_written(folder, origin, files) as wanted:
+            if wanted:
+                write_results(tables, folder, about)
+
+    @property
+    def people_folder(self) -> Path:
+        """Where `write_people` writes: ``people/NAME`` beside the study file, away from what a book is made of."""
+        return self.path.parent / "people" / self.config.name
+
+    def exclusions(self) -> pd.DataFrame:
+        """Everybody whose ECG is not used: ``cohort, subject_id, code, reason``."""
+        reports = {name: self.beats(name).report.query("not usable") for name in self.cohort_names()}
+        found = pd.concat([report.assign(cohort=name) for name, report in reports.items()])
+        return found[["cohort", "subject_id", "code", "reason"]]
+
+    def write_people(self) -> None:
+        """Write what is known of each person, for the owner of the data alone: ``predictions.csv``, ``exclusions.csv``.
+
+        Predictions have a row for each ECG, model and training, see `lvmass.study.steps.tabulate_people`.
+        """
+        job, folder = self._people(), self.people_folder
+        files = [folder / "predictions.csv", folder / "exclusions.csv"]
+        with _unless_written(folder, job.key, files) as wanted:
+            if wanted:
+                folder.chmod(0o700)
+                for path, table in zip(files, (self.store.get(job), self.exclusions()), strict=True):
+                    write_private(table, path)
 
     def saliency(self, training: str | None = None) -> Saliency:
         """Out-of-fold attributions of the model that the study file names, by default the reference.
@@ -187,8 +212,9 @@ class Study:
         )
 
     def run(self) -> None:
-        """Compute all that is missing, and write the tables of results."""
+        """Compute all that is missing, and write the tables of results and of people."""
         self.write_results()
+        self.write_people()
         if any(model.is_network for model in self.config.models.values()):
             self.saliency()
 
@@ -289,14 +315,23 @@ class Study:
         takes = {"beats": self._beats(name), "estimates": estimates}
         return Job(steps.tabulate_predictions, settings, RECORDINGS, takes)
 
+    def _compared(self) -> dict[str, Any]:
+        """Predictions of every cohort, and in an external one also those of each fold model."""
+        tasks = comparison(self.tasks)
+        takes: dict[str, Any] = {"predictions": [self._predictions(name, tasks) for name in self.cohort_names()]}
+        if self.config.external is not None:
+            takes["external_single"] = self._predictions("external", tasks, single=True)
+        return takes
+
+    def _people(self) -> Job:
+        settings = {"cutoffs_g_m2": self.config.lvh.cutoffs_g_m2}
+        return Job(steps.tabulate_people, settings, STATISTICS, self._compared())
+
     def _statistics(self) -> Job:
-        config, names = self.config, self.cohort_names()
+        config = self.config
         settings = {"reference": self.reference, "n_resamples": config.bootstrap, "seed": config.seed}
         settings |= {"cutoffs_g_m2": config.lvh.cutoffs_g_m2}
-        takes: dict[str, Any] = {"predictions": [self._predictions(name, comparison(self.tasks)) for name in names]}
-        takes |= {"beats": [self._beats(name) for name in names]}
-        if config.external is not None:
-            takes["external_single"] = self._predictions("external", comparison(self.tasks), single=True)
+        takes = self._compared() | {"beats": [self._beats(name) for name in self.cohort_names()]}
         for argument, matched in (("trained", False), ("size_matched", True)):
             gap = [t for t in self.tasks if t.model in config.trained_both_ways and t.size_matched == matched]
             parts = dict.fromkeys((t.cohort, t.repeat) for t in gap)
@@ -314,7 +349,7 @@ def _recordings(cohort: CohortConfig, beat: BeatConfig, rate_hz: float | None, s
     rows = [{"cohort": cohort, "start": start, "stop": stop} for start, stop in blocks(len(steps.open_cohort(cohort)))]
     if rate_hz is None:
         if cohort.simulate is None:
-            cut = beats_of_files(steps.open_cohort(cohort), beat)
+            cut = beats_of_files(steps.open_cohort(cohort), beat, FileHashes(scratch / "files.json"))
         else:
             cut = [Job(steps.cut_beats, part | {"beat": beat}, RECORDINGS) for part in rows]
         settings = {"cohort": cohort, "beat": beat}
@@ -324,13 +359,14 @@ def _recordings(cohort: CohortConfig, beat: BeatConfig, rate_hz: float | None, s
     return Job(stack, {}, RECORDINGS, {"arrays": cut}, places={"folder": scratch})
 
 
-def beats_of_files(cohort: Cohort, beat: BeatConfig) -> list[Job]:
+def beats_of_files(cohort: Cohort, beat: BeatConfig, hashes: FileHashes) -> list[Job]:
     """Beats of a cohort in files, a job a block of rows; the rest of the table can change without cutting them anew."""
-    parts = [ecgs_of_rows(cohort, start, stop) for start, stop in blocks(len(cohort))]
-    return [
-        Job(steps.cut_files, {"content": content_key(part), "beat": beat}, RECORDINGS, places={"cohort": part})
-        for part in parts
-    ]
+    jobs = []
+    for start, stop in blocks(len(cohort)):
+        part = ecgs_of_rows(cohort, start, stop)
+        settings = {"content": content_key(part, hashes), "beat": beat}
+        jobs.append(Job(steps.cut_files, settings, RECORDINGS, places={"cohort": part}))
+    return jobs
 
 
 def _out_of_fold(table: pd.DataFrame, cutoffs_g_m2: dict[Any, float]) -> dict[str, dict[str, float]]:
@@ -352,17 +388,30 @@ def _out_of_fold(table: pd.DataFrame, cutoffs_g_m2: dict[Any, float]) -> dict[st
     return found
 
 
+@contextmanager
+def _unless_written(folder: Path, origin: str, files: Sequence[Path]) -> Iterator[bool]:
+    """Say whether files have to be written; once they are, a stamp beside them vouches for all of them together."""
+    stamp = folder / ".written"
+    wanted = not (stamp.is_file() and stamp.read_text() == _digest(origin, files))
+    if wanted:
+        folder.mkdir(parents=True, exist_ok=True)
+        stamp.unlink(missing_ok=True)  # nothing vouches for files that a killed run leaves half
+    yield wanted
+    if wanted:
+        stamp.write_text(_digest(origin, files))
+
+
 def _digest(origin: str, files: Sequence[Path]) -> str:
     """SHA-256 of what tables come from, and of their files as far as they are there."""
     contents = [path.read_bytes() for path in files if path.is_file()]
     return hashlib.sha256(b"".join([origin.encode(), *contents])).hexdigest()
 
 
-def _located(cohort: CohortConfig, folder: Path) -> CohortConfig:
+def _located(cohort: CohortConfig, folder: Path, hashes: FileHashes) -> CohortConfig:
     """Resolve the paths of a cohort in files, and add the hash of its content."""
     if cohort.subjects is None:
         return cohort
     named = {name: getattr(cohort, name) for name in ("subjects", "ecg_folder")}
     located = cohort.model_copy(update={name: str(folder / path) for name, path in named.items() if path is not None})
     as_it_is_now = steps.open_cohort.__wrapped__(located)  # one opened before may have been edited since
-    return located.model_copy(update={"content": content_key(as_it_is_now)})
+    return located.model_copy(update={"content": content_key(as_it_is_now, hashes)})

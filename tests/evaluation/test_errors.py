@@ -13,7 +13,7 @@ from sklearn import metrics
 from statsmodels.stats.multitest import multipletests
 
 from lvmass.errors import DataError
-from lvmass.evaluation import evaluate
+from lvmass.evaluation import errors, evaluate
 from lvmass.evaluation.errors import bootstrap_limits
 from lvmass.evaluation.results import _add_holm
 from lvmass.evaluation.tables import check_predictions, example_predictions
@@ -223,3 +223,40 @@ def test_any_duplicate_is_refused(row: int) -> None:
     table = example_predictions(10)
     with pytest.raises(DataError, match="more than once"):
         check_predictions(pd.concat([table, table.iloc[[row]].assign(fold=4)]))
+
+
+def test_the_normal_limit_of_many_people_gives_what_resampling_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = example_predictions(2000).query("cohort == 'dev' and training == 'pooled'")
+    found = []
+    for many in (10_000, 500):
+        monkeypatch.setattr(errors, "MANY", many)
+        found.append(
+            {
+                name: table_of(name, table, n_resamples=2000).query("sex == 'all'").reset_index()
+                for name in ("errors", "error_differences")
+            }
+        )
+    for name, resampled in found[0].items():
+        limit = found[1][name]
+        width = (resampled["ci_high"] - resampled["ci_low"]).to_numpy(float)
+        for end in ("ci_low", "ci_high"):
+            off = (resampled[end] - limit[end]).to_numpy(float) / width
+            assert np.abs(off).max() < 0.1, (name, end)  # as much as another seed does
+    assert found[0]["error_differences"]["p_floor"].notna().all()
+    assert found[1]["error_differences"]["p_floor"].isna().all()
+    assert (found[1]["error_differences"]["p_value"] < found[0]["error_differences"]["p_floor"]).all()
+
+
+def test_p_of_many_people_is_that_of_flipped_signs(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    true = rng.uniform(80, 200, 300)
+    table = pd.concat(
+        people_with(lvm_g=true, predicted_lvm_g=true + rng.normal(0, sd, 300), model=name)
+        for name, sd in (("a", 10.0), ("b", 10.6))
+    )
+    p = []
+    for many in (10_000, 100):
+        monkeypatch.setattr(errors, "MANY", many)
+        p.append(float(table_of("error_differences", table, n_resamples=9999)["p_value"].iloc[0]))
+    assert 0.01 < p[0] < 0.9
+    assert p[1] == pytest.approx(p[0], abs=0.02)

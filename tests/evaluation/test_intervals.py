@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 from numpy.typing import ArrayLike
 
-from lvmass.evaluation.calibration import conformal_intervals, interval_factors
+from lvmass.evaluation.calibration import _smallest, conformal_intervals, interval_factors
 from lvmass.evaluation.tables import EXTERNAL_FOLD, example_predictions
 
 from .rows import find, table_of
@@ -157,3 +157,14 @@ def test_too_few_people_get_no_interval_but_a_reason() -> None:
     some = example_predictions(60).query("cohort == 'ext' or sex == 'male'")
     row = find(table_of("interval_coverage", some), cohort="ext", group="female")
     assert row["note"] == "too few to learn an interval"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_limit_found_by_halving_is_the_one_among_all(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 60, rng.integers(1, 6))
+    logs = rng.normal(4.7, 0.3, (25, len(sizes)))
+    ratios = [np.sort(rng.choice([*np.abs(rng.normal(0, 0.2, 40)), 0.1, np.inf], size)) for size in sizes]
+    every = np.concatenate([logs[:, [k]] - each for k, each in enumerate(ratios)], axis=1)
+    for rank in {1, int(sizes.sum()) // 10 + 1, int(sizes.sum())}:
+        np.testing.assert_array_equal(_smallest(logs, ratios, rank), np.sort(every, axis=1)[:, rank - 1])

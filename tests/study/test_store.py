@@ -1,5 +1,6 @@
 """A result is found again only if its settings, its inputs, its rooms' source and the libraries are the same."""
 
+import logging
 import os
 import pickle
 import shutil
@@ -147,17 +148,26 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     script = tmp_path / "sleepers.py"
     script.write_text(SLEEPERS.replace("sys.argv[1]", repr(str(tmp_path))))
     process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    files, deadline = [tmp_path / "pid1", tmp_path / "pid2"], time.monotonic() + 60
-    while not all(file.is_file() and file.read_text() for file in files) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    workers = [int(file.read_text()) for file in files]
+    workers = wait_for_workers(tmp_path)
     assert process.pid not in workers
     process.send_signal(signal.SIGKILL)
     process.wait()
+    assert all_gone(workers)
+
+
+def wait_for_workers(folder: Path) -> list[int]:
+    files, deadline = [folder / "pid1", folder / "pid2"], time.monotonic() + 60
+    while not all(file.is_file() and file.read_text() for file in files) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return [int(file.read_text()) for file in files]
+
+
+def all_gone(workers: list[int]) -> bool:
+    """Whether they end within ten seconds."""
     deadline = time.monotonic() + 10
     while any(alive(pid) for pid in workers) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not any(alive(pid) for pid in workers)
+    return not any(alive(pid) for pid in workers)
 
 
 def alive(pid: int) -> bool:
@@ -167,3 +177,33 @@ def alive(pid: int) -> bool:
         return False
     status = Path(f"/proc/{pid}/stat")  # an ended process may wait for somebody to take note of its end
     return not (status.is_file() and status.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+def test_progress_is_lines_where_there_is_no_terminal(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO, logger="lvmass")
+    Store(tmp_path).all([job(x) for x in range(40)])
+    assert caplog.messages[0] == "double: 40 to do"
+    assert caplog.messages[1:] == ["double: 40 of 40, done in 0 s"]
+    caplog.clear()
+    monkeypatch.setattr(store_module, "_TELL_S", 0.0)
+    Store(tmp_path).all([job(x) for x in (100, 101, 102)])
+    assert [text.partition(",")[0] for text in caplog.messages[1:]] == [f"double: {n} of 3" for n in (1, 2, 3)]
+    assert caplog.messages[1].endswith(" s left")
+
+
+def test_ctrl_c_is_one_sentence_and_leaves_no_worker(tmp_path: Path) -> None:
+    script = tmp_path / "sleepers.py"
+    head = "import signal\nfrom lvmass.cli import _stop\nsignal.signal(signal.SIGINT, _stop)\n"
+    script.write_text(head + SLEEPERS.replace("sys.argv[1]", repr(str(tmp_path))))
+    process = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    workers = wait_for_workers(tmp_path)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process
+    errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert errors == "lvmass: stopped; finished stages are kept, and the same command goes on from there.\n"
+    assert all_gone(workers)

@@ -119,6 +119,37 @@ def test_results_are_written_with_units_and_origin(tiny_study: Study) -> None:
     assert "fuchs-2016" not in set(results["cutoffs"]["cutoffs"])  # equal to the study file's
 
 
+def test_what_is_known_of_each_person_lies_apart_and_is_the_owners_alone(tiny_study: Study) -> None:
+    folder = tiny_study.people_folder
+    assert tiny_study.results_folder.parent not in folder.parents
+    assert [oct(path.stat().st_mode & 0o777) for path in (folder, *sorted(folder.glob("*.csv")))] == [
+        "0o700", "0o600", "0o600",
+    ]  # fmt: skip
+    found, out = (pd.read_csv(folder / f"{name}.csv") for name in ("predictions", "exclusions"))
+    expected = pd.concat([tiny_study.predictions(), tiny_study.external()], ignore_index=True)
+    for name in ("subject_id", "cohort", "model", "training", "lvh"):
+        assert (found[name] == expected[name]).all()
+    np.testing.assert_allclose(found["predicted_lvm_g"], expected["predicted_lvm_g"], rtol=1e-5)
+    assert (found["fold"].isna() == (found["cohort"] == "external")).all()
+    inside = (found["lower_g"] <= found["lvm_g"]) & (found["lvm_g"] <= found["upper_g"])
+    coverage = tiny_study.results()["interval_coverage"].query("variable == 'sex' and sex == 'all'")
+    for row in coverage.query("coverage.notna()").itertuples():
+        own = (found["cohort"] == row.cohort) & (found["model"] == row.model) & (found["training"] == row.training)
+        own &= found["sex"] == row.group
+        assert inside[own].mean() == pytest.approx(row.coverage)
+    reports = {name: tiny_study.beats(name).report.query("not usable") for name in ("development", "external")}
+    assert list(out["subject_id"]) == [subject for report in reports.values() for subject in report["subject_id"]]
+    assert list(out.columns) == ["cohort", "subject_id", "code", "reason"]
+
+
+def test_tables_of_people_come_back_whole(tiny_study: Study) -> None:
+    table = tiny_study.people_folder / "predictions.csv"
+    before = table.read_bytes()
+    table.write_bytes(before[:1000])
+    tiny_study.write_people()
+    assert table.read_bytes() == before
+
+
 def test_tables_of_an_earlier_study_file_do_not_stay(tiny_study_file: Path, tiny_study: Study) -> None:
     table, kept = (tiny_study.results_folder / name for name in ("gap.csv", "mine.csv"))
     kept.write_text("mine")
@@ -373,6 +404,20 @@ def test_a_dask_cluster_gives_the_results_of_this_machine(tiny_study: Study, tmp
         for model, training in fits:
             for there, here in zip(study.fits(model, training), tiny_study.fits(model, training), strict=True):
                 np.testing.assert_allclose(there.estimates.predicted_lvm_g, here.estimates.predicted_lvm_g, atol=1e-5)
+        # and what has no network in it, from cutting beats to the tables, is equal to the last bit
+        head, _, models = tiny_study.path.read_text().partition("[models.sex-median]")
+        text = head.partition("[gap]")[0].partition("[saliency]")[0] + "[models.sex-median]" + models
+        text = text.partition("[models.elvmass-net]")[0].replace("bootstrap = 200", "bootstrap = 100")
+        tables = []
+        for name, scheduler in (("one", None), ("two", cluster.scheduler_address)):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "plain.toml").write_text("workers = 1\n" + text)
+            plain = Study.from_toml(tmp_path / name / "plain.toml", scheduler=scheduler)
+            plain.run()
+            files = [*plain.results_folder.glob("*.csv"), *plain.people_folder.glob("*.csv")]
+            tables.append({file.name: file.read_bytes() for file in files})
+        assert tables[0] == tables[1]
+        assert {"errors.csv", "gap.csv", "predictions.csv", "exclusions.csv"} <= set(tables[0])
 
 
 def test_full_disk_is_one_sentence_and_keeps_what_is_finished(tiny_study: Study, tmp_path: Path) -> None:
