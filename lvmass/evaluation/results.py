@@ -8,6 +8,7 @@ examples. What the book prints comes from here.
 
 import json
 import os
+import re
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -320,6 +321,22 @@ def _unit(table: pd.DataFrame, column: str) -> str:
     return next((unit for ending, unit in _UNITS.items() if column.endswith(ending)), "1")
 
 
+def safe_csv(table: pd.DataFrame) -> pd.DataFrame:
+    """Copy a table for a CSV file, in which no text is run as a formula by the spreadsheet that opens it.
+
+    Examples
+    --------
+    >>> safe_csv(pd.DataFrame({"id": ["=1+1", "a-b", "-7"], "mae_g": [-1.0, 2.0, 3.0]}))["id"].tolist()
+    ["'=1+1", 'a-b', '-7']
+    """
+
+    def plain(cell: Any) -> Any:
+        return f"'{cell}" if isinstance(cell, str) and re.match(r"[=+\-@\t\r](?!\d*\.?\d+$)", cell) else cell
+
+    texts = table.select_dtypes(exclude=["number", "bool"])
+    return table.assign(**{str(name): texts[name].map(plain) for name in texts}).rename(columns=plain)
+
+
 def write_results(
     tables: Mapping[str, pd.DataFrame], directory: str | Path, about: Mapping[str, Any] | None = None
 ) -> list[Path]:
@@ -368,7 +385,7 @@ def write_results(
             for each in ({"about": about, "units": units}, *rows)
         )
         contents = {
-            ".csv": table.assign(**about).to_csv(index=False, lineterminator="\n"),
+            ".csv": safe_csv(table.assign(**about)).to_csv(index=False, lineterminator="\n"),
             ".json": f'{head[:-1]}, "rows": [\n' + ",\n".join(lines) + "\n]}\n",
         }
         for ending, text in contents.items():

@@ -14,9 +14,24 @@ from matplotlib.ticker import MaxNLocator
 from lvmass.cohort.schema import SEXES
 from lvmass.report.answers import verdicts
 from lvmass.report.external import net_benefit, spread
-from lvmass.report.page import laid_out, missing, p_value, say, select, table, wide, with_interval
+from lvmass.report.page import (
+    beside,
+    few,
+    laid_out,
+    missing,
+    p_value,
+    parts,
+    say,
+    select,
+    table,
+    whole,
+    wide,
+    with_interval,
+)
+from lvmass.report.published import how_far, over_folds
 from lvmass.report.style import COLOURS, OTHERS, OURS, SEX_COLOURS, Picture, new_figure
 from lvmass.report.words import PUBLISHED, printed, reasons
+from lvmass.study.study import Study
 
 Shown = Picture | Markdown
 """A figure, or the sentence that says why there is none."""
@@ -24,6 +39,11 @@ Shown = Picture | Markdown
 
 def _numbers(rows: pd.DataFrame, *names: str) -> list[np.ndarray]:
     return [rows[name].to_numpy(dtype=float, na_value=np.nan) for name in names]
+
+
+def _n(count: int, smallest: int) -> str:
+    """Write "n = 12", or "n < 5"."""
+    return "n " + ("" if 0 < count < smallest else "= ") + few(count, smallest)
 
 
 def _colour(label: str, turn: int = 0) -> str:
@@ -34,21 +54,27 @@ def _colour(label: str, turn: int = 0) -> str:
 # --- people ---
 
 
-def flow_diagram(beats: Mapping[str, Any]) -> Picture:
-    """Draw how many ECGs of each cohort are analysed, and why the others are not; `Beats` by label of the cohort."""
+def flow_diagram(beats: Mapping[str, Any], smallest: int = 1) -> Picture:
+    """Draw how many ECGs of each cohort are analysed, and why the others are not; `Beats` by label of the cohort.
+
+    Counts below ``smallest`` are not shown, nor those that would give them away.
+    """
     figure, axes = new_figure(1, len(beats), width=4.6 * len(beats), height=3.4)
     told = []
     for panel, (label, each) in zip(np.atleast_1d(axes), beats.items(), strict=True):
         report = each.report
         counts = reasons(report)
-        listed = [textwrap.fill(f"{n} × {why}", 30) for why, n in list(counts.items())[:3]]
-        listed += [f"{sum([*counts.values()][3:])} for other reasons"] if len(counts) > 3 else []
+        numbers = [*counts.values()]
+        told_numbers = parts([*numbers[:3], sum(numbers[3:])], smallest)
+        listed = [textwrap.fill(f"{n} × {why}", 30) for why, n in zip(list(counts)[:3], told_numbers, strict=False)]
+        listed += [f"{told_numbers[3]} for other reasons"] if len(counts) > 3 else []
         analysed, people = len(each.people), each.people.drop_duplicates("patient_id")
-        n_women = int((people["sex"] == "female").sum())
+        every, unusable = whole(analysed, len(report), smallest), few(sum(numbers), smallest)
+        women, men = parts([int((people["sex"] == sex).sum()) for sex in SEXES], smallest)
         boxes = (
-            (0.28, 0.88, f"{len(report)} ECGs in the table"),
-            (0.72, 0.50, "\n".join([f"{sum(counts.values())} ECGs not usable", *listed])),
-            (0.28, 0.10, f"{analysed} analysed, of\n{n_women} women, {len(people) - n_women} men"),
+            (0.28, 0.88, f"{every} ECGs in the table"),
+            (0.72, 0.50, "\n".join([f"{unusable} ECGs not usable", *listed])),
+            (0.28, 0.10, f"{analysed:,} analysed, of\n{women} women, {men} men"),
         )
         arrow = {"arrowstyle": "->", "color": "#444444"}
         panel.annotate("", (0.28, 0.2), (0.28, 0.8), arrowprops=arrow)
@@ -58,19 +84,21 @@ def flow_diagram(beats: Mapping[str, Any]) -> Picture:
             panel.text(x, y, text, ha="center", va="center", fontsize=9, bbox=frame)
         panel.set(title=label, xlim=(0, 1), ylim=(0, 1))
         panel.axis("off")
-        told.append(f"{label}: {len(report)} ECGs, {analysed} analysed")
+        told.append(f"{label}: {every} ECGs, {analysed:,} analysed")
     return Picture(figure, f"Flow diagram. {'; '.join(told)}.")
 
 
-def lvm_distributions(people: pd.DataFrame) -> Picture:
+def lvm_distributions(people: pd.DataFrame, smallest: int = 1) -> Picture:
     """Draw LVM by sex in each cohort; columns ``cohort, sex, lvm_g``."""
     cohorts = people["cohort"].unique()
     figure, axes = new_figure(1, len(cohorts), width=4.6 * len(cohorts), height=3.2, sharex=True, sharey=True)
     low, high = people["lvm_g"].min(), people["lvm_g"].max()
     bins = np.arange(low - low % 8, high + 8, 8)
     for panel, label in zip(np.atleast_1d(axes), cohorts, strict=True):
-        for sex, masses in people[people["cohort"] == label].groupby("sex")["lvm_g"]:
-            text = f"{printed(sex)}, n = {len(masses)}"
+        groups = people[people["cohort"] == label].groupby("sex")["lvm_g"]
+        apart = all(len(masses) >= smallest for _, masses in groups)  # else the number of one gives away the other's
+        for sex, masses in groups:
+            text = f"{printed(sex)}, n = {len(masses)}" if apart else printed(sex)
             sns.histplot(masses, ax=panel, color=SEX_COLOURS[str(sex)], label=text, bins=bins, alpha=0.5)
         panel.set(title=label, xlabel="LVM (g)", ylabel="people")
         panel.legend()
@@ -280,6 +308,16 @@ def gap_steps(rows: pd.DataFrame, steps: Sequence[str], title: str, caption: str
     return [forest(drawn.assign(hue=drawn["quantity"]), title, axis_label, reference=0.0), table(shown, caption)]
 
 
+def published_and_ours(study: Study, title: str) -> list[Any]:
+    """Draw and tabulate the published mean ± SD over folds beside those of a study, and say how far they are apart."""
+    numbers = over_folds(study.results(), study.reference, study.small_cell)
+    return [
+        beside_published({"this study file": numbers}, title),
+        beside(numbers, "Mean ± SD over folds; over all, 95 %. Different people: no test."),
+        how_far(numbers, study.reference),
+    ]
+
+
 def beside_published(ours: Mapping[str, pd.DataFrame], title: str) -> Shown:
     """Draw the published mean ± SD over folds and below it ours, one unit a panel.
 
@@ -389,8 +427,13 @@ def gap_ladder(gap: pd.DataFrame, title: str) -> Shown:
     return forest(pd.DataFrame(rows), title, "c-statistic for LVH, by estimated grams (published: ± SD over folds)")
 
 
-def subgroups(rows: pd.DataFrame, effects: pd.DataFrame, title: str, axis_label: str, **options: Any) -> Shown:
-    """Forest plot of rows of ``subgroup_errors`` or ``interval_coverage``, with their ``subgroup_effects``."""
+def subgroups(
+    rows: pd.DataFrame, effects: pd.DataFrame, title: str, axis_label: str, *, smallest: int = 1, **options: Any
+) -> Shown:
+    """Forest plot of rows of ``subgroup_errors`` or ``interval_coverage``, with their ``subgroup_effects``.
+
+    Counts below ``smallest`` are not shown.
+    """
 
     def order(group: str) -> tuple[int, float, str]:  # "< 50" before "50 to < 65" before "≥ 65"
         number = re.search(r"\d+", group)
@@ -406,12 +449,13 @@ def subgroups(rows: pd.DataFrame, effects: pd.DataFrame, title: str, axis_label:
     rows = rows.sort_values(["first", "rank", "sex"], kind="stable")
     people = rows[rows["sex"] == "all"].set_index(["variable", "group"])["n_subjects"].to_dict()
     labels = [
-        f"{printed(group)} (n = {people.get((variable, group), 0)})"
+        f"{printed(group)} ({_n(people.get((variable, group), 0), smallest)})"
         for variable, group in zip(rows["variable"], rows["group"], strict=True)
     ]
     who = rows["sex"].where(rows["variable"] != "sex", rows["group"])
     shown = rows.assign(label=labels, section=rows["variable"].map(printed), hue=who.map(printed))
-    shown["note"] = shown["hue"] + ", n = " + shown["n_subjects"].astype(str) + ": " + shown["note"].astype(str)
+    counts = shown["n_subjects"].map(lambda count: _n(count, smallest))
+    shown["note"] = shown["hue"] + ", " + counts + ": " + shown["note"].astype(str)
     return forest(shown, title, axis_label, tests=beside, **options)
 
 

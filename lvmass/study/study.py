@@ -6,6 +6,7 @@ results of which, from the top down; `lvmass.study.steps` holds what the jobs do
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -88,6 +89,12 @@ class Study:
         cohorts = (self.config.development, self.config.external)
         return any(cohort is not None and cohort.simulate is not None for cohort in cohorts)
 
+    @property
+    def small_cell(self) -> int:
+        """Counts of people below this are not shown on a page; 1 if nobody is real."""
+        cohorts = (self.config.cohort(name) for name in self.cohort_names())
+        return self.config.privacy.small_cell if any(cohort.simulate is None for cohort in cohorts) else 1
+
     @cached_property
     def fingerprint(self) -> str:
         """Eight hex digits of all that changes a result: settings and data, not where they lie or what runs them."""
@@ -117,11 +124,12 @@ class Study:
 
     def beats(self, name: str = "development") -> Beats:
         """Beats, measurements and the report of a cohort."""
-        return self.store.get(self._beats(name))
+        beats: Beats = self.store.get(self._beats(name))
+        return replace(beats, people=self._named(beats.people, name), report=self._named(beats.report, name))
 
     def folds(self) -> pd.DataFrame:
         """Test fold of each usable person of the development cohort: ``subject_id, sex, fold``."""
-        return self.store.get(self._folds("development"))
+        return self._named(self.store.get(self._folds("development")))
 
     def fits(self, model: str, training: str) -> list[Fit]:
         """Fold models of a model in a training (two a fold, women's and men's, if sex-specific)."""
@@ -133,11 +141,11 @@ class Study:
 
     def predictions(self) -> pd.DataFrame:
         """Out-of-fold predictions of every model in the development cohort, one tidy table."""
-        return self.store.get(self._predictions("development", comparison(self.tasks))).copy()
+        return self._named(self.store.get(self._predictions("development", comparison(self.tasks))))
 
     def external(self) -> pd.DataFrame:
         """Predictions in the external cohort: the mean of the fold models, none refitted."""
-        return self.store.get(self._predictions("external", comparison(self.tasks))).copy()
+        return self._named(self.store.get(self._predictions("external", comparison(self.tasks))), "external")
 
     def results(self) -> dict[str, pd.DataFrame]:
         """Every statistic of the study, as tables by the name of their file; see `lvmass.evaluation.evaluate`."""
@@ -179,7 +187,7 @@ class Study:
             jobs.append(Job(steps.attribute, settings, (*FITS, "saliency.py"), takes))
         parts: list[Saliency] = self.store.all(jobs)
         return Saliency(
-            people=pd.concat([part.people for part in parts], ignore_index=True),
+            people=self._named(pd.concat([part.people for part in parts], ignore_index=True)),
             grams=np.concatenate([part.grams for part in parts]),
             inputs_mv=np.concatenate([part.inputs_mv for part in parts]),
         )
@@ -236,6 +244,12 @@ class Study:
             "package_version": __version__,
         }
         save_model(fit.predictor, folder, card)
+
+    def _named(self, table: pd.DataFrame, name: str = "development") -> pd.DataFrame:
+        """Copy a table of the store, in which people of files have hashes, with the ids of the cohort's own table."""
+        own, hidden = self.cohort(name).subjects, steps.hidden_cohort(self.config.cohort(name)).subjects
+        names = {column: dict(zip(hidden[column], own[column], strict=True)) for column in ("subject_id", "patient_id")}
+        return table.assign(**{column: table[column].map(ids) for column, ids in names.items() if column in table})
 
     def _tasks_of(self, model: str, training: str) -> list[FitTask]:
         return [task for task in comparison(self.tasks) if (task.model, task.training) == (model, training)]

@@ -74,12 +74,6 @@ def test_published_stands_beside_ours_with_its_source() -> None:
         assert word in text
 
 
-def test_published_stands_beside_the_paper_size_too() -> None:
-    text = beside({"mae_g": "15.0 g"}, "Caption", pd.DataFrame({"key": ["mape_percent"], "text": "12.5 %"})).data
-    for word in ("15.0 g", "12.5 %", "s size (simulated)", "–"):
-        assert word in text
-
-
 @pytest.mark.parametrize(
     ("grams", "means"),
     [
@@ -276,12 +270,12 @@ def test_prevalence_is_also_that_of_the_study_file() -> None:
     assert "study file" not in set(prevalence(people, LVH_CUTOFFS_G_M2["fuchs-2016"])["cut-off"])
     own = select(prevalence(people, {"female": 50.0, "male": 70.0}), **{"cut-off": "study file"})
     counts = {row["people"]: (row["n"], row["with LVH"], row["LVH (%)"]) for _, row in own.iterrows()}
-    assert counts == {"women": (1, 1, 100), "men": (2, 1, 50)}
+    assert counts == {"women": ("1", "1", 100), "men": ("2", "1", 50)}
 
 
 def test_every_published_cutoff_has_its_modality_population_and_percentile() -> None:
-    shown = {row["cut-off"]: row for row in cutoff_table({"female": 50.0, "male": 70.0}).to_dict("records")}
-    assert (shown["study file"]["women (g/m²)"], shown["study file"]["men (g/m²)"]) == (50, 70)
+    shown = {row["cut-off"]: row for row in cutoff_table({"female": 50.0, "male": 70.0}, "Ours").to_dict("records")}
+    assert [shown["study file"][key] for key in ("women (g/m²)", "men (g/m²)", "source")] == [50, 70, "Ours"]
     assert all(isinstance(shown[printed(name)]["source"], str) for name in LVH_CUTOFFS_G_M2)
     assert [shown["Budoff 2009"][key] for key in ("men (g/m²)", "percentile", "modality")] == [103, "97th", "CT"]
     for name, label in LVH_CUTOFF_SOURCES.items():  # the two places do not contradict each other
