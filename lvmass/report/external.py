@@ -233,11 +233,12 @@ def external_answer(
             compared[k] = f", against {with_interval(home, unit=' g')} out of fold in development ({differs}: "
             compared[k] += f"{with_interval(apart, unit=' g')})"
     auc = select(results.get("c_statistics"), sex="all", score="indexed", cohort=there, **fit).iloc[0]
+    lvh = f"The c-statistic of the estimated index is {with_interval(auc, 'auc', 2)}"
+    lvh = f"LVH cannot be judged here: {auc['note']}" if pd.isna(auc["auc"]) else lvh
     return say(
         f"**Answer.** {label}, {analysed(results, there, few=few)}: the MAE of {printed(fit['model'])} is "
         f"{with_interval(mae, unit=' g')}{compared[0]}. The mean error is {with_interval(bias, unit=' g')} ({words})"
-        f"{compared[1]}{f'; it is {by_sex}' if by_sex else ''}. The c-statistic of the estimated index is "
-        f"{with_interval(auc, 'auc', 2)}. "
+        f"{compared[1]}{f'; it is {by_sex}' if by_sex else ''}. {lvh}. "
         f"Recalibrated in the development cohort, MAE {with_interval(error('mae_g', after), unit=' g')} and "
         f"mean error {with_interval(error('bias_g', after), unit=' g')}. "
         f"The paper validated in {PUBLISHED['n_external'].value:,} patients (NTUH), but **its abstracts give no "

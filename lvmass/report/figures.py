@@ -41,11 +41,6 @@ def _numbers(rows: pd.DataFrame, *names: str) -> list[np.ndarray]:
     return [rows[name].to_numpy(dtype=float, na_value=np.nan) for name in names]
 
 
-def _n(count: int, smallest: int) -> str:
-    """Write "n = 12", or "n < 5"."""
-    return "n " + ("" if 0 < count < smallest else "= ") + few(count, smallest)
-
-
 def _colour(label: str, turn: int = 0) -> str:
     """Colour of a word that has one, such as the "women" of "sex-specific, women", else the next of the others."""
     return COLOURS.get(label) or COLOURS.get(label.split(", ")[-1]) or OTHERS[turn % len(OTHERS)]
@@ -447,15 +442,20 @@ def subgroups(
     ranked = sorted(rows["group"].unique(), key=order)
     rows = rows.assign(rank=rows["group"].map(ranked.index), first=pd.factorize(rows["variable"])[0])
     rows = rows.sort_values(["first", "rank", "sex"], kind="stable")
-    people = rows[rows["sex"] == "all"].set_index(["variable", "group"])["n_subjects"].to_dict()
-    labels = [
-        f"{printed(group)} ({_n(people.get((variable, group), 0), smallest)})"
-        for variable, group in zip(rows["variable"], rows["group"], strict=True)
-    ]
+    everyone = rows[rows["sex"] == "all"]
+    people = {
+        (variable, group): n
+        for variable, own in everyone.groupby("variable", sort=False)
+        for group, n in zip(own["group"], parts(own["n_subjects"].tolist(), smallest), strict=True)
+    }
+    keys = zip(rows["variable"], rows["group"], strict=True)
+    labels = [f"{printed(group)} (n = {people.get((variable, group), 0)})" for variable, group in keys]
+    labels = [label.replace("= <", "<").replace("= not", "not") for label in labels]
     who = rows["sex"].where(rows["variable"] != "sex", rows["group"])
     shown = rows.assign(label=labels, section=rows["variable"].map(printed), hue=who.map(printed))
-    counts = shown["n_subjects"].map(lambda count: _n(count, smallest))
-    shown["note"] = shown["hue"] + ", " + counts + ": " + shown["note"].astype(str)
+    counts = [few(n, smallest) for n in shown["n_subjects"]]
+    shown["note"] = shown["hue"] + ", n = " + pd.Series(counts, shown.index) + ": " + shown["note"].astype(str)
+    shown["note"] = shown["note"].str.replace("n = <", "n <")
     return forest(shown, title, axis_label, tests=beside, **options)
 
 

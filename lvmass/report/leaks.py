@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from lvmass.cohort.preprocessing import UNREADABLE
 from lvmass.study.study import Study
@@ -46,7 +47,9 @@ def identifiers(study: Study) -> dict[str, str]:
             "a folder": [*folders],
         }
         kinds["a file name"] = [text for path in paths for text in (path.name, path.stem)]
-        kinds["a date"] = [text for key in ("ecg_date", "ct_date") if key in people for text in people[key].dropna()]
+        kinds["a date"] = [
+            day for key in ("ecg_date", "ct_date") if key in people for day in pd.to_datetime(people[key]).dropna()
+        ]
         readable = np.flatnonzero(study.beats(name).report["code"] != UNREADABLE)
         chosen = readable[np.linspace(0, len(readable) - 1, min(MAX_HEADERS, len(readable))).astype(int)]
         kinds["an entry of an ECG file's header"] = [text for i in chosen for text in _header(paths[i])]

@@ -64,7 +64,7 @@ LACKS = {
         "the encoder of eLVMass-Net", "a comparator", "the gap, taken apart", "a verdict", "saliency",
     ),
     "women in files": ("an ECG of the cohort", "an external cohort", "a counterfactual cohort", "the gap, taken apart"),
-    "no LVH in files": ("an ECG of the cohort", "an external cohort", "saliency", "what an interval means"),
+    "no LVH in files": ("an ECG of the cohort", "an external cohort", "saliency", "ROC curves"),
 }  # fmt: skip
 
 
@@ -114,18 +114,23 @@ def test_pages_of_a_study(study_of_a_kind: tuple[str, Path], tmp_path: Path, mon
         return
     for word in ("imulat", "oracle", "paper's size", "counterfactual cohorts", "reproduced here"):
         assert word not in every, word
-    assert "&lt; 5 ECGs not usable" in every or "< 65 ECGs in the table" in every
+    assert re.search(r"Mine: (<|&lt;) \d+ ECGs, \d+ analysed", shown["01_data"])
     if "LVH" in kind:
         assert "our echo laboratory" in shown["01_data"]
     study = Study.from_toml(study_file)
     wanted = identifiers(study)
     patients = study.cohort().subjects["patient_id"]
-    assert {"2019-03-04": "a date", patients[3]: "an id", str(study_file.parent): "a folder"}.items() <= wanted.items()
+    assert {
+        "2019-03-04": "a date",
+        patients[3]: "an id",
+        str(study_file.parent).lower(): "a folder",
+    }.items() <= wanted.items()
     assert leaks(tmp_path, wanted) == []
     assert leaks(study.results_folder, wanted) == []
     kept = b"".join(path.read_bytes() for path in study.store.folder.rglob("*") if path.is_file())
-    for text in (b"hospital-", b"person-", b"2019-03-04", b"ecg-", str(study_file.parent).encode()):
-        assert text not in kept, text
+    unreadable = Path(study.cohort().subjects["ecg_path"].iloc[-1])
+    for name in ("hospital-", "person-", "2019-03-04", unreadable.stem, str(study_file.parent)):
+        assert name.encode() not in kept, name
     assert set(study.predictions()["patient_id"]) <= set(patients)
     assert study.beats().report["subject_id"].tolist() == study.cohort().subjects["subject_id"].tolist()
 
