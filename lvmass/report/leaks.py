@@ -116,11 +116,11 @@ def leaks(folder: Path, wanted: Mapping[str, str], known: Iterable[Path] = ()) -
     found = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         text, name = _text(path), path.relative_to(folder)
-        words, theme = set(_WORD.findall(text)), "_static" in name.parts  # which is full of numbers
+        words, theme = set(_WORD.findall(text)), "_static" in name.parts  # full of numbers and short names
         kinds = {
             kind
             for each, kind in unknown.items()
-            if not (theme and each.isdigit()) and _stands(each, tokens[each], text, words)
+            if not (theme and (each.isdigit() or len(each) < 8)) and _stands(each, tokens[each], text, words)
         }
         found += [f"{name} holds {kind} of the cohort" for kind in sorted(kinds)]
     return found
