@@ -101,6 +101,8 @@ def _leave_one_sentence(page: Path) -> None:
     title = article.find("h1")
     article.clear()
     article.extend([title, sentence] if title else [sentence])
+    for contents in soup.select(".bd-sidebar-secondary"):  # of a page that is not there
+        contents.decompose()
     page.write_text(str(soup), encoding="utf-8")
 
 

@@ -95,20 +95,22 @@ def table_one(people: pd.DataFrame, by: str, smallest: int = 1) -> pd.DataFrame:
         overall=False, missing=False,
     ).tableone.droplevel(0, axis=1)  # fmt: skip
     rows: dict[str, Any] = {"": [f"{row}: {level}" if level else row for row, level in summary.index]}
-    sizes = [int((people[by] == group).sum()) for group in groups]
+    sizes, hidden = [int((people[by] == group).sum()) for group in groups], np.zeros(len(rows[""]), bool)
     for group, size, written in zip(groups, sizes, parts(sizes, smallest), strict=True):
-        cells = summary[group].to_numpy(object)
+        cells = np.array(summary[group], dtype=object)
         for flag in flags:
             classes = shown.loc[(people[by] == group).to_numpy(), flag].value_counts()
             if any(0 < count < smallest for count in classes):
-                hidden = f"< {smallest}" if classes.get("yes", 0) < smallest else f"all but < {smallest}"
-                cells[[text.startswith(f"{flag}, ") for text in rows[""]]] = hidden
+                of_flag = np.array([text.startswith(f"{flag}, ") for text in rows[""]])
+                cells[of_flag] = f"< {smallest}" if classes.get("yes", 0) < smallest else f"all but < {smallest}"
+                hidden |= of_flag
         if smallest > 1:
             cells = np.where(size < smallest, "–", cells)
             cells[0] = written
         rows[printed(group)] = cells
     if len(groups) == 2 and min(sizes) >= smallest:
-        rows["standardized difference"] = summary.filter(like="SMD").iloc[:, 0].str.removeprefix("-").to_numpy()
+        differences = summary.filter(like="SMD").iloc[:, 0].str.removeprefix("-")
+        rows["standardized difference"] = differences.mask(hidden, "–").to_numpy()
     return pd.DataFrame(rows)
 
 

@@ -130,7 +130,7 @@ def _text(path: Path) -> str:
     """Text of a file in lower case, with that of the drawings in it."""
     text = path.read_bytes().decode("utf-8", "replace")
     drawn = [base64.b64decode(each).decode("utf-8", "replace") for each in _DRAWING.findall(text)]
-    said = [" ".join(part) for each in drawn for part in re.findall(r"<!--(.*?)-->|>([^<]+)<", each)]
+    said = [" ".join(part) for each in drawn for part in re.findall(r"<!--(.*?)-->|>([^<]+)(?=<)", each)]
     return html.unescape(" ".join([_DRAWING.sub("", text), *said])).lower()
 
 
@@ -138,4 +138,5 @@ def _stands(identifier: str, tokens: list[str], text: str, words: set[str] | Non
     """Whether it stands in a text, not as part of a longer word or number; ``words`` are those of the text."""
     if identifier not in text if words is None else not words.issuperset(tokens):
         return False
-    return re.search(rf"(?<![\w.,]){re.escape(identifier)}(?![\w-]|[.,]\d)", text) is not None
+    before, after = (r"[\w.]", r"\w|[.]\d|,\d{3}\b") if identifier.isdigit() else (r"\w", r"[\w-]")
+    return re.search(rf"(?<!{before}){re.escape(identifier)}(?!{after})", text) is not None

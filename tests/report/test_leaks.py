@@ -45,7 +45,7 @@ def test_planted_identifiers_are_found_and_not_repeated(tmp_path: Path, name: st
 def test_parts_of_words_and_numbers_are_not_identifiers(tmp_path: Path) -> None:
     page, source = tmp_path / "book" / "page.html", tmp_path / "source.md"
     page.parent.mkdir()
-    page.write_text("hospital-170 0.20417 20417.5 1,20417 the paper's 1459 people" + drawn("120417"))
+    page.write_text("hospital-170 0.20417 20417.5 20,417 20417,000 the paper's 1459 people" + drawn("120417"))
     source.write_text("Of 1459 people")
     assert leaks(page.parent, WANTED, [source]) == []
     assert leaks(page.parent, WANTED) == ["page.html holds an id of the cohort"]  # the number of the paper
