@@ -41,7 +41,7 @@ page.banner(study)
 
 # %%
 beats = {name: study.beats(name) for name in study.cohort_names()}
-data.beat_answer(beats, found)
+data.beat_answer(beats, found, study.small_cell)
 
 # %% [markdown]
 # ## A real recording, step by step
@@ -103,16 +103,18 @@ page.table(
 # The same steps run over every person of the study; nobody is dropped without a reason.
 
 # %%
-page.table(data.flow_table(beats), "From recordings to beats.")
+rows = data.flow_table(beats, study.small_cell)
+page.table(rows, "From recordings to beats.")
 
 # %%
 own = beats["development"]
 sex = own.people["sex"].to_numpy()
-ecg_figures.mean_beats(own.waveform_mv, sex, own.time_ms)
+few = study.small_cell
+ecg_figures.mean_beats(own.waveform_mv, sex, own.time_ms, few)
 
 # %%
 caption = "Measured on the synchronized beats: mean (SD)."
-page.table(data.measured_by_sex(own.people), caption)
+page.table(data.measured_by_sex(own.people, few), caption)
 
 # %% [markdown]
 # ## Against readers and a device

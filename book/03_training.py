@@ -18,9 +18,6 @@
 # Depth, width, loss and optimizer are not public; ours is a reconstruction, and every such choice is a named setting of the study file.
 
 # %% tags=["hide-input"]
-import json
-from pathlib import Path
-
 import pandas as pd
 from IPython.display import display
 from lvmass import Study
@@ -85,7 +82,8 @@ if drawn:
 
 # %%
 folds = study.folds()
-counts = pd.crosstab(folds["fold"], folds["sex"]).reset_index()
+counts = pd.crosstab(folds["fold"], folds["sex"])
+counts = counts.map(page.few, smallest=study.small_cell).reset_index()
 page.table(counts, "ECGs in each test fold.")
 
 # %%
@@ -104,24 +102,11 @@ own = page.select(predictions, **fit)
 figures.predicted_against_true(own, f"Out-of-fold estimates of {name}")
 
 # %%
-numbers = published.over_folds(results, study.reference)
-large, origin = published.paper_size()
-every = {published.PAPER_SIZE: large, "this study file": numbers}
-display(figures.beside_published(every, f"{name}, mean ± SD"))
-page.beside(numbers, f"Paper's size: {origin}.", large)
+display(*figures.published_and_ours(study, f"{name}, mean ± SD"))
 
 # %% [markdown]
-# The study that this page computes may be small, so that it fits into minutes.
-# `benchmarks/training_paper.py` runs the same code on as many people as the paper had, all of them simulated, from a study file of its own; its tables are kept in `book/paper_size/`.
-# One cohort may be lucky. `benchmarks/simulation_published.py` draws more of that size, from seeds that nothing else uses:
-
-# %%
-file = Path("validation/simulation_published.json")
-cohorts = pd.DataFrame(json.loads(file.read_text())["rows"])
-caption = "eLVMass-Net out of fold in cohorts of 1459 simulated people."
-page.table(page.laid_out(cohorts, "cohorts"), caption)
-
-# %% [markdown]
+# The [appendix](90_simulator) shows the same code run on as many people as the paper had, all of them simulated.
+#
 # ## Does the waveform add anything?
 #
 # The question the abstracts leave open: how far do age, sex, height and weight go alone, and how far with what a cart measures, QRS duration and axis, and the classical criteria? The same people, estimated without the waveform (but partly from what is measured on the beat):
@@ -137,22 +122,6 @@ shown = page.laid_out(rows, "error_differences")
 display(page.table(shown, f"{name} against models without waveform."))
 reads = model.is_network
 answers.waveform(rows, reads=reads, simulated=study.simulated)
-
-# %% [markdown]
-# ## How much is there to find?
-#
-# Where people are simulated, the truth is known: an oracle, the best model that we could fit to the noise-free effects of mass on the ECG, estimates the same people. It is a reference, no proof of a bound, and differs from cohort to cohort.
-# `benchmarks/accuracy_oracle.py` lets such a cohort grow; larger ones train more channels in fewer epochs, as the script says.
-
-# %%
-grown = json.loads(Path("validation/accuracy_oracle.json").read_text())
-rows = page.laid_out(pd.DataFrame(grown["rows"]), "growth")
-where = "a GPU" if grown["gpu"] else "two processor cores"
-caption = (
-    f"Error and cost as a cohort grows, on {where}; people simulated "
-    f"by the setting {grown['setting']}."
-)
-page.table(rows, caption)
 
 # %% [markdown]
 # ## What could be wrong

@@ -30,11 +30,7 @@ where = {"cohort": "development", "model": study.reference}
 own = {"cutoffs": "study file"} | where
 gaps = results.get("gap", answers.NO_GAP)
 gap = page.select(gaps, **own)
-kept, origin = published.kept("paper_size/gap")
-large = {"cutoffs": "study file", "model": "elvmass-net"}
-large = page.select(kept["gap"], cohort="development", **large)
-display(answers.gap_answer(gap))
-answers.gap_answer(large, f"**At the paper's size** ({origin}):")
+answers.gap_answer(gap)
 
 # %%
 title = "From the pooled to the sex-specific c-statistic, in steps"
@@ -74,12 +70,13 @@ answers.measured_mass(gap)
 tests = results.get("training_comparison")
 tests = page.select(tests, score="grams", **where)
 rows = page.laid_out(tests, "training_comparison")
-people = external.analysed(results, "development")
+few = study.small_cell
+people = external.analysed(results, "development", few=few)
 caption = f"DeLong's test, by grams. {people}."
 page.table(rows, caption, digits=3)
 
 # %%
-numbers = published.over_folds(results, study.reference)
+numbers = published.over_folds(results, study.reference, few)
 ours = numbers[numbers["key"].str.startswith("auc")]
 page.beside(ours, "Mean ± SD over folds; over all, 95 %.")
 
@@ -102,8 +99,7 @@ figures.roc(
 # So the same model is also trained on both sexes, but on no more people than there are of the one (*size-matched*).
 #
 # One sex only can pay where the ECG follows mass *otherwise* in women and men.
-# A simulator has a switch for one such difference: its *counterfactual cohort* are the same people with the switch off. Other differences between the sexes stay, so that a gain with the switch off is possible, too; what the switch adds is the difference of the two cohorts.
-# In the study files of this book a linear regression learns from them, which trains in seconds. It reads T waves, on which the switch acts, and has no products of sex with a measurement: trained on both sexes it cannot follow what differs between them, trained on one it can.
+# A simulator has a switch for one such difference: its *counterfactual cohort* are the same people with the switch off. No hospital has such a cohort.
 
 # %%
 apart = ["female", "male"]
@@ -127,26 +123,8 @@ answers.sample_size(tests)
 # ## Would another cohort say the same?
 #
 # One cohort gives one number for each step. Where models are cross-validated several times (`[gap] repeats` in the study file), with other folds and starts, the variance of an interval is that over people plus that over the repetitions, divided by their number; otherwise models are held fixed. These repetitions learn from the same people: what another cohort to learn from would give, no interval knows, and `benchmarks/gap_coverage.py` says how often intervals hold with and without errors of training that repetitions share.
-# `benchmarks/gap_cohorts.py` draws many simulated cohorts of the paper's size, whatever cohort stands in the banner: with the switch off, as the setting has it, and strong, in which the factors by which sexes differ are taken to the fourth power. Folds, starts and people differ between cohorts, so that what is seen to vary is all of it.
-
-# %%
-kept, origin = published.kept("paper_size/gap_cohorts")
-steps, title = kept["steps"], f"Cohorts of {origin}"
-display(*figures.gap_cohorts(steps, kept["tests"], title))
-
-# %% [markdown]
-# ### Would the method find a gain, and none where there is none?
+# The [appendix](90_simulator) draws many simulated cohorts instead, and tries whether the method finds a gain that is there, and none that is not.
 #
-# The counterfactual comparison is put to the test by `benchmarks/gap_control.py`, in more people than the paper had: once with the switch strong (a positive control, in which a gain must appear), once with the switch off in both cohorts, where the second is the same people's ECG of another day (a null). A gain is found where p < 0.05 and the difference is above zero.
-
-# %%
-kept, origin = published.kept("paper_size/gap_control")
-shown = page.laid_out(kept["tests"], "gap_control")
-caption = "The step of training, switch on minus off"
-display(page.table(shown, f"{caption}; {origin}.", digits=3))
-answers.control(page.select(kept["tests"], sex="mean"))
-
-# %% [markdown]
 # ## With another cut-off
 #
 # Hypertrophy is a convention; cut-offs of one modality and population move both prevalence and the mechanical part.
@@ -206,9 +184,8 @@ page.table(external.c_statistic_table(aucs), caption)
 # - The mechanical part depends on how far apart the sexes' masses and cut-offs lie; in another population it differs.
 # - Intervals of c-statistics, tests between models and steps of models that are not repeated hold models fixed. They say nothing of what another training run would give.
 # - ROC curves, and readings at a criterion's specificity, mix the out-of-fold scores of different fold models; c-statistics do not.
-# - The switch of a simulator is one idea of how sexes could differ. That the method finds no difference where the switch is off in both says nothing of whether women and men are alike.
 #
 # ## On your cohort
 #
 # This chapter needs a reference model with `training = ["pooled", "sex-specific"]`. The cut-offs are `[lvh]` in the study file. Every model that is trained both ways is taken apart; `[gap] counterfactual` is for simulated cohorts only.
-# The numbers of this page are in `paper_size/gap_cohorts/` in the book's folder and in `results/` beside the study file: `gap`, `pair_kinds`, `training_comparison`, `c_statistics`, `criteria_at_equal_specificity`.
+# The numbers of this page are in `results/` beside the study file: `gap`, `pair_kinds`, `training_comparison`, `c_statistics`, `criteria_at_equal_specificity`.

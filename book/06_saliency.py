@@ -55,7 +55,8 @@ if len(shares):
         f"{missed_g.max():.2f} g at most."
     )
     display(page.say(text))
-    by_sex = saliency.mean_by_sex()
+    means, sexes = saliency.mean_by_sex(), shares["sex"].unique()
+    by_sex = {sex: means[sex] for sex in sexes}
     display(ecg_figures.saliency_beats(by_sex, time_ms))
 
 # %% [markdown]

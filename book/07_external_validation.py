@@ -33,16 +33,17 @@ page.banner(study)
 # %%
 there = study.cohort_names()[-1]
 label, fit = study.config.cohort(there).label, published.main_fit(study)
+few = study.small_cell
 if there != "external":
     why = "the page shows the development cohort, out of fold"
     display(page.missing("an external cohort", why))
-external.external_answer(results, there, label, fit)
+external.external_answer(results, there, label, fit, few)
 
 # %% [markdown]
 # ## Every model, without refit
 
 # %%
-people = f"{label}, {external.analysed(results, there)}"
+people = f"{label}, {external.analysed(results, there, few=few)}"
 errors = external.external_errors(results, there)
 page.table(errors, f"Errors without refit (95 %). {people}.")
 
@@ -107,7 +108,7 @@ display(*figures.agreement(kinds, results, people, **own))
 
 # %%
 everyone = {"sex": "all"} | fit
-counts = external.analysed(results, *study.cohort_names())
+counts = external.analysed(results, *study.cohort_names(), few=few)
 scales = {
     "mass_calibration": "grams",
     "calibration_after_recalibration": "grams, recalibrated",
@@ -150,10 +151,11 @@ for metric in ("mae_g", "mape_percent", "bias_g"):
     rows = page.select(groups, metric=metric)
     own, axis = page.select(effects, metric=metric), printed(metric)
     zero = 0.0 if metric == "bias_g" else None
-    display(figures.subgroups(rows, own, people, axis, reference=zero))
+    how = {"reference": zero, "smallest": few}
+    display(figures.subgroups(rows, own, people, axis, **how))
 
 # %%
-shown = page.laid_out(effects, "subgroup_effects")
+shown = page.laid_out(effects, "subgroup_effects", few)
 display(page.table(shown, f"Effects on the error. {people}."))
 external.group_effects(effects)
 
@@ -168,13 +170,13 @@ cutoffs = study.config.lvh.cutoffs_g_m2
 display(external.interval_meaning(own, cutoffs))
 rows = page.select(results.get("interval_coverage"), **fit)
 shown = page.select(rows, variable="sex")
-shown = page.laid_out(shown, "interval_coverage")
+shown = page.laid_out(shown, "interval_coverage", few)
 caption = f"Coverage of 90 % intervals. {counts}."
 display(page.table(shown, caption, digits=0))
 kinds = ["sex", "age_years", "bmi_kg_m2"]
 rows = page.select(rows, cohort=there, variable=kinds)
 title, axis = f"Coverage. {people}", "share in their interval"
-options = {"value": "coverage", "reference": 0.9}
+options = {"value": "coverage", "reference": 0.9, "smallest": few}
 display(figures.subgroups(rows, effects[:0], title, axis, **options))
 external.coverage(rows)
 

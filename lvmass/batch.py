@@ -15,6 +15,7 @@ from lvmass.cohort.table import read_table
 from lvmass.ecg.reading import ARRAY_FILES, read_ecg
 from lvmass.ecg.recording import Recording
 from lvmass.errors import DataError
+from lvmass.evaluation.results import safe_csv
 from lvmass.prediction import PERSON, PRETRAINED, Estimate, Examined, estimates, examined, load_predictor
 from lvmass.study.store import Job, Store
 
@@ -129,7 +130,7 @@ def predict_people(
     with whole_file(out) as file:
         for rows in block_by_block(predict_block, people, out, (BLOCK, AT_ONCE), model_folder, reading, workers):
             table = pd.DataFrame(rows, columns=[people.columns[0], *_COLUMNS], dtype=object)
-            _safe_cells(table).to_csv(file, index=False, header=file.tell() == 0)
+            safe_csv(table).to_csv(file, index=False, header=file.tell() == 0)
             failed += int((table["error"] != "").sum())
     return len(people) - failed, failed
 
@@ -221,12 +222,3 @@ def _stamped(people: pd.DataFrame) -> list[dict[Any, Any]]:
         found = [file.stat() for file in (path, path.with_suffix(".dat")) if file.is_file()]
         row["stamp"] = [(stat.st_size, stat.st_mtime_ns) for stat in found]
     return rows
-
-
-def _safe_cells(table: pd.DataFrame) -> pd.DataFrame:
-    """Put an apostrophe before text that a spreadsheet would take for a formula."""
-
-    def safe(cell: Any) -> Any:
-        return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
-
-    return table.map(safe)

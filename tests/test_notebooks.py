@@ -36,7 +36,7 @@ def test_contents_name_every_chapter() -> None:
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_chapter_has_its_parts(script: Path) -> None:
     text = script.read_text()
-    for part in ("**Question.**", "page.banner(study)", "## What could be wrong", "## On your cohort"):
+    for part in ("**Question.**", "page.banner(study", "## What could be wrong", "## On your cohort"):
         assert part in text, part
 
 

@@ -305,9 +305,9 @@ def content_key(cohort: Cohort, of: FileHashes | None = None) -> str:
 
 
 def ecgs_of_rows(cohort: Cohort, start: int, stop: int) -> Cohort:
-    """Rows of a cohort in files with nothing but what their beats depend on: ECG, name and sex."""
+    """Rows of a cohort in files with nothing but what their beats depend on: ECG and sex."""
     assert isinstance(cohort.source, _FileSource)
-    people = cohort.subjects[["subject_id", "sex", "ecg_path"]].iloc[start:stop].reset_index(drop=True)
+    people = cohort.subjects[["sex", "ecg_path"]].iloc[start:stop].reset_index(drop=True)
     return Cohort(cohort.name, people, False, replace(cohort.source, paths=cohort.source.paths[start:stop]))
 
 

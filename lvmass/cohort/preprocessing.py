@@ -4,6 +4,7 @@ Nobody is dropped silently: the report has one row for each person of the table,
 """
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -131,6 +132,7 @@ def assemble(cohort: Cohort, parts: Sequence[Block], config: BeatConfig, *, fold
         If nobody's ECG is usable.
     """
     table = pd.concat([part for part, _ in parts], ignore_index=True)
+    table.insert(0, "subject_id", cohort.subjects["subject_id"].to_numpy())
     usable = table["usable"].to_numpy()
     if not usable.any():
         raise DataError(f"{cohort.name}: no ECG is usable; the commonest reason: {table['reason'].mode()[0]}")
@@ -171,11 +173,9 @@ def beats_of_block(cohort: Cohort, start: int, stop: int, config: BeatConfig) ->
     rows: list[dict[str, Any]] = []
     waveforms = [np.empty((0, 12, config.n_samples), np.float32)]
     people = cohort.subjects.iloc[start:stop]
-    for subject_id, sex, recording in zip(
-        people["subject_id"], people["sex"], _readable(cohort, start, stop), strict=True
-    ):
-        row: dict[str, Any] = {"subject_id": subject_id, "usable": False, "code": "", "reason": "", "findings": ""}
-        row |= {"n_beats": 0, "ecg_hash": "", "criteria": {}}
+    for sex, recording in zip(people["sex"], _readable(cohort, start, stop), strict=True):
+        row: dict[str, Any] = {"usable": False, "code": "", "reason": "", "findings": "", "n_beats": 0}
+        row |= {"ecg_hash": "", "criteria": {}}
         rows.append(row)
         if isinstance(recording, DataError):
             row |= {"code": UNREADABLE, "reason": str(recording)}
@@ -205,7 +205,24 @@ def _readable(cohort: Cohort, start: int, stop: int) -> Iterator[Recording | Dat
         try:
             yield cohort.recording(i)
         except DataError as error:
-            yield error
+            paths = getattr(cohort.source, "paths", None)
+            yield DataError(_without_names(str(error), paths[i]) if paths else str(error))
+
+
+def _without_names(text: str, path: Path) -> str:
+    """Say what is wrong with a file without its name and without what a parser quotes of it: results are kept on disk.
+
+    Examples
+    --------
+    >>> _without_names("p-17.hea: damaged or no ECG (KeyError: 'p-17 Doe'); export it again.", Path("p-17.hea"))
+    'this file: damaged or no ECG (KeyError); export it again.'
+    >>> _without_names("Doe.dat: there is no such file in /data/Doe; check the path.", Path("/data/Doe/p-17.hea"))
+    'another file: there is no such file in its folder; check the path.'
+    """
+    for name, instead in ((str(path), "this file"), (path.name, "this file"), (f" {path.parent}", " its folder")):
+        text = text.replace(name, instead)
+    text = re.sub(r"(no ECG \(\w+): .*\)", r"\1)", text)
+    return re.sub(r"[^\s\"'(]*([/\\]|\.(hea|dat|[a-z]{2}\w)\b(?=[:;, ]))[^\s:;]*", "another file", text)
 
 
 def signals_of_block(

@@ -8,6 +8,7 @@ examples. What the book prints comes from here.
 
 import json
 import os
+import re
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -356,6 +357,22 @@ def _unit(table: pd.DataFrame, column: str) -> str:
     return next((unit for ending, unit in _UNITS.items() if column.endswith(ending)), "1")
 
 
+def safe_csv(table: pd.DataFrame) -> pd.DataFrame:
+    """Copy a table for a CSV file, in which no text is run as a formula by the spreadsheet that opens it.
+
+    Examples
+    --------
+    >>> safe_csv(pd.DataFrame({"id": ["=1+1", "a-b", "-7"], "mae_g": [-1.0, 2.0, 3.0]}))["id"].tolist()
+    ["'=1+1", 'a-b', '-7']
+    """
+
+    def plain(cell: Any) -> Any:
+        return f"'{cell}" if isinstance(cell, str) and re.match(r"[=+\-@\t\r](?!\d*\.?\d+$)", cell) else cell
+
+    texts = table.select_dtypes(exclude=["number", "bool"])
+    return table.assign(**{str(name): texts[name].map(plain) for name in texts}).rename(columns=plain)
+
+
 def write_results(
     tables: Mapping[str, pd.DataFrame], directory: str | Path, about: Mapping[str, Any] | None = None
 ) -> list[Path]:
@@ -404,7 +421,7 @@ def write_results(
             for each in ({"about": about, "units": units}, *rows)
         )
         contents = {
-            ".csv": table.assign(**about).to_csv(index=False, lineterminator="\n"),
+            ".csv": safe_csv(table.assign(**about)).to_csv(index=False, lineterminator="\n"),
             ".json": f'{head[:-1]}, "rows": [\n' + ",\n".join(lines) + "\n]}\n",
         }
         for ending, text in contents.items():
@@ -419,11 +436,9 @@ def write_results(
 def write_private(table: pd.DataFrame, path: Path) -> None:
     """Write a table of people as CSV that its owner alone may read; it appears whole or not at all.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe before it.
+    See `safe_csv` for texts that a spreadsheet would take for formulas.
     """
-    for name in table.select_dtypes(["str", "object"]):
-        table = table.assign(**{str(name): table[name].replace(r"^(?=[=+\-@\t\r])", "'", regex=True)})
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     with open(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        table.to_csv(file, index=False, lineterminator="\n", float_format="%.6g")
+        safe_csv(table).to_csv(file, index=False, lineterminator="\n", float_format="%.6g")
     os.replace(partial, path)

@@ -21,10 +21,16 @@ from lvmass.report.page import (
     verdict,
     with_interval,
 )
-from lvmass.report.published import HERE, NOT_HERE, main_fit
+from lvmass.report.published import HERE, NOT_HERE, main_fit, paper_answer, paper_results
 from lvmass.report.words import PUBLISHED, printed
 from lvmass.study.study import Study
 from lvmass.training.model import FittedModel
+
+SWITCH = (
+    "In the study files of this book a linear regression learns from the counterfactual cohort, too, which trains in "
+    "seconds. It reads T waves, on which the switch acts, and has no products of sex with a measurement: trained on "
+    "both sexes it cannot follow what differs between them, trained on one it can."
+)
 
 GAP_NEEDS = "it needs women and men, and a model trained both pooled and sex-specific"
 
@@ -201,6 +207,17 @@ def error_answer(results: Mapping[str, pd.DataFrame], study: Study) -> Markdown:
     )
 
 
+def first_answer(study: Study) -> Markdown:
+    """Answer of the first page: what is reproduced in simulated people, or how a cohort from files fares."""
+    return paper_answer(stated_results(study)) if study.simulated else error_answer(study.results(), study)
+
+
+def stated_results(study: Study) -> pd.DataFrame:
+    """Rows of `paper_results`, those on saliency from the study itself if its people are simulated."""
+    shares = saliency_shares(study)
+    return paper_results(saliency_findings(shares if study.simulated else shares[:0], study.simulated))
+
+
 ECG_ONLY = ", ECG only"
 """End of the names of models that see no demographics."""
 
@@ -327,7 +344,7 @@ def switch(rows: pd.DataFrame) -> Markdown:
         )
         who = f"in {printed(row['sex'])} ({printed(row['model'])})"
         said.append(f"by {with_interval(row, digits=3)} {who}: {what}")
-    return say(f"The switch changes what learning from one sex only adds {'; '.join(said)}.")
+    return say(f"{SWITCH} The switch changes what learning from one sex only adds {'; '.join(said)}.")
 
 
 def sample_size(tests: pd.DataFrame, auc_a: float = 0.77, auc_b: float = 0.75, prevalence: float = 0.2) -> Markdown:
@@ -357,7 +374,10 @@ def sample_size(tests: pd.DataFrame, auc_a: float = 0.77, auc_b: float = 0.75, p
 
 
 def saliency_shares(study: Study) -> pd.DataFrame:
-    """`lvmass.saliency.segment_shares` of a study with each person's ``sex``; no rows where it explains no beats."""
+    """`lvmass.saliency.segment_shares` of a study with each person's ``sex``; no rows where it explains no beats.
+
+    Nor are there rows of a sex of which so few people were explained that their mean is not shown.
+    """
     options = study.config.models[study.config.saliency.model or study.reference]
     if not options.is_network or options.reads_signal or options.beat:
         return pd.DataFrame(columns=["person", "group", "segment", "share", "sex"])
@@ -365,7 +385,8 @@ def saliency_shares(study: Study) -> pd.DataFrame:
 
     saliency = study.saliency()
     shares = segment_shares(saliency.grams, study.beats().time_ms)
-    return shares.assign(sex=shares["person"].map(saliency.people["sex"]))
+    shares = shares.assign(sex=shares["person"].map(saliency.people["sex"]))
+    return shares[shares.groupby("sex")["person"].transform("nunique") >= study.small_cell]
 
 
 def explained(shares: pd.DataFrame) -> str:

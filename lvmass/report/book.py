@@ -16,6 +16,7 @@ import yaml
 from bs4 import BeautifulSoup
 
 from lvmass.errors import DataError
+from lvmass.report.leaks import identifiers, leaks
 from lvmass.study.settings import STUDY_VARIABLE
 from lvmass.study.store import package_fingerprint
 from lvmass.study.study import Study
@@ -58,7 +59,8 @@ def build_book(folder: str | Path, study: Study) -> Path:
     first = next(iter(html.values()))
     read = _files(folder / "book", ".json", ".csv", skip={study.results_folder.parent, study.people_folder.parent})
     results = _files(study.results_folder, ".csv")
-    outputs = package_fingerprint(*read, *results) + f" {study_file} {study.fingerprint}"
+    # the study file, too: labels and privacy change no result, but what pages show of it
+    outputs = package_fingerprint(study_file, *read, *results) + f" {study_file} {study.fingerprint}"
     written = [folder / "_config.yml", folder / "_toc.yml"]
     written += _files(folder / "book", ".ipynb", ".md", ".bib", ".css")
     made_of = outputs + hashlib.sha256(b"".join(path.read_bytes() for path in written)).hexdigest()
@@ -75,14 +77,33 @@ def build_book(folder: str | Path, study: Study) -> Path:
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(folder), "-W", "-n", "--keep-going"]
     environment = os.environ | {STUDY_VARIABLE: str(study_file), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     finished = subprocess.run(command, env=environment, check=False, stderr=subprocess.PIPE, text=True)
-    problems = [_stopped(build / "html" / "reports" / f"{page}.err.log", page) for page in html]
-    problems = [problem for problem in problems if problem] or _problems(html)
+    reports = build / "html" / "reports"
+    stopped = {page: _stopped(reports / f"{page}.err.log", page) for page in html}
+    problems = [problem for problem in stopped.values() if problem]
+    for page in (page for page, problem in stopped.items() if problem):
+        _leave_one_sentence(html[page])
+    shutil.rmtree(reports, ignore_errors=True)  # they quote data and folders
+    problems += _problems(html) + leaks(build / "html", identifiers(study), [*written, *read])
     if finished.returncode and not problems:
         problems = [line for line in finished.stderr.splitlines() if re.search("WARNING|ERROR|Error", line)]
     if problems or finished.returncode:
         raise DataError("\n".join([f"the book is not finished; pages that are lie in {first.parent}:", *problems]))
     (build / PAGES).write_text(made_of)
     return first
+
+
+def _leave_one_sentence(page: Path) -> None:
+    """Let a chapter that stopped say only that it did: what its error says may be about a person."""
+    soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+    article = soup.select_one("article") or soup
+    sentence = soup.new_tag("p")
+    sentence.string = "This page is not finished: one of its cells stopped with an error, which 'lvmass book' prints."
+    title = article.find("h1")
+    article.clear()
+    article.extend([title, sentence] if title else [sentence])
+    for contents in soup.select(".bd-sidebar-secondary"):  # of a page that is not there
+        contents.decompose()
+    page.write_text(str(soup), encoding="utf-8")
 
 
 def _pages(folder: str | Path) -> tuple[str, ...]:

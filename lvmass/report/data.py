@@ -14,7 +14,7 @@ from lvmass.ecg.beats import BeatConfig
 from lvmass.evaluation import LVH_CUTOFFS_G_M2
 from lvmass.evaluation.inverse import PREDICTED
 from lvmass.evaluation.lvh import with_cutoffs
-from lvmass.report.page import say, select, table, with_lvh
+from lvmass.report.page import few, no_small_class, parts, say, select, table, whole, with_lvh
 from lvmass.report.words import CUTOFFS, PUBLISHED, printed, reasons
 from lvmass.study.study import Study
 
@@ -28,31 +28,46 @@ def everybody(study: Study) -> pd.DataFrame:
     return with_cutoffs(people, study.config.lvh.cutoffs_g_m2)
 
 
-def counted(people: pd.DataFrame) -> str:
-    """Number of people, and of those with LVH, for a caption."""
-    return with_lvh(len(people), int(people["lvh"].sum()), int(people["lvh"].notna().sum()))
+def counted(people: pd.DataFrame, smallest: int = 1) -> str:
+    """Number of people, and of those with LVH unless that gave away fewer than ``smallest``, for a caption."""
+    known = people.dropna(subset="lvh")
+    rows = known.groupby(["cohort", "sex"]).agg(n_lvh=("lvh", "sum"), n_subjects=("lvh", "size"))
+    return with_lvh(len(people), int(known["lvh"].sum()), len(known), shown=no_small_class(rows, smallest))
 
 
 def cohort_answer(study: Study, people: pd.DataFrame, shares: pd.DataFrame) -> Markdown:
-    """Answer of chapter 1: who is in the cohorts; ``people`` of `everybody`, ``shares`` of `prevalence`."""
+    """Answer of chapter 1: who is in the cohorts; ``people`` of `everybody`, ``shares`` of `prevalence`.
+
+    A sex of too few people is not described, and a number of people with LVH that ``shares`` lack is not said.
+    """
     said = []
     for name in study.cohort_names():
         label, published = study.config.cohort(name).label, PUBLISHED[f"n_{name}"]
-        own = []
-        for sex, group in select(people, cohort=label).groupby("sex"):
-            mass, rows = group["lvm_g"], select(shares, cohort=label, people=printed(sex))
-            others, known = rows["LVH (%)"], group["lvh"].dropna()
-            told = f"{len(mass):,} {printed(sex)} with a mean LVM of {mass.mean():.0f} g (SD {mass.std():.0f} g), "
-            if len(known):
-                of = "them" if len(known) == len(mass) else f"{len(known):,}"
+        own, groups = [], select(people, cohort=label).groupby("sex")
+        sizes = parts([len(group) for _, group in groups], study.small_cell)
+        for (sex, group), n in zip(groups, sizes, strict=True):
+            mass, known = group["lvm_g"], group["lvh"].dropna()
+            others = select(shares, cohort=label, people=printed(sex))["LVH (%)"]
+            who = f"{n} {printed(sex)}" if n != "not shown" else printed(sex)
+            if len(group) < study.small_cell:
+                own.append(f"{who}, too few to describe")
+                continue
+            told = f"{who} with a mean LVM of {mass.mean():.0f} g (SD {mass.std():.0f} g), "
+            if known.empty:
+                own.append(told + "nobody's LVM index is known")
+            elif others.notna().all():
+                of = "them" if len(known) == len(group) else f"{len(known):,}"
                 told += f"{100 * known.mean():.0f} % of {of} with LVH ({others.min():.1f} to {others.max():.1f} % by "
-                told += "the cut-offs below)"
-            own.append(told if len(known) else told + "nobody's LVM index is known")
-        said.append(f"{label}: {'; '.join(own)}. The paper: {published.value:,} {published.what}.")
+                own.append(told + "the cut-offs below)")
+            else:
+                own.append(told.rstrip(", "))
+        n_ecgs = len(study.cohort(name))
+        size = f" ({people['cohort'].eq(label).sum():,} people, {n_ecgs:,} ECGs)"
+        said.append(f"{label}{size}: {'; '.join(own)}. The paper: {published.value:,} {published.what}.")
     return say("**Answer.** " + "\n\n".join(said))
 
 
-def table_one(people: pd.DataFrame, *, by: str) -> pd.DataFrame:
+def table_one(people: pd.DataFrame, by: str, smallest: int = 1) -> pd.DataFrame:
     """Describe groups of people side by side (tableone), two groups with their standardized differences.
 
     Parameters
@@ -61,6 +76,8 @@ def table_one(people: pd.DataFrame, *, by: str) -> pd.DataFrame:
         From `everybody`.
     by : str
         Column of the groups, which come in the order of their appearance.
+    smallest : int
+        Groups of fewer people are not described; nor are counts shown that are smaller, or that leave fewer people.
 
     Returns
     -------
@@ -80,11 +97,24 @@ def table_one(people: pd.DataFrame, *, by: str) -> pd.DataFrame:
         categorical=flags, limit=dict.fromkeys(flags, 1), order={name: ["yes", "no"] for name in flags},
         overall=False, missing=False,
     ).tableone.droplevel(0, axis=1)  # fmt: skip
-    rows = {"": [f"{row}: {level}" if level else row for row, level in summary.index]}
-    rows |= {printed(group): summary[group].to_numpy() for group in groups}
-    if len(groups) == 2:
-        rows["standardized difference"] = summary.filter(like="SMD").iloc[:, 0].str.removeprefix("-").to_numpy()
-    return pd.DataFrame(rows).replace({"nan (nan)": "–", "nan": "–"})
+    rows: dict[str, Any] = {"": [f"{row}: {level}" if level else row for row, level in summary.index]}
+    sizes, hidden = [int((people[by] == group).sum()) for group in groups], np.zeros(len(rows[""]), bool)
+    for group, size, written in zip(groups, sizes, parts(sizes, smallest), strict=True):
+        cells = np.array(summary[group], dtype=object)
+        for flag in flags:
+            classes = shown.loc[(people[by] == group).to_numpy(), flag].value_counts()
+            if any(0 < count < smallest for count in classes):
+                of_flag = np.array([text.startswith(f"{flag}, ") for text in rows[""]])
+                cells[of_flag] = f"< {smallest}" if classes.get("yes", 0) < smallest else f"all but < {smallest}"
+                hidden |= of_flag
+        if smallest > 1:
+            cells = np.where(size < smallest, "–", cells)
+            cells[0] = written
+        rows[printed(group)] = cells
+    if len(groups) == 2 and min(sizes) >= smallest:
+        differences = summary.filter(like="SMD").iloc[:, 0].str.removeprefix("-")
+        rows["standardized difference"] = differences.mask(hidden, "–").to_numpy()
+    return pd.DataFrame(rows)
 
 
 def _cutoff_sets(cutoffs_g_m2: Mapping[str, float]) -> dict[str, Mapping[str, float]]:
@@ -93,23 +123,29 @@ def _cutoff_sets(cutoffs_g_m2: Mapping[str, float]) -> dict[str, Mapping[str, fl
     return own | LVH_CUTOFFS_G_M2
 
 
-def cutoff_table(cutoffs_g_m2: Mapping[str, float]) -> pd.DataFrame:
-    """Cut-offs of the LVM index, those of a study file among them: in whom and how each was found."""
-    sets = _cutoff_sets(cutoffs_g_m2)
-    rows = pd.DataFrame([{"cut-off": printed(name)} | CUTOFFS.get(name, {}) for name in sets])
+def cutoff_table(cutoffs_g_m2: Mapping[str, float], source: str) -> pd.DataFrame:
+    """Cut-offs of the LVM index, those of a study file with their source among them: in whom and how each was found."""
+    sets, own = _cutoff_sets(cutoffs_g_m2), {"source": source}
+    rows = pd.DataFrame([{"cut-off": printed(name)} | CUTOFFS.get(name, own) for name in sets])
     return rows.assign(**{f"{printed(sex)} (g/m²)": [each[sex] for each in sets.values()] for sex in SEXES})
 
 
-def prevalence(people: pd.DataFrame, cutoffs_g_m2: Mapping[str, float]) -> pd.DataFrame:
-    """People with LVH in each cohort and sex, by published cut-offs and, if they are others, those of a study file."""
-    known = people.dropna(subset="lvmi_g_m2").sort_values("sex")
-    rows = [
-        {"cohort": cohort, "people": printed(sex), "cut-off": printed(name), "above (g/m²)": cutoffs[str(sex)]}
-        | {"n": len(index), "with LVH": (above := index > cutoffs[str(sex)]).sum(), "LVH (%)": 100 * above.mean()}
-        for (cohort, sex), index in known.groupby(["cohort", "sex"], sort=False)["lvmi_g_m2"]
-        for name, cutoffs in _cutoff_sets(cutoffs_g_m2).items()
-    ]
-    return pd.DataFrame(rows, columns=["cohort", "people", "cut-off", "above (g/m²)", "n", "with LVH", "LVH (%)"])
+def prevalence(people: pd.DataFrame, cutoffs_g_m2: Mapping[str, float], smallest: int = 1) -> pd.DataFrame:
+    """People with LVH in each cohort and sex, by published cut-offs and, if they are others, those of a study file.
+
+    Where fewer than ``smallest`` have LVH, or have not, neither their number nor their share is shown.
+    """
+    rows, known = [], people.dropna(subset="lvmi_g_m2").sort_values("sex")
+    for (cohort, sex), index in known.groupby(["cohort", "sex"], sort=False)["lvmi_g_m2"]:
+        for name, cutoffs in _cutoff_sets(cutoffs_g_m2).items():
+            above = index > cutoffs[str(sex)]
+            row = {"cohort": cohort, "people": printed(sex), "cut-off": printed(name)}
+            row |= {"above (g/m²)": cutoffs[str(sex)], "n": few(len(index), smallest)}
+            hidden = any(0 < count < smallest for count in (above.sum(), (~above).sum()))
+            row |= {"with LVH": few(above.sum(), smallest), "LVH (%)": None if hidden else 100 * above.mean()}
+            rows.append(row | ({"with LVH": f"all but < {smallest}"} if hidden and above.sum() >= smallest else {}))
+    columns = ["cohort", "people", "cut-off", "above (g/m²)", "n", "with LVH", "LVH (%)"]
+    return pd.DataFrame(rows, columns=columns).astype({"LVH (%)": float})
 
 
 def implied(cohorts: pd.DataFrame) -> Markdown:
@@ -169,22 +205,23 @@ def departures(card: pd.DataFrame, setting: str) -> Markdown:
     )
 
 
-def flow_table(beats: Mapping[str, Any]) -> pd.DataFrame:
-    """From recordings to beats, a row a cohort; reasons by code, commonest first."""
+def flow_table(beats: Mapping[str, Any], smallest: int = 1) -> pd.DataFrame:
+    """From recordings to beats, a row a cohort; reasons by code, commonest first, counts below ``smallest`` hidden."""
     rows = []
     for name, each in beats.items():
-        n_beats = int(each.report.query("usable")["n_beats"].median())
-        why_not = "; ".join(f"{n} × {why}" for why, n in reasons(each.report).items()) or "none"
-        rows.append((name, len(each.report), len(each.people), n_beats, why_not))
+        n_beats, counts = int(each.report.query("usable")["n_beats"].median()), reasons(each.report)
+        numbers = parts([*counts.values()], smallest)
+        why_not = "; ".join(f"{n} × {why}" for why, n in zip(counts, numbers, strict=True)) or "none"
+        rows.append((name, whole(len(each.people), len(each.report), smallest), len(each.people), n_beats, why_not))
     columns = ["cohort", "recordings", "usable", "beats combined, median", "not usable"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def measured_by_sex(people: pd.DataFrame) -> pd.DataFrame:
-    """Mean (SD) of what is measured on the beats, a column a sex."""
+def measured_by_sex(people: pd.DataFrame, smallest: int = 1) -> pd.DataFrame:
+    """Mean (SD) of what is measured on the beats, a column for each sex of at least ``smallest`` ECGs."""
     names = ["heart_rate_bpm", "pr_interval_ms", "qrs_duration_ms", "qtc_ms", "qrs_axis_deg"]
     columns = {}
-    for sex, group in people.groupby("sex"):
+    for sex, group in people.groupby("sex").filter(lambda group: len(group) >= smallest).groupby("sex"):
         both = zip(group[names].mean(), group[names].std(), strict=True)
         cells = ["–" if pd.isna(mean) else f"{mean:.0f} ({sd:.0f})" for mean, sd in both]
         columns[f"{printed(sex)}, n = {len(group):,}"] = cells
@@ -194,9 +231,12 @@ def measured_by_sex(people: pd.DataFrame) -> pd.DataFrame:
 _BIAS_SD = "{bias_ms:.1f} ± {sd_ms:.1f}"
 
 
-def beat_answer(beats: Mapping[str, Any], found: Mapping[str, Any]) -> Markdown:
+def beat_answer(beats: Mapping[str, Any], found: Mapping[str, Any], smallest: int = 1) -> Markdown:
     """Answer of chapter 2: how many recordings became a beat, and how the measurements did on real recordings."""
-    flow = [f"{len(each.people):,} of {len(each.report):,} recordings ({name})" for name, each in beats.items()]
+    flow = [
+        f"{len(each.people):,} of {whole(len(each.people), len(each.report), smallest)} recordings ({name})"
+        for name, each in beats.items()
+    ]
     edges, peaks, cart = found["ecg_delineation"], found["ecg_peaks"]["LUDB lvmass"], found["ecg_beat"]
     onset, offset = (_BIAS_SD.format_map(edges[f"QRS {end} lvmass"]) for end in ("onset", "offset"))
     return say(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from IPython.display import Markdown
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from numpy.typing import NDArray
@@ -12,8 +13,10 @@ from lvmass.ecg.intervals import EcgParameters
 from lvmass.ecg.recording import LEADS, Beat, Recording
 from lvmass.networks.elvmass_net import ElvmassNet
 from lvmass.networks.tcn import Tcn, TcnBlock, TimeConv
+from lvmass.report.page import missing
 from lvmass.report.style import OURS, SEX_COLOURS, Picture, new_figure
 from lvmass.report.words import printed
+from lvmass.study.study import Study
 
 _PAPER, _FINE, _COARSE = "#FFFAF7", "#F7DDD5", "#EDB8A8"
 _LAYOUT = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
@@ -52,6 +55,15 @@ def twelve_leads(recording: Recording, title: str, *, spacing_mv: float = 3.0) -
     stated = f"{title} (25 mm/s, 10 mm/mV)" if title else "25 mm/s, 10 mm/mV"
     axes.set_title(stated)
     return Picture(figure, f"{title or 'Recording'}: twelve-lead ECG on millimetre paper, rhythm strip of lead II.")
+
+
+def first_person(study: Study) -> Picture | Markdown:
+    """Draw the first usable ECG of the development cohort, if its people are simulated or may be shown."""
+    cohort = study.config.development
+    if cohort.simulate is None and not study.config.privacy.show_people:
+        return missing("an ECG of the cohort", "its people are real, and its study file lets no single person be shown")
+    first = int(study.beats().report["usable"].to_numpy(bool).argmax())
+    return twelve_leads(study.cohort().recording(first), cohort.label)
 
 
 def from_raw_to_peaks(recording: Recording, r_peaks: NDArray[np.int64], leads: Sequence[str] = ("II", "V5")) -> Picture:
@@ -108,11 +120,16 @@ def _on_paper(axes: Any) -> Iterator[tuple[Any, str, int]]:
         panel.set_xlabel("ms from R")
 
 
-def mean_beats(waveform_mv: NDArray[np.float32], sex: NDArray[Any], time_ms: NDArray[np.float64]) -> Picture:
-    """Draw the mean beat of women and of men in every lead, with the middle half of people shaded."""
+def mean_beats(
+    waveform_mv: NDArray[np.float32], sex: NDArray[Any], time_ms: NDArray[np.float64], smallest: int = 1
+) -> Picture:
+    """Draw the mean beat of women and of men in every lead, with the middle half of people shaded.
+
+    A sex of fewer than ``smallest`` people is left out.
+    """
     figure, axes = new_figure(3, 4, width=10.0, height=6.0, sharex=True, sharey=True)
     for panel, _, lead in _on_paper(axes):
-        for group in np.unique(sex):
+        for group in (group for group in np.unique(sex) if (sex == group).sum() >= smallest):
             beats = waveform_mv[sex == group, lead]
             half = np.percentile(beats, [25, 75], axis=0)
             panel.fill_between(time_ms, *half, color=SEX_COLOURS[group], alpha=0.2, lw=0)

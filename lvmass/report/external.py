@@ -13,6 +13,7 @@ from lvmass.report.page import (
     laid_out,
     mean_sd,
     missing,
+    no_small_class,
     say,
     select,
     table,
@@ -58,14 +59,18 @@ def c_statistic_table(rows: pd.DataFrame) -> pd.DataFrame:
     return shown.merge(mixed, on=index)
 
 
-def analysed(results: Mapping[str, pd.DataFrame], *cohorts: str) -> str:
-    """How many people of each cohort are analysed, and how many of them have LVH, for captions."""
+def analysed(results: Mapping[str, pd.DataFrame], *cohorts: str, few: int = 1) -> str:
+    """How many people of each cohort are analysed, and how many of them have LVH, for captions.
+
+    The latter is left out where it would give away fewer than ``few`` people.
+    """
     counts = []
     for cohort in cohorts:
-        row = select(results.get("c_statistics"), sex="all", cohort=cohort).iloc[0]
+        rows = select(results.get("c_statistics"), cohort=cohort)
+        row = select(rows, sex="all").iloc[0]
         n = select(results.get("errors"), sex="all", cohort=cohort)["n_subjects"].iloc[0]
         name = f"{printed(cohort)}: " if len(cohorts) > 1 else ""
-        counts.append(name + with_lvh(n, row["n_lvh"], row["n_subjects"]))
+        counts.append(name + with_lvh(n, row["n_lvh"], row["n_subjects"], shown=no_small_class(rows, few)))
     return "; ".join(counts)
 
 
@@ -207,7 +212,9 @@ def single_models(results: Mapping[str, pd.DataFrame], fit: Mapping[str, str], c
     ]
 
 
-def external_answer(results: Mapping[str, pd.DataFrame], there: str, label: str, fit: Mapping[str, str]) -> Markdown:
+def external_answer(
+    results: Mapping[str, pd.DataFrame], there: str, label: str, fit: Mapping[str, str], few: int = 1
+) -> Markdown:
     """Answer of chapter 7: errors there and at home, before and after recalibration."""
 
     def error(metric: str, name: str = "errors", cohort: str = there) -> Any:
@@ -228,11 +235,12 @@ def external_answer(results: Mapping[str, pd.DataFrame], there: str, label: str,
             compared[k] = f", against {with_interval(home, unit=' g')} out of fold in development ({differs}: "
             compared[k] += f"{with_interval(apart, unit=' g')})"
     auc = select(results.get("c_statistics"), sex="all", score="indexed", cohort=there, **fit).iloc[0]
+    lvh = f"The c-statistic of the estimated index is {with_interval(auc, 'auc', 2)}"
+    lvh = f"LVH cannot be judged here: {auc['note']}" if pd.isna(auc["auc"]) else lvh
     return say(
-        f"**Answer.** {label}, {analysed(results, there)}: the MAE of {printed(fit['model'])} is "
+        f"**Answer.** {label}, {analysed(results, there, few=few)}: the MAE of {printed(fit['model'])} is "
         f"{with_interval(mae, unit=' g')}{compared[0]}. The mean error is {with_interval(bias, unit=' g')} ({words})"
-        f"{compared[1]}{f'; it is {by_sex}' if by_sex else ''}. The c-statistic of the estimated index is "
-        f"{with_interval(auc, 'auc', 2)}. "
+        f"{compared[1]}{f'; it is {by_sex}' if by_sex else ''}. {lvh}. "
         f"Recalibrated in the development cohort, MAE {with_interval(error('mae_g', after), unit=' g')} and "
         f"mean error {with_interval(error('bias_g', after), unit=' g')}. "
         f"The paper validated in {PUBLISHED['n_external'].value:,} patients (NTUH), but **its abstracts give no "

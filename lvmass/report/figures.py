@@ -16,9 +16,24 @@ from lvmass.cohort.schema import SEXES
 from lvmass.cohort.subjects import EXCLUSION_WORDS
 from lvmass.report.answers import verdicts
 from lvmass.report.external import net_benefit, spread
-from lvmass.report.page import laid_out, missing, p_value, say, select, table, wide, with_interval
+from lvmass.report.page import (
+    beside,
+    few,
+    laid_out,
+    missing,
+    p_value,
+    parts,
+    say,
+    select,
+    table,
+    whole,
+    wide,
+    with_interval,
+)
+from lvmass.report.published import how_far, over_folds
 from lvmass.report.style import COLOURS, OTHERS, OURS, SEX_COLOURS, Picture, new_figure
 from lvmass.report.words import PUBLISHED, printed, reasons
+from lvmass.study.study import Study
 
 Shown = Picture | Markdown
 """A figure, or the sentence that says why there is none."""
@@ -36,10 +51,13 @@ def _colour(label: str, turn: int = 0) -> str:
 # --- people ---
 
 
-def flow_diagram(beats: Mapping[str, Any], excluded: Mapping[str, pd.DataFrame] | None = None) -> Picture:
+def flow_diagram(
+    beats: Mapping[str, Any], excluded: Mapping[str, pd.DataFrame] | None = None, smallest: int = 1
+) -> Picture:
     """Draw how many ECGs of each cohort are analysed, and why the others are not, by label of the cohort.
 
-    ``beats`` are of `Beats`; ``excluded`` of `Cohort`, people of whom a value is missing.
+    ``beats`` are of `Beats`; ``excluded`` of `Cohort`, people of whom a value is missing. Counts below ``smallest`` are
+    not shown, nor those that would give them away.
     """
     figure, axes = new_figure(1, len(beats), width=4.6 * len(beats), height=3.4)
     told = []
@@ -47,16 +65,18 @@ def flow_diagram(beats: Mapping[str, Any], excluded: Mapping[str, pd.DataFrame] 
         unusable, left_out = reasons(each.report), Counter[str]()
         if excluded is not None:
             left_out = Counter(EXCLUSION_WORDS[str(code)] for code in excluded[label]["code"])
-        n_ecgs, analysed = len(each.report) + left_out.total(), len(each.people)
-        people = each.people.drop_duplicates("patient_id")
-        n_women = int((people["sex"] == "female").sum())
+        analysed, people = len(each.people), each.people.drop_duplicates("patient_id")
+        lost = {"ECGs not usable": unusable, "with a missing value": left_out}
+        every = whole(analysed, len(each.report) + left_out.total(), smallest)
+        totals = parts([sum(counts.values()) for counts in lost.values()], smallest)
+        women, men = parts([int((people["sex"] == sex).sum()) for sex in SEXES], smallest)
         boxes = [
-            (0.28, 0.90, f"{n_ecgs} ECGs in the table"),
-            (0.28, 0.10, f"{analysed} analysed, of\n{n_women} women, {len(people) - n_women} men"),
-            (0.72, 0.32 if left_out else 0.50, _listed(f"{sum(unusable.values())} ECGs not usable", unusable)),
+            (0.28, 0.90, f"{every} ECGs in the table"),
+            (0.28, 0.10, f"{analysed:,} analysed, of\n{women} women, {men} men"),
         ]
-        if left_out:
-            boxes.append((0.72, 0.72, _listed(f"{left_out.total()} with a missing value", left_out)))
+        for y, total, (what, counts) in zip((0.32 if left_out else 0.50, 0.72), totals, lost.items(), strict=True):
+            if counts or what == "ECGs not usable":
+                boxes.append((0.72, y, _listed(f"{total} {what}", counts, smallest)))
         arrow = {"arrowstyle": "->", "color": "#444444"}
         panel.annotate("", (0.28, 0.2), (0.28, 0.8), arrowprops=arrow)
         for x, y, text in boxes:
@@ -66,26 +86,29 @@ def flow_diagram(beats: Mapping[str, Any], excluded: Mapping[str, pd.DataFrame] 
             panel.text(x, y, text, ha="center", va="center", fontsize=9, bbox=frame)
         panel.set(title=label, xlim=(0, 1), ylim=(0, 1))
         panel.axis("off")
-        told.append(f"{label}: {n_ecgs} ECGs, {analysed} analysed")
+        told.append(f"{label}: {every} ECGs, {analysed:,} analysed")
     return Picture(figure, f"Flow diagram. {'; '.join(told)}.")
 
 
-def _listed(head: str, counts: Mapping[str, int]) -> str:
+def _listed(head: str, counts: Mapping[str, int], smallest: int) -> str:
     """A box of the flow diagram: the three commonest reasons below its head."""
-    lines = [textwrap.fill(f"{n} × {why}", 30) for why, n in sorted(counts.items(), key=lambda each: -each[1])[:3]]
-    lines += [f"{sum(sorted(counts.values())[:-3])} for other reasons"] if len(counts) > 3 else []
-    return "\n".join([head, *lines])
+    common = sorted(counts.items(), key=lambda each: -each[1])
+    shown = parts([*(n for _, n in common[:3]), sum(n for _, n in common[3:])], smallest)
+    lines = [textwrap.fill(f"{n} × {why}", 30) for (why, _), n in zip(common[:3], shown, strict=False)]
+    return "\n".join([head, *lines, *([f"{shown[3]} for other reasons"] if len(common) > 3 else [])])
 
 
-def lvm_distributions(people: pd.DataFrame) -> Picture:
+def lvm_distributions(people: pd.DataFrame, smallest: int = 1) -> Picture:
     """Draw LVM by sex in each cohort; columns ``cohort, sex, lvm_g``."""
     cohorts = people["cohort"].unique()
     figure, axes = new_figure(1, len(cohorts), width=4.6 * len(cohorts), height=3.2, sharex=True, sharey=True)
     low, high = people["lvm_g"].min(), people["lvm_g"].max()
     bins = np.arange(low - low % 8, high + 8, 8)
     for panel, label in zip(np.atleast_1d(axes), cohorts, strict=True):
-        for sex, masses in people[people["cohort"] == label].groupby("sex")["lvm_g"]:
-            text = f"{printed(sex)}, n = {len(masses)}"
+        groups = people[people["cohort"] == label].groupby("sex")["lvm_g"]
+        apart = all(len(masses) >= smallest for _, masses in groups)  # else the number of one gives away the other's
+        for sex, masses in groups:
+            text = f"{printed(sex)}, n = {len(masses)}" if apart else printed(sex)
             sns.histplot(masses, ax=panel, color=SEX_COLOURS[str(sex)], label=text, bins=bins, alpha=0.5)
         panel.set(title=label, xlabel="LVM (g)", ylabel="people")
         panel.legend()
@@ -295,6 +318,16 @@ def gap_steps(rows: pd.DataFrame, steps: Sequence[str], title: str, caption: str
     return [forest(drawn.assign(hue=drawn["quantity"]), title, axis_label, reference=0.0), table(shown, caption)]
 
 
+def published_and_ours(study: Study, title: str) -> list[Any]:
+    """Draw and tabulate the published mean ± SD over folds beside those of a study, and say how far they are apart."""
+    numbers = over_folds(study.results(), study.reference, study.small_cell)
+    return [
+        beside_published({"this study file": numbers}, title),
+        beside(numbers, "Mean ± SD over folds; over all, 95 %. Different people: no test."),
+        how_far(numbers, study.reference),
+    ]
+
+
 def beside_published(ours: Mapping[str, pd.DataFrame], title: str) -> Shown:
     """Draw the published mean ± SD over folds and below it ours, one unit a panel.
 
@@ -404,8 +437,13 @@ def gap_ladder(gap: pd.DataFrame, title: str) -> Shown:
     return forest(pd.DataFrame(rows), title, "c-statistic for LVH, by estimated grams (published: ± SD over folds)")
 
 
-def subgroups(rows: pd.DataFrame, effects: pd.DataFrame, title: str, axis_label: str, **options: Any) -> Shown:
-    """Forest plot of rows of ``subgroup_errors`` or ``interval_coverage``, with their ``subgroup_effects``."""
+def subgroups(
+    rows: pd.DataFrame, effects: pd.DataFrame, title: str, axis_label: str, *, smallest: int = 1, **options: Any
+) -> Shown:
+    """Forest plot of rows of ``subgroup_errors`` or ``interval_coverage``, with their ``subgroup_effects``.
+
+    Counts below ``smallest`` are not shown.
+    """
 
     def order(group: str) -> tuple[int, float, str]:  # "< 50" before "50 to < 65" before "≥ 65"
         number = re.search(r"\d+", group)
@@ -419,14 +457,20 @@ def subgroups(rows: pd.DataFrame, effects: pd.DataFrame, title: str, axis_label:
     ranked = sorted(rows["group"].unique(), key=order)
     rows = rows.assign(rank=rows["group"].map(ranked.index), first=pd.factorize(rows["variable"])[0])
     rows = rows.sort_values(["first", "rank", "sex"], kind="stable")
-    people = rows[rows["sex"] == "all"].set_index(["variable", "group"])["n_subjects"].to_dict()
-    labels = [
-        f"{printed(group)} (n = {people.get((variable, group), 0)})"
-        for variable, group in zip(rows["variable"], rows["group"], strict=True)
-    ]
+    everyone = rows[rows["sex"] == "all"]
+    people = {
+        (variable, group): n
+        for variable, own in everyone.groupby("variable", sort=False)
+        for group, n in zip(own["group"], parts(own["n_subjects"].tolist(), smallest), strict=True)
+    }
+    keys = zip(rows["variable"], rows["group"], strict=True)
+    labels = [f"{printed(group)} (n = {people.get((variable, group), 0)})" for variable, group in keys]
+    labels = [label.replace("= <", "<").replace("= not", "not") for label in labels]
     who = rows["sex"].where(rows["variable"] != "sex", rows["group"])
     shown = rows.assign(label=labels, section=rows["variable"].map(printed), hue=who.map(printed))
-    shown["note"] = shown["hue"] + ", n = " + shown["n_subjects"].astype(str) + ": " + shown["note"].astype(str)
+    counts = [few(n, smallest) for n in shown["n_subjects"]]
+    shown["note"] = shown["hue"] + ", n = " + pd.Series(counts, shown.index) + ": " + shown["note"].astype(str)
+    shown["note"] = shown["note"].str.replace("n = <", "n <")
     return forest(shown, title, axis_label, tests=beside, **options)
 
 

@@ -22,17 +22,21 @@ SIMULATED = (
     "its numbers are no clinical evidence."
 )
 OWN = "<strong>Cohort from files.</strong> Its people are real."
+APPENDIX = (
+    "<strong>Appendix on simulated people.</strong> Everyone on this page comes out of a simulator; its numbers are no "
+    "clinical evidence, and are not about a cohort from files."
+)
 
 
 # --- what a page is made of ---
 
 
-def banner(study: Study) -> HTML:
+def banner(study: Study, *, appendix: bool = False) -> HTML:
     """Say what study made the page, whether its people are simulated, and what of its numbers is by construction."""
     cohorts = [study.config.cohort(name) for name in study.cohort_names()]
     simulated = [cohort.label for cohort in cohorts if cohort.simulate is not None]
-    whose = SIMULATED if simulated else OWN
-    if 0 < len(simulated) < len(cohorts):
+    whose = APPENDIX if appendix else SIMULATED if simulated else OWN
+    if not appendix and 0 < len(simulated) < len(cohorts):
         whose = f"{SIMULATED.replace('this study', html.escape(simulated[0]))} The other cohort is from files."
     if any(cohort.simulate is not None and cohort.setting == "published" for cohort in cohorts):
         whose += (
@@ -54,6 +58,55 @@ def say(text: str) -> Markdown:
 def missing(what: str, why: str = "this study file has nothing for it") -> Markdown:
     """Say in a sentence what a page lacks, and why."""
     return Markdown(f"*Not shown: {what}; {why}.*")
+
+
+def few(count: int, smallest: int) -> str:
+    """Write a count of people, or that there are fewer than ``smallest``; nobody is nobody.
+
+    Examples
+    --------
+    >>> [few(n, smallest=5) for n in (0, 3, 1234)], few(3, smallest=1)
+    (['0', '< 5', '1,234'], '3')
+    """
+    return f"< {smallest}" if 0 < count < smallest else f"{count:,}"
+
+
+def parts(counts: Sequence[int], smallest: int) -> list[str]:
+    """Write counts whose sum is known elsewhere: where one is too small to show, another one is not shown either.
+
+    Examples
+    --------
+    >>> parts([57, 3], smallest=5), parts([50, 3, 8, 0], smallest=5), parts([57, 3], smallest=1)
+    (['not shown', '< 5'], ['50', '< 5', 'not shown', '0'], ['57', '3'])
+    """
+    written = [few(count, smallest) for count in counts]
+    others = [count for count in counts if count >= smallest]
+    if sum(0 < count < smallest for count in counts) == 1 and others:
+        written[list(counts).index(min(others))] = "not shown"
+    return written
+
+
+def whole(part: int, count: int, smallest: int) -> str:
+    """Write a count of which ``part`` is shown beside it, so that the rest is not given away if it is too small.
+
+    Examples
+    --------
+    >>> whole(298, 300, smallest=5), whole(290, 300, smallest=5), whole(300, 300, smallest=5)
+    ('< 303', '300', '300')
+    """
+    return f"< {part + smallest:,}" if 0 < count - part < smallest else f"{count:,}"
+
+
+def no_small_class(rows: pd.DataFrame, smallest: int) -> bool:
+    """Whether no sex has so few people with LVH, or without, that they are not counted on a page.
+
+    ``rows``: of ``c_statistics``, or of any table with ``n_lvh`` and ``n_subjects``; counts of everyone would give
+    away those of a sex.
+    """
+    if rows.empty:
+        return True
+    classes = [*rows["n_lvh"], *(rows["n_subjects"] - rows["n_lvh"])]
+    return not any(0 < count < smallest for count in classes if pd.notna(count))
 
 
 def select(rows: pd.DataFrame | None, **where: Any) -> pd.DataFrame:
@@ -98,7 +151,7 @@ def table(rows: pd.DataFrame, caption: str, *, digits: int | Mapping[str, int] =
 
 
 def _link_facts(text: str) -> str:
-    """Let every "study facts 6.3" in HTML lead to that section of the appendix, and "06_saliency#title" to a chapter's.
+    """Let every "study facts 6.3" in HTML lead to that section of the facts, and "06_saliency#title" to a chapter's.
 
     Examples
     --------
@@ -108,6 +161,7 @@ def _link_facts(text: str) -> str:
     '<a href="06_saliency.html#title">chapter 6</a>'
     """
     text = re.sub(r"\b(0(\d)_\w+)#([\w-]+)", r'<a href="\1.html#\3">chapter \2</a>', text)
+    text = re.sub(r"\b9\d_\w+(#[\w-]+)", r'<a href="\1">below</a>', text)  # the appendix says so of itself
 
     def link(number: re.Match[str]) -> str:
         return f'<a href="facts.html#facts-{number[0].replace(".", "-")}">{number[0]}</a>'
@@ -116,10 +170,10 @@ def _link_facts(text: str) -> str:
                   lambda cited: "study facts " + re.sub(r"\d(\.\d+)?", link, cited[0][12:]), text)  # fmt: skip
 
 
-def laid_out(rows: pd.DataFrame, layout: str) -> pd.DataFrame:
+def laid_out(rows: pd.DataFrame, layout: str, smallest: int = 1) -> pd.DataFrame:
     """Columns of ``LAYOUTS[layout]``: names are printed, p values written, columns of "x %" multiplied by 100.
 
-    A pair of column and digits is written as an estimate with its interval.
+    A pair of column and digits is written as an estimate with its interval; of counts below ``smallest`` only that.
     """
     found: dict[str, Any] = {}
     for header, column in LAYOUTS[layout].items() if len(rows) else ():
@@ -130,6 +184,8 @@ def laid_out(rows: pd.DataFrame, layout: str) -> pd.DataFrame:
         elif column.startswith("p_") or column.endswith("_p"):
             bounds = rows[column].isin(rows.loc[_at_floor(rows), column])
             found[header] = [p_value(*each) for each in zip(rows[column], bounds, strict=True)]
+        elif column.startswith("n_") and smallest > 1:
+            found[header] = [None if pd.isna(count) else few(count, smallest) for count in rows[column]]
         else:
             text = not pd.api.types.is_numeric_dtype(rows[column])
             found[header] = rows[column].map(printed) if text else rows[column]
@@ -147,34 +203,21 @@ def wide(
     return cells.reset_index().rename_axis(columns=None)
 
 
-def beside(
-    ours: Mapping[str, str] | pd.DataFrame, caption: str, paper_size: pd.DataFrame | None = None
-) -> HTML | Markdown:
-    """Show published numbers beside ours, and beside those of the study at the paper's size if given.
-
-    Ours are texts by keys of ``PUBLISHED``, or columns ``key`` and ``text`` as of `over_folds`.
-    """
-    columns = {} if paper_size is None else {"paper's size (simulated)": _texts(paper_size)}
-    columns["this study file"] = _texts(ours)
-    facts = {key: PUBLISHED[key] for texts in columns.values() for key in texts}
+def beside(ours: Mapping[str, str] | pd.DataFrame, caption: str, whose: str = "this study file") -> HTML | Markdown:
+    """Show published numbers beside ours: texts by keys of ``PUBLISHED``, or the columns of `over_folds`."""
+    texts = dict(zip(ours["key"], ours["text"], strict=True)) if isinstance(ours, pd.DataFrame) else ours
     rows = [
-        {"what": fact.what, "published (patients)": str(fact)}
-        | {whose: texts.get(key, "–") for whose, texts in columns.items()}
-        | {"source": fact.source}
-        for key, fact in facts.items()
+        {"what": fact.what, "published (patients)": str(fact), whose: text, "source": fact.source}
+        for fact, text in ((PUBLISHED[key], text) for key, text in texts.items())
     ]
     return table(pd.DataFrame(rows), caption)
-
-
-def _texts(numbers: Mapping[str, str] | pd.DataFrame) -> dict[str, str]:
-    return dict(zip(numbers["key"], numbers["text"], strict=True) if isinstance(numbers, pd.DataFrame) else numbers)
 
 
 # --- numbers in sentences ---
 
 
-def with_lvh(n: int, n_lvh: int, n_known: int) -> str:
-    """Count people, and those with LVH among the ``n_known`` whose LVM index is known.
+def with_lvh(n: int, n_lvh: int, n_known: int, *, shown: bool = True) -> str:
+    """Count people, and if they may be ``shown`` those with LVH among the ``n_known`` whose LVM index is known.
 
     Examples
     --------
@@ -183,6 +226,8 @@ def with_lvh(n: int, n_lvh: int, n_known: int) -> str:
     """
     if not n_known:
         return f"n = {n:,}, nobody's LVM index is known"
+    if not shown:
+        return f"n = {n:,}"
     return f"n = {n:,}, {n_lvh:,}{'' if n_known == n else f' of {n_known:,} whose LVM index is known'} with LVH"
 
 

@@ -17,6 +17,7 @@ from lvmass.report.page import (
     laid_out,
     mean_sd,
     missing,
+    no_small_class,
     p_value,
     say,
     select,
@@ -43,10 +44,10 @@ PUBLISHED_FITS = {
 """Training and sex of each published c-statistic."""
 
 
-def over_folds(results: Mapping[str, pd.DataFrame], model: str) -> pd.DataFrame:
+def over_folds(results: Mapping[str, pd.DataFrame], model: str, smallest: int = 1) -> pd.DataFrame:
     """Our counterpart of each published number: ``key`` of ``PUBLISHED``, ``unit``, ``mean`` and ``sd`` over folds.
 
-    ``text`` has mean ± SD and, over all folds, the estimate with its interval.
+    ``text`` has mean ± SD and, over all folds, the estimate with its interval; no count of people below ``smallest``.
     """
     where = {"cohort": "development", "model": model}
     found: list[dict[str, Any]] = []
@@ -61,25 +62,23 @@ def over_folds(results: Mapping[str, pd.DataFrame], model: str) -> pd.DataFrame:
         folds, whole = (select(results.get(name), **own) for name in ("errors_by_fold", "errors"))
         for (_, fold), (_, row) in zip(folds.iterrows(), whole.iterrows(), strict=True):
             add(metric, fold["mean"], fold["sd"], with_interval(row, digits=2))
+    open_counts = no_small_class(select(results.get("c_statistics"), **where), smallest)
     for key, (training, sex) in PUBLISHED_FITS.items():
         own = {"training": training, "sex": sex, "score": "grams"} | where
         for _, row in select(results.get("c_statistics"), **own).iterrows():
-            people = f"{row['n_lvh']} of {row['n_subjects']} with LVH"
-            add(key, row["fold_mean"], row["fold_sd"], f"{with_interval(row, 'auc', 2)}; {people}")
+            people = f"; {row['n_lvh']} of {row['n_subjects']} with LVH" if open_counts else ""
+            add(key, row["fold_mean"], row["fold_sd"], f"{with_interval(row, 'auc', 2)}{people}")
     return pd.DataFrame(found, columns=["key", "unit", "mean", "sd", "text"])
-
-
-def paper_size() -> tuple[pd.DataFrame, str]:
-    """`over_folds` of eLVMass-Net in the kept study at the paper's size, and whose numbers these are."""
-    tables, origin = kept("paper_size/paper")
-    return over_folds(tables, "elvmass-net"), origin
 
 
 HERE, NOT_HERE, UNKNOWN = "reproduced here", "not reproduced", "cannot be known from abstracts"
 
-COMPARED, EVERY_MODEL = "04_comparison#all-comparators-at-the-paper-s-size", "05_delong#every-model"
+COMPARED = "90_simulator#all-comparators-at-the-paper-s-size"
 
-FAIR_TEST = "05_delong#the-test-that-may-have-been-published-and-the-fair-one"
+EVERY_MODEL, FAIR_TEST = (
+    "90_simulator#the-study-at-the-paper-s-size",
+    "90_simulator#sex-specific-and-pooled-at-the-paper-s-size",
+)
 
 RIVALS = ["lvm-ai", "fcn"]
 """Networks that stand for the paper's two comparators, whose names its abstracts do not give."""

@@ -205,7 +205,7 @@ def _with_ecgs(
             tables, outlines = [], []
             for job in jobs[section]:  # the beats of one block in memory at a time
                 table, waveform_mv = store.get(job)
-                tables.append(table.drop(columns=["subject_id", "criteria"]))
+                tables.append(table.drop(columns="criteria"))
                 outlines.append(outline(waveform_mv))
             measured = pd.concat(tables, ignore_index=True).set_axis(about.ecgs.index)
             shapes[section] = pd.DataFrame(np.concatenate(outlines), index=measured.index[measured["usable"]])

@@ -3,10 +3,11 @@
 Each is a plain function of its settings and of what `lvmass.study.study.Study` hands it; none asks for more.
 """
 
+import hashlib
 import time
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from lvmass.cohort.covariates import covariate_matrix, covariate_names
 from lvmass.cohort.folds import assign_folds, inner_split
 from lvmass.cohort.manifest import Cohort, load_cohort
 from lvmass.cohort.preprocessing import Beats, Block, assemble, beats_of_block, signals_of_block
-from lvmass.cohort.schema import bsa_mosteller_m2
+from lvmass.cohort.schema import Subject, bsa_mosteller_m2
 from lvmass.cohort.simulation import Couplings, simulate_cohort
 from lvmass.ecg.beats import BeatConfig
 from lvmass.errors import DataError
@@ -95,12 +96,27 @@ def open_cohort(config: CohortConfig) -> Cohort:
     return load_cohort(str(config.subjects), name=config.label, **options | {"missing": config.missing.model_dump()})
 
 
+@lru_cache(maxsize=4)
+def hidden_cohort(config: CohortConfig) -> Cohort:
+    """Open a cohort with nothing that a result on disk must not hold: no path, no date, and hashes in place of ids.
+
+    The key of the hashes is that of all of the cohort's files: who has these has the ids, and nobody else can try them.
+    """
+    cohort = open_cohort(config)
+    if cohort.simulated:
+        return cohort
+    key, ids = config.content[:64].encode(), cohort.subjects[["subject_id", "patient_id"]]
+    hidden = ids.map(lambda own: hashlib.blake2b(str(own).encode(), key=key, digest_size=12).hexdigest())
+    shown = {*Subject.model_fields, "table_row"} - {"ecg_path", "ecg_date", "ct_date"}
+    return replace(cohort, subjects=cohort.subjects.filter([*shown]).assign(**hidden))
+
+
 # --- recordings ---
 
 
 def cut_beats(*, cohort: CohortConfig, start: int, stop: int, beat: BeatConfig) -> Block:
     """Cut and measure the recordings of rows ``start`` to ``stop``."""
-    return beats_of_block(open_cohort(cohort), start, stop, beat)
+    return beats_of_block(hidden_cohort(cohort), start, stop, beat)
 
 
 def cut_files(*, content: str, cohort: Cohort, beat: BeatConfig) -> Block:
@@ -110,17 +126,17 @@ def cut_files(*, content: str, cohort: Cohort, beat: BeatConfig) -> Block:
 
 def join_beats(*, cohort: CohortConfig, beat: BeatConfig, blocks: Sequence[Block], scratch: Path) -> Beats:
     """Beats of everybody."""
-    return assemble(open_cohort(cohort), blocks, beat, folder=scratch)
+    return assemble(hidden_cohort(cohort), blocks, beat, folder=scratch)
 
 
 def cut_signals(*, cohort: CohortConfig, start: int, stop: int, rate_hz: float, beats: Beats) -> Array:
     """Whole recordings of rows ``start`` to ``stop``, as far as they are usable, at a common rate."""
-    return signals_of_block(open_cohort(cohort), start, stop, frozenset(beats.people["subject_id"]), rate_hz)
+    return signals_of_block(hidden_cohort(cohort), start, stop, frozenset(beats.people["subject_id"]), rate_hz)
 
 
 def draw_folds(*, cohort: CohortConfig, folds: FoldsConfig, beats: Beats) -> pd.DataFrame:
     """Test fold of each usable person, drawn among everybody: ``subject_id, sex, fold``."""
-    subjects = open_cohort(cohort).subjects
+    subjects = hidden_cohort(cohort).subjects
     fold = assign_folds(subjects, beats.report["ecg_hash"].tolist(), folds.n, folds.seed)
     return subjects[["subject_id", "sex"]].assign(fold=fold)[beats.report["usable"].to_numpy()].reset_index(drop=True)
 
@@ -273,7 +289,12 @@ def tabulate_people(
     """
     table, development = _joined(predictions), str(predictions[0]["cohort"].iloc[0])
     table = conformal_intervals(table, development, external_single)
-    table["lvh_probability"] = lvh_probability(table, development, cutoffs_g_m2)
+    known = table[table["bsa_m2"].notna()]
+    if len(known):
+        found = lvh_probability(known.astype({"lvh": bool}), development, cutoffs_g_m2)
+        table["lvh_probability"] = pd.Series(found, known.index)
+    else:
+        table["lvh_probability"] = np.nan
     table["fold"] = table["fold"].astype("Int64").where(table["fold"] != EXTERNAL_FOLD)
     for mass, index in (("lvm_g", "lvmi_g_m2"), ("predicted_lvm_g", "predicted_lvmi_g_m2")):
         table[index] = table[mass] / table["bsa_m2"]

@@ -7,6 +7,7 @@ results of which, from the top down; `lvmass.study.steps` holds what the jobs do
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +23,7 @@ from lvmass.cohort.manifest import Cohort, content_key, ecgs_of_rows, shared_peo
 from lvmass.cohort.preprocessing import Beats, blocks, stack
 from lvmass.cohort.problems import refuse
 from lvmass.cohort.schema import SEXES
+from lvmass.cohort.subjects import EXCLUSION_WORDS
 from lvmass.ecg.beats import BeatConfig
 from lvmass.ecg.recording import LEADS
 from lvmass.errors import DataError
@@ -94,6 +96,12 @@ class Study:
         cohorts = (self.config.development, self.config.external)
         return any(cohort is not None and cohort.simulate is not None for cohort in cohorts)
 
+    @property
+    def small_cell(self) -> int:
+        """Counts of people below this are not shown on a page; 1 if nobody is real."""
+        cohorts = (self.config.cohort(name) for name in self.cohort_names())
+        return self.config.privacy.small_cell if any(cohort.simulate is None for cohort in cohorts) else 1
+
     @cached_property
     def fingerprint(self) -> str:
         """Eight hex digits of all that changes a result: settings and data, not where they lie or what runs them."""
@@ -123,11 +131,12 @@ class Study:
 
     def beats(self, name: str = "development") -> Beats:
         """Beats, measurements and the report of a cohort."""
-        return self.store.get(self._beats(name))
+        beats: Beats = self.store.get(self._beats(name))
+        return replace(beats, people=self._named(beats.people, name), report=self._named(beats.report, name))
 
     def folds(self) -> pd.DataFrame:
         """Test fold of each usable person of the development cohort: ``subject_id, sex, fold``."""
-        return self.store.get(self._folds("development"))
+        return self._named(self.store.get(self._folds("development")))
 
     def fits(self, model: str, training: str) -> list[Fit]:
         """Fold models of a model in a training (two a fold, women's and men's, if sex-specific)."""
@@ -139,11 +148,11 @@ class Study:
 
     def predictions(self) -> pd.DataFrame:
         """Out-of-fold predictions of every model in the development cohort, one tidy table."""
-        return self.store.get(self._predictions("development", comparison(self.tasks))).copy()
+        return self._named(self.store.get(self._predictions("development", comparison(self.tasks))))
 
     def external(self) -> pd.DataFrame:
         """Predictions in the external cohort: the mean of the fold models, none refitted."""
-        return self.store.get(self._predictions("external", comparison(self.tasks))).copy()
+        return self._named(self.store.get(self._predictions("external", comparison(self.tasks))), "external")
 
     def results(self) -> dict[str, pd.DataFrame]:
         """Every statistic of the study, as tables by the name of their file; see `lvmass.evaluation.evaluate`."""
@@ -170,10 +179,13 @@ class Study:
         return self.path.parent / "people" / self.config.name
 
     def exclusions(self) -> pd.DataFrame:
-        """Everybody whose ECG is not used: ``cohort, subject_id, code, reason``."""
-        reports = {name: self.beats(name).report.query("not usable") for name in self.cohort_names()}
-        found = pd.concat([report.assign(cohort=name) for name, report in reports.items()])
-        return found[["cohort", "subject_id", "code", "reason"]]
+        """Everybody who is not used, for want of a value or of a usable ECG: ``cohort, subject_id, code, reason``."""
+        parts = []
+        for name in self.cohort_names():
+            left_out, report = self.cohort(name).excluded, self.beats(name).report.query("not usable")
+            left_out = left_out.assign(reason=left_out["code"].map(EXCLUSION_WORDS))
+            parts += [each.assign(cohort=name) for each in (left_out, report)]
+        return pd.concat(parts)[["cohort", "subject_id", "code", "reason"]]
 
     def write_people(self) -> None:
         """Write what is known of each person, for the owner of the data alone: ``predictions.csv``, ``exclusions.csv``.
@@ -185,7 +197,9 @@ class Study:
         with _unless_written(folder, job.key, files) as wanted:
             if wanted:
                 folder.chmod(0o700)
-                for path, table in zip(files, (self.store.get(job), self.exclusions()), strict=True):
+                parts = self.store.get(job).groupby("cohort", sort=False)
+                people = pd.concat([self._named(part, str(name)) for name, part in parts])
+                for path, table in zip(files, (people, self.exclusions()), strict=True):
                     write_private(table, path)
 
     def saliency(self, training: str | None = None) -> Saliency:
@@ -206,7 +220,7 @@ class Study:
             jobs.append(Job(steps.attribute, settings, (*FITS, "saliency.py"), takes))
         parts: list[Saliency] = self.store.all(jobs)
         return Saliency(
-            people=pd.concat([part.people for part in parts], ignore_index=True),
+            people=self._named(pd.concat([part.people for part in parts], ignore_index=True)),
             grams=np.concatenate([part.grams for part in parts]),
             inputs_mv=np.concatenate([part.inputs_mv for part in parts]),
         )
@@ -269,6 +283,12 @@ class Study:
         )
         about = {"input": "synchronized beat, mV", "sampling_rate_hz": task.beat.sampling_rate_hz}
         save_model(fit.predictor, folder, about | card.model_dump(mode="json", exclude_none=True))
+
+    def _named(self, table: pd.DataFrame, name: str = "development") -> pd.DataFrame:
+        """Copy a table of the store, in which people of files have hashes, with the ids of the cohort's own table."""
+        own, hidden = self.cohort(name).subjects, steps.hidden_cohort(self.config.cohort(name)).subjects
+        names = {column: dict(zip(hidden[column], own[column], strict=True)) for column in ("subject_id", "patient_id")}
+        return table.assign(**{column: table[column].map(ids) for column, ids in names.items() if column in table})
 
     def _tasks_of(self, model: str, training: str) -> list[FitTask]:
         return [task for task in comparison(self.tasks) if (task.model, task.training) == (model, training)]

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 
 from lvmass.errors import DataError
+from lvmass.report import book as builder
 from lvmass.report.book import build_book, page_problems
 from lvmass.study.study import Study
 from tests.conftest import ROOT
@@ -69,7 +71,9 @@ def write_chapter(book: Path, name: str, words: str, code: str) -> None:
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), book / f"{name}.ipynb")
 
 
-def test_a_book_is_built_once_and_a_chapter_that_stops_leaves_the_others(tmp_path: Path, tiny_study: Study) -> None:
+def test_a_book_is_built_once_and_a_chapter_that_stops_leaves_the_others(
+    tmp_path: Path, tiny_study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
     book = tmp_path / "book"
     shutil.copytree(ROOT / "book" / "_static", book / "_static")
     shutil.copy(ROOT / "book" / "references.bib", book)
@@ -88,7 +92,12 @@ def test_a_book_is_built_once_and_a_chapter_that_stops_leaves_the_others(tmp_pat
         build_book(tmp_path, tiny_study)
     lines = str(stopped.value).splitlines()
     assert lines[1:] == ["book/two: stopped in the cell that begins 'table = {}': KeyError: 'age'"]
-    assert page_problems(tmp_path / "_build" / "html" / "book" / "one.html") == []
+    html = tmp_path / "_build" / "html"
+    assert page_problems(html / "book" / "one.html") == []
+    said = BeautifulSoup((html / "book" / "two.html").read_text(), "html.parser").select_one("article")
+    assert said is not None
+    assert said.get_text(" ").split()[:5] == ["Two", "#", "This", "page", "is"]
+    assert not [path for path in html.rglob("*") if path.is_file() and b"KeyError" in path.read_bytes()]
     assert executed() == (1, 1)
 
     write_chapter(book, "two", "# Two", "table = {'age': 1}\ntable['age']")
@@ -101,5 +110,9 @@ def test_a_book_is_built_once_and_a_chapter_that_stops_leaves_the_others(tmp_pat
     assert first.stat().st_mtime_ns == built  # nothing has changed, nothing is done
 
     (book / "kept.csv").write_text("mae_g\n12\n")  # chapters read such files
-    build_book(tmp_path, tiny_study)
+    wanted = {"one, in other words": "a file name", "title": "an id"}
+    monkeypatch.setattr(builder, "identifiers", lambda study: wanted)
+    write_chapter(book, "one", "# One", "'one, in other ' + 'words'")
+    with pytest.raises(DataError, match=r"one\.html holds a file name of the cohort"):
+        build_book(tmp_path, tiny_study)
     assert executed() == (2, 3)
