@@ -107,8 +107,9 @@ def hidden_cohort(config: CohortConfig) -> Cohort:
         return cohort
     key, ids = config.content[:64].encode(), cohort.subjects[["subject_id", "patient_id"]]
     hidden = ids.map(lambda own: hashlib.blake2b(str(own).encode(), key=key, digest_size=12).hexdigest())
-    shown = {*Subject.model_fields, "table_row"} - {"ecg_path", "ecg_date", "ct_date"}
-    return replace(cohort, subjects=cohort.subjects.filter([*shown]).assign(**hidden))
+    needed = {*Subject.model_fields, "table_row"} - {"ecg_path", "ecg_date", "ct_date"}
+    kept = cohort.subjects[[name for name in cohort.subjects if name in needed]]
+    return replace(cohort, subjects=kept.assign(**hidden))
 
 
 # --- recordings ---

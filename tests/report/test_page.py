@@ -626,7 +626,7 @@ def test_the_flow_of_a_real_cohort_hides_small_numbers() -> None:
     assert "not shown × " in row["not usable"]
     each.report = report[5:]
     assert flow_table({"Ours": each}, 5).iloc[0]["recordings"] == "< 47"
-    picture = flow_diagram({"Ours": each}, 5)
+    picture = flow_diagram({"Ours": each}, smallest=5)
     said = " ".join(text.get_text() for text in picture.figure.axes[0].texts)
     assert "< 47 ECGs in the table" in said
     assert "< 5 ECGs not usable" in said
