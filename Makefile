@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 STUDY ?= book/studies/quick.toml
 BIN := .venv/bin
 
-.PHONY: book test lint format notebooks pretrained clean
+.PHONY: book test browser lab pdf lint format notebooks pretrained clean
 .DEFAULT_GOAL := book
 
 # One recipe for the environment, made again when what it was made from changes.
@@ -22,6 +22,33 @@ book: .venv/installed
 # Two processes, each of which takes what the other has not begun.
 test: .venv/installed
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+# The pages of the built book in a real browser. Of the package that carries the checker axe-core nothing else is needed.
+.venv/browser: .venv/installed
+	$(BIN)/python -m pip install --quiet --no-deps axe-playwright-python==0.1.8
+	touch $@
+
+browser: .venv/browser
+	@command -v chromium chromedriver > /dev/null || { echo "needs chromium and chromedriver; Debian: apt-get install chromium chromium-driver"; exit 1; }
+	LVMASS_PAGES=_build/html $(BIN)/python -m pytest tests/browser --numprocesses 2
+
+# JupyterLab on the chapters and the study that STUDY names; a notebook and its script stay in step.
+.venv/lab: .venv/installed requirements-lab.lock
+	$(BIN)/python -m pip install --quiet --requirement requirements-lab.lock --constraint requirements.lock
+	touch $@
+
+lab: .venv/lab
+	LVMASS_STUDY=$(abspath $(STUDY)) $(BIN)/jupyter-lab --notebook-dir=. --LabApp.default_url=/lab/tree/book/01_data.ipynb
+
+# The built book as one PDF, a page after the other.
+pdf:
+	@command -v chromium pdfunite > /dev/null || { echo "needs chromium and pdfunite; Debian: apt-get install chromium poppler-utils"; exit 1; }
+	mkdir -p _build/pdf/book
+	set -e; pages="$$(sed -n 's/.*\(root\|file\): *//p' _toc.yml)"; for page in $$pages; do \
+	chromium --headless=new --no-sandbox --no-pdf-header-footer --print-to-pdf=_build/pdf/$$page.pdf \
+	file://$(CURDIR)/_build/html/$$page.html 2> /dev/null; done; \
+	pdfunite $$(printf "_build/pdf/%s.pdf " $$pages) _build/lvmass.pdf
+	@echo _build/lvmass.pdf
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -37,6 +37,14 @@ def test_lock_is_what_is_installed() -> None:
     assert installed == LOCK
 
 
+def test_lab_comes_on_top_of_the_lock_and_changes_none_of_it() -> None:
+    lines = (ROOT / "requirements-lab.lock").read_text().splitlines()[1:]
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line) for line in lines)
+    names = [canonicalize_name(line.split("==")[0]) for line in lines]
+    assert "jupyterlab" in names
+    assert not {*names} & {*LOCK}
+
+
 def test_lock_pulls_no_cuda_packages() -> None:
     assert not [name for name in LOCK if name.startswith(("nvidia", "triton", "cuda"))]
 
