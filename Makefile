@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 STUDY ?= book/studies/quick.toml
 BIN := .venv/bin
 
-.PHONY: book test browser lab pdf lint format notebooks pretrained clean
+.PHONY: book test browser lab pdf lint format notebooks pretrained picture clean
 .DEFAULT_GOAL := book
 
 # One recipe for the environment, made again when what it was made from changes.
@@ -67,6 +67,11 @@ notebooks: .venv/installed
 # The small model that 'lvmass predict' uses.
 pretrained: .venv/installed
 	$(BIN)/lvmass run book/studies/pretrained.toml --save-model lvmass/pretrained
+
+# The picture in README.md: published numbers beside those kept of the study at the paper's size.
+picture: .venv/installed
+	cd book && ../$(BIN)/python -c "from lvmass.report import figures, published as p; large, _ = p.paper_size(); \
+	open('_static/result.svg', 'w').write(figures.beside_published({p.PAPER_SIZE: large}, 'Mean ± SD over folds').svg())"
 
 clean:
 	rm -rf _build book/studies/results book/studies/.lvmass

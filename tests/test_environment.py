@@ -55,3 +55,12 @@ def test_conda_environment_is_the_lock_on_the_same_python() -> None:
     from_pip = next(item["pip"] for item in environment["dependencies"] if isinstance(item, dict))
     assert f"{python.removeprefix('python=')}.1" in Requirement(f"python{PROJECT['requires-python']}").specifier
     assert from_pip == ["--requirement requirements.lock", "--editable ."]
+
+
+def test_the_public_host_checks_what_lands_and_asks_by_forms() -> None:
+    files = {path.name: yaml.safe_load(path.read_text()) for path in (ROOT / ".github").rglob("*.yml")}
+    steps = files.pop("book.yml")["jobs"]["check"]["steps"]
+    assert {"run": ".ci/run"} in steps
+    for form in files.values():
+        assert {"name", "description", "body"} <= {*form}
+        assert all(field["attributes"]["label"] for field in form["body"])

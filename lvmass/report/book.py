@@ -76,9 +76,10 @@ def build_book(folder: str | Path, study: Study) -> Path:
     environment = os.environ | {STUDY_VARIABLE: str(study_file), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     finished = subprocess.run(command, env=environment, check=False, stderr=subprocess.PIPE, text=True)
     problems = [_stopped(build / "html" / "reports" / f"{page}.err.log", page) for page in html]
-    problems = [problem for problem in problems if problem] or _problems(html)
+    problems = [problem for problem in problems if problem]
     if finished.returncode and not problems:
         problems = [line for line in finished.stderr.splitlines() if re.search("WARNING|ERROR|Error", line)]
+    problems = problems or _problems(html)
     if problems or finished.returncode:
         raise DataError("\n".join([f"the book is not finished; pages that are lie in {first.parent}:", *problems]))
     (build / PAGES).write_text(made_of)
