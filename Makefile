@@ -29,7 +29,7 @@ test: .venv/installed
 	touch $@
 
 browser: .venv/browser
-	@command -v chromium chromedriver > /dev/null || { echo "needs chromium and chromedriver; Debian: apt-get install chromium chromium-driver"; exit 1; }
+	@{ command -v chromium && command -v chromedriver; } > /dev/null || { echo "needs chromium and chromedriver; Debian: apt-get install chromium chromium-driver"; exit 1; }
 	LVMASS_PAGES=_build/html $(BIN)/python -m pytest tests/browser --numprocesses 2
 
 # JupyterLab on the chapters and the study that STUDY names; a notebook and its script stay in step.
@@ -42,7 +42,7 @@ lab: .venv/lab
 
 # The built book as one PDF, a page after the other.
 pdf:
-	@command -v chromium pdfunite > /dev/null || { echo "needs chromium and pdfunite; Debian: apt-get install chromium poppler-utils"; exit 1; }
+	@{ command -v chromium && command -v pdfunite; } > /dev/null || { echo "needs chromium and pdfunite; Debian: apt-get install chromium poppler-utils"; exit 1; }
 	mkdir -p _build/pdf/book
 	set -e; pages="$$(sed -n 's/.*\(root\|file\): *//p' _toc.yml)"; for page in $$pages; do \
 	chromium --headless=new --no-sandbox --no-pdf-header-footer --print-to-pdf=_build/pdf/$$page.pdf \
