@@ -29,6 +29,7 @@ test: .venv/installed
 	touch $@
 
 browser: .venv/browser
+	@test -d _build/html || { echo "there is no book yet; run 'make book' first"; exit 1; }
 	@{ command -v chromium && command -v chromedriver; } > /dev/null || { echo "needs chromium and chromedriver; Debian: apt-get install chromium chromium-driver"; exit 1; }
 	LVMASS_PAGES=_build/html $(BIN)/python -m pytest tests/browser --numprocesses 2
 
@@ -42,6 +43,7 @@ lab: .venv/lab
 
 # The built book as one PDF, a page after the other.
 pdf:
+	@test -d _build/html || { echo "there is no book yet; run 'make book' first"; exit 1; }
 	@{ command -v chromium && command -v pdfunite; } > /dev/null || { echo "needs chromium and pdfunite; Debian: apt-get install chromium poppler-utils"; exit 1; }
 	mkdir -p _build/pdf/book
 	set -e; pages="$$(sed -n 's/.*\(root\|file\): *//p' _toc.yml)"; for page in $$pages; do \
