@@ -37,6 +37,14 @@ def test_lock_is_what_is_installed() -> None:
     assert installed == LOCK
 
 
+def test_lab_comes_on_top_of_the_lock_and_changes_none_of_it() -> None:
+    lines = (ROOT / "requirements-lab.lock").read_text().splitlines()[1:]
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line) for line in lines)
+    names = [canonicalize_name(line.split("==")[0]) for line in lines]
+    assert "jupyterlab" in names
+    assert not {*names} & {*LOCK}
+
+
 def test_lock_pulls_no_cuda_packages() -> None:
     assert not [name for name in LOCK if name.startswith(("nvidia", "triton", "cuda"))]
 
@@ -47,3 +55,12 @@ def test_conda_environment_is_the_lock_on_the_same_python() -> None:
     from_pip = next(item["pip"] for item in environment["dependencies"] if isinstance(item, dict))
     assert f"{python.removeprefix('python=')}.1" in Requirement(f"python{PROJECT['requires-python']}").specifier
     assert from_pip == ["--requirement requirements.lock", "--editable ."]
+
+
+def test_the_public_host_checks_what_lands_and_asks_by_forms() -> None:
+    files = {path.name: yaml.safe_load(path.read_text()) for path in (ROOT / ".github").rglob("*.yml")}
+    steps = files.pop("book.yml")["jobs"]["check"]["steps"]
+    assert {"run": ".ci/run"} in steps
+    for form in files.values():
+        assert {"name", "description", "body"} <= {*form}
+        assert all(field["attributes"]["label"] for field in form["body"])

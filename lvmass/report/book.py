@@ -83,9 +83,10 @@ def build_book(folder: str | Path, study: Study) -> Path:
     for page in (page for page, problem in stopped.items() if problem):
         _leave_one_sentence(html[page])
     shutil.rmtree(reports, ignore_errors=True)  # they quote data and folders
-    problems += _problems(html) + leaks(build / "html", identifiers(study), [*written, *read])
     if finished.returncode and not problems:
         problems = [line for line in finished.stderr.splitlines() if re.search("WARNING|ERROR|Error", line)]
+    problems += [] if problems and finished.returncode else _problems(html)
+    problems += leaks(build / "html", identifiers(study), [*written, *read])
     if problems or finished.returncode:
         raise DataError("\n".join([f"the book is not finished; pages that are lie in {first.parent}:", *problems]))
     (build / PAGES).write_text(made_of)

@@ -45,7 +45,9 @@ def banner(study: Study, *, appendix: bool = False) -> HTML:
         )
     made = (
         f"Study <code>{html.escape(study.path.name)}</code> (fingerprint <code>{study.fingerprint}</code>), "
-        f"lvmass {__version__}. Published numbers are labelled as such and come from patients."
+        f"lvmass {__version__}. Published numbers are labelled as such and come from patients. "
+        "To run or change this page: <code>make lab</code>, as the README says, or its notebook or script from the "
+        "download button, in the folder <code>book</code>."
     )
     return HTML(f'<div class="lvmass-banner">{whose} {made}</div>')
 
@@ -147,7 +149,7 @@ def table(rows: pd.DataFrame, caption: str, *, digits: int | Mapping[str, int] =
             styler.format(precision=places, na_rep="–", subset=[column])
     body = styler.format_index(escape="html", axis=1).to_html(exclude_styles=True, table_attributes='class="table"')
     body = _link_facts(f"<figcaption>{html.escape(caption)}</figcaption>{body}")
-    return HTML(f'<figure class="lvmass-table">{body}</figure>')
+    return HTML(f'<figure class="lvmass-table" tabindex="0">{body}</figure>')  # scrolled by keys where it is too wide
 
 
 def _link_facts(text: str) -> str:

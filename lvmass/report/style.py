@@ -37,11 +37,15 @@ class Picture:
         return buffer.getvalue()
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        data = base64.b64encode(self.svg().encode()).decode()
+        svg = self.svg()
+        data = base64.b64encode(svg.encode()).decode()
         alt = html.escape(self.alt, quote=True)
+        # on a narrow screen a figure shrinks as far as its letters can be read, and then scrolls
+        least_px = 0.6 * 96 / 72 * float(svg.partition('width="')[2].partition("pt")[0])
         return {
-            "text/html": f'<img class="lvmass-figure" alt="{alt}" src="data:image/svg+xml;base64,{data}" '
-            'style="max-width:100%;background:white">',
+            "text/html": '<div class="lvmass-scroll" tabindex="0">'
+            f'<img class="lvmass-figure" alt="{alt}" src="data:image/svg+xml;base64,{data}" '
+            f'style="max-width:100%;min-width:{least_px:.0f}px;background:white"></div>',
             "text/plain": self.alt,
         }
 
