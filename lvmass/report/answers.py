@@ -357,14 +357,14 @@ def sample_size(tests: pd.DataFrame, auc_a: float = 0.77, auc_b: float = 0.75, p
 
 
 def saliency_shares(study: Study) -> pd.DataFrame:
-    """`lvmass.saliency.segment_shares` of a study with each person's ``sex``; no rows where it explains no beats."""
+    """`segment_shares` of a study's maps with each person's ``sex``; no rows where it explains no beats."""
     options = study.config.models[study.config.saliency.model or study.reference]
     if not options.is_network or options.reads_signal or options.beat:
         return pd.DataFrame(columns=["person", "group", "segment", "share", "sex"])
-    from lvmass.saliency import segment_shares  # torch and captum, which most pages do without
+    from lvmass.saliency.waves import segment_shares  # torch and captum, which most pages do without
 
-    saliency = study.saliency()
-    shares = segment_shares(saliency.grams, study.beats().time_ms)
+    saliency = study.saliency().own
+    shares = segment_shares(saliency.grams, saliency.waves)
     return shares.assign(sex=shares["person"].map(saliency.people["sex"]))
 
 

@@ -175,8 +175,15 @@ class SaliencyConfig(Section):
     """Attributions to the ECGs of out-of-fold people."""
 
     model: str | None = Field(None, description="a network; by default the reference model")
+    method: Literal["gradient × input", "integrated gradients", "DeepLift", "occlusion"] = Field(
+        "integrated gradients", description="of attribution"
+    )
+    baseline: Literal["flat", "mean", "mean of the sex", "several"] = Field(
+        "mean",
+        description="held against: a flat beat, a mean of the training people, or eight of them",
+    )
     n_per_sex: int = Field(20, ge=1, description="people of each sex and fold")
-    steps: int = Field(32, ge=8, description="steps of the path integral")
+    steps: int = Field(32, ge=8, description="of the path from the baseline to the person, where a method has one")
 
 
 class _GapConfig(Section):
