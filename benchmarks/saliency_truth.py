@@ -19,6 +19,7 @@ import argparse
 import json
 import os
 import time
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,7 @@ class People:
     beats_mv: NDArray[np.float32]
     time_ms: Floats
     table: pd.DataFrame
-    rows: NDArray[np.int64]  # in the cohort
+    rows: NDArray[Any]  # in the cohort
     waves: NDArray[np.int8]
 
     @property
@@ -147,7 +148,7 @@ def people_of(source: Planted, n: int) -> People:
 
 
 def fitted(
-    people: People, rows: NDArray[np.int64], epochs: int, seed: int, mass_g: Floats | None = None
+    people: People, rows: NDArray[np.int64], epochs: int, seed: int, mass_g: NDArray[np.float64] | None = None
 ) -> FittedModel:
     mass_g = people.table["lvm_g"].to_numpy(float) if mass_g is None else mass_g
     data = people.beats_mv, covariate_matrix(people.table, NAMES), mass_g
@@ -177,7 +178,11 @@ def one_path(path: str, n: int, epochs: int, seed: int) -> list[dict[str, Any]]:
     switch, strength, forces, planted = PATHS[path]
     couplings = replace(Couplings.none(), **{switch: 1.0})
     people = people_of(Planted(SITES["tw-cvai"], seed, couplings, replace(BASE, **strength), forces=forces), n)
-    covariates, columns, found = covariate_matrix(people.table, NAMES), [WAVES.index(wave) for wave in planted], {}
+    covariates, columns, found = (
+        covariate_matrix(people.table, NAMES),
+        [WAVES.index(wave) for wave in planted],
+        defaultdict(list),
+    )
     truths, gains = [], []
     for half in (0, 1):
         training, test = np.flatnonzero(people.half == half), np.flatnonzero(people.half != half)
@@ -201,9 +206,9 @@ def one_path(path: str, n: int, epochs: int, seed: int) -> list[dict[str, Any]]:
                                  baseline_mv=baselines[baseline], device=DEVICE)  # fmt: skip
                 sizes = by_lead_and_wave(np.abs(made.grams), waves)
                 net = np.abs(by_lead_and_wave(made.grams, waves))
-                found.setdefault((method, baseline), []).append((sizes.mean(0), net.mean(0), made))
+                found[method, baseline].append((sizes.mean(0), net.mean(0), made))
         moved = slopes_g_per_mv(model, people.beats_mv[test], covariates[test]) * change
-        found.setdefault(("gradient × true change", "–"), []).append(
+        found["gradient × true change", "–"].append(
             (by_lead_and_wave(np.abs(moved), waves).mean(0), np.abs(by_lead_and_wave(moved, waves)).mean(0), None)
         )
     truth = np.mean(truths, axis=0)[:, :-1]
@@ -243,10 +248,10 @@ def comparisons(people: People, pooled: list[FittedModel], epochs: int, seed: in
     """Maps of sizes under sex-specific and pooled fits, compared in three ways, and two pooled fits with each other."""
     covariates, men = covariate_matrix(people.table, NAMES), people.men
     maps: dict[str, list[Floats]] = {}
-    rows = []
+    tested = []
     for half in (0, 1):
         test = np.flatnonzero(people.half != half)[:COMPARED]
-        rows.append(test)
+        tested.append(test)
         for name, who in (("female", ~men), ("male", men), ("pooled", men | ~men), ("again", men | ~men)):
             training = np.flatnonzero((people.half == half) & who)
             other = seed + half + 100 * (name == "again")
@@ -257,12 +262,13 @@ def comparisons(people: People, pooled: list[FittedModel], epochs: int, seed: in
             made = attribute(model, people.beats_mv[test], own, steps=8, tolerance=np.inf,
                              baseline_mv=people.beats_mv[training].mean(axis=0), device=DEVICE)  # fmt: skip
             maps.setdefault(name, []).append(by_lead_and_wave(np.abs(made.grams), people.waves[test])[:, :, :-1])
-    rows, shares = np.concatenate(rows), {}
+    rows, shares = np.concatenate(tested), {}
     for name, parts in maps.items():
         whole = np.concatenate(parts)
         shares[name] = whole / whole.sum(axis=(1, 2), keepdims=True)
     bsa_m2, men = covariates[rows, NAMES.index("bsa_m2")], men[rows]
-    alike = np.column_stack([people.table["age_years"].iloc[rows], bsa_m2, people.table["lvm_g"].iloc[rows] / bsa_m2])
+    age_years, lvm_g = (people.table[name].to_numpy(float)[rows] for name in ("age_years", "lvm_g"))
+    alike = np.column_stack([age_years, bsa_m2, lvm_g / bsa_m2])
     women, matched = matched_pairs(alike, men)
     return {
         "a: two sex-specific fits, same people": compare_maps(shares["female"] - shares["male"]),
@@ -283,7 +289,7 @@ def sexes(kind: str, n: int, small: int, epochs: int, seed: int, maps: bool, kee
         row = {"planted": kind, "seed": seed, "n": len(people.table), "whole": people is whole, "test": "weighting"}
         row["waves"] = test.loc[test["p_fdr"] < 0.05, "wave"].tolist()
         rows.append(row | {"table": test.round(5).to_dict("records")})
-        kept = {"cells": cells.astype(np.float16), "mass_g": mass_g, "known": known, "men": people.men}
+        kept: dict[str, Any] = {"cells": cells.astype(np.float16), "mass_g": mass_g, "known": known, "men": people.men}
         np.savez_compressed(f"{keep}_{len(cells)}.npz", **kept)
         if maps and people is whole:
             for name, found in comparisons(people, fits, epochs, seed).items():

@@ -1,7 +1,7 @@
 """Women against men: do their maps differ, and, another question, does a part of the ECG weigh differently in them?
 
-Maps differ wherever the ECGs do, or two fits: `compare_maps` tests people and cannot know why. Whether the same
-contribution of a wave goes with the same difference in mass, is asked of the masses: `weighting_test`.
+Maps differ wherever the ECGs do, or two fits: `compare_maps` tests people and cannot know why. Whether a wave follows
+mass alike in both sexes is asked of measured masses: `weighting_test`.
 """
 
 import numpy as np
@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from statsmodels.stats.multitest import multipletests
 
-from lvmass.ecg.recording import LIMB_LEADS
 from lvmass.saliency.waves import WAVES
 
 Floats = NDArray[np.floating]
 
 CALIPER_SD = 0.25
 """Pairs farther apart than this in any of what they are matched for, in SDs of everybody, are left out."""
+
+CARRIES = 0.1
+"""Share of what follows mass, below which a wave is not tested."""
 
 
 def matched_pairs(matched_for: Floats, men: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -95,10 +97,11 @@ def compare_maps(
 
 
 def weighting_test(cells: Floats, mass_g: Floats, known: Floats, men: NDArray[np.bool_]) -> pd.DataFrame:
-    """Test whether the contributions of a wave go with mass otherwise in women than in men.
+    """Test whether what a wave contributes follows mass otherwise in women than in men.
 
-    Log mass is regressed on what is known of people, on each wave's contributions, and on both times sex; a wave's test
-    is that of its products with sex (Wald, with HC3 errors, because men's masses scatter more).
+    A wave's contribution, in grams, is regressed on log mass and what is known of people, each also times sex; the test
+    is that of mass times sex (HC3 errors, because contributions scatter more where masses do). Waves that carry less
+    than `CARRIES` of all that follows mass are left out: a difference between nothing and nothing.
 
     Parameters
     ----------
@@ -108,33 +111,26 @@ def weighting_test(cells: Floats, mass_g: Floats, known: Floats, men: NDArray[np
     mass_g : ndarray, shape (n,)
         Measured mass.
     known : ndarray, shape (n, k)
-        Covariates that masses are compared at, such as age and body size, without sex.
+        Covariates that masses are compared at, such as age and body size, without sex; all above 0.
     men : ndarray of bool, shape (n,)
         Who is a man.
 
     Returns
     -------
     DataFrame
-        ``wave, women, men`` (percent of mass for one gram that the wave contributes, mean of limb and chest leads),
-        ``p_value, p_fdr``, a row for each wave that contributes.
+        ``wave, women, men`` (grams that the wave contributes more where mass is 10 % more), ``p_value, p_fdr``, a row
+        for each wave that carries mass.
     """
-    limb = len(LIMB_LEADS)
-    waves = [wave for wave in WAVES[:-1] if cells[:, :, WAVES.index(wave)].any()]
-    of_wave = [
-        cells[:, part, WAVES.index(wave)].sum(axis=1) for wave in waves for part in (slice(limb), slice(limb, None))
-    ]
-    parts = np.column_stack([np.log(known), *of_wave])
-    parts = parts - parts.mean(axis=0)
-    sex = men - men.mean()
-    fit = sm.OLS(np.log(mass_g), sm.add_constant(np.column_stack([sex, parts, sex[:, None] * parts]))).fit(
-        cov_type="HC3"
-    )
+    columns = np.log(np.column_stack([mass_g, known]))
+    columns, sex = columns - columns.mean(axis=0), men - men.mean()
+    design = np.column_stack([np.ones(len(men)), columns, sex, sex[:, None] * columns])
+    product = columns.shape[1] + 2
     rows = []
-    first_main, first_product = 2 + known.shape[1], 2 + parts.shape[1] + known.shape[1]
-    for turn, wave in enumerate(waves):
-        main, product = (start + 2 * turn + np.arange(2) for start in (first_main, first_product))
-        p = float(fit.wald_test(np.eye(len(fit.params))[product], use_f=True, scalar=True).pvalue)
-        slopes = [100 * (fit.params[main] + at * fit.params[product]).mean() for at in (sex.min(), sex.max())]
-        rows.append({"wave": wave, "women": slopes[0], "men": slopes[1], "p_value": p})
+    for wave in WAVES[:-1]:
+        fit = sm.OLS(cells[:, :, WAVES.index(wave)].sum(axis=1), design).fit(cov_type="HC3")
+        slopes = [np.log(1.1) * (fit.params[1] + at * fit.params[product]) for at in (sex.min(), sex.max())]
+        rows.append({"wave": wave, "women": slopes[0], "men": slopes[1], "p_value": fit.pvalues[product]})
     table = pd.DataFrame(rows)
+    carried = table[["women", "men"]].mean(axis=1).abs()
+    table = table[carried >= CARRIES * carried.sum()].reset_index(drop=True)
     return table.assign(p_fdr=multipletests(table["p_value"], method="fdr_bh")[1])
