@@ -178,11 +178,8 @@ def one_path(path: str, n: int, epochs: int, seed: int) -> list[dict[str, Any]]:
     switch, strength, forces, planted = PATHS[path]
     couplings = replace(Couplings.none(), **{switch: 1.0})
     people = people_of(Planted(SITES["tw-cvai"], seed, couplings, replace(BASE, **strength), forces=forces), n)
-    covariates, columns, found = (
-        covariate_matrix(people.table, NAMES),
-        [WAVES.index(wave) for wave in planted],
-        defaultdict(list),
-    )
+    covariates, columns = covariate_matrix(people.table, NAMES), [WAVES.index(wave) for wave in planted]
+    found: dict[tuple[str, str], list[Any]] = defaultdict(list)
     truths, gains = [], []
     for half in (0, 1):
         training, test = np.flatnonzero(people.half == half), np.flatnonzero(people.half != half)

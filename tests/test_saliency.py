@@ -1,5 +1,7 @@
 """Maps add up, fall on a person's own waves, and their tests find what is there and nothing else."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -109,7 +111,7 @@ def test_shares_and_means_by_wave() -> None:
     assert shares.sum() == 400
     assert (segment_shares(0 * grams, waves)["share"] == 0).all()
     table = mean_map(by_lead_and_wave(np.abs(grams), waves), waves, 2.0, ["a", "a", "b", "c"])
-    row = table.set_index(["lead", "wave"]).loc["V1", "QRS"]
+    row = table.query("lead == 'V1' and wave == 'QRS'").to_dict("records")[0]
     assert row["grams"] == 2.5
     assert row["mg_per_ms"] == pytest.approx(2500 / 80)
     # patient a has two rows of 2 g: a resample of patients is between all a (2 g) and all c (4 g)
@@ -165,7 +167,10 @@ def test_a_map_of_shuffled_weights_is_another(model: FittedModel) -> None:
 def test_deletion_follows_what_is_marked(model: FittedModel) -> None:
     x, age = beats(8)
     flat = np.zeros((12, 400), np.float32)
-    orders = {"map": attribute(model, x, age).grams, "random": np.random.default_rng(0).normal(size=x.shape)}
+    orders: dict[str, Any] = {
+        "map": attribute(model, x, age).grams,
+        "random": np.random.default_rng(0).normal(size=x.shape),
+    }
     curves = deletion_insertion(model, x, age, orders, flat, 2.0)
     none, all_of_it = (curves[curves["share"] == share] for share in (0.0, 1.0))
     assert (none["deletion_g"] == 0).all()

@@ -64,7 +64,8 @@ def lead_wave_tables(saliency: Saliency, time_ms: Any) -> dict[str, pd.DataFrame
     """`mean_map` of the sizes of each sex's attributions."""
     from lvmass.saliency.waves import by_lead_and_wave, mean_map
 
-    step_ms, tables = float(time_ms[1] - time_ms[0]), {}
+    step_ms = float(time_ms[1] - time_ms[0])
+    tables: dict[str, pd.DataFrame] = {}
     for sex in SEXES:
         rows = (saliency.people["sex"] == sex).to_numpy(bool)
         if rows.any():
@@ -155,7 +156,8 @@ def sexes_compared(study: Study) -> pd.DataFrame:
         if min(men_of(people).sum(), (~men_of(people)).sum()) >= 4 * ENOUGH:
             known = people[["age_years", "height_cm", "weight_kg"]].to_numpy(float)
             found = weighting_test(cells, people["lvm_g"].to_numpy(float), known, men_of(people))
-            waves = [f"{each.wave} (p {p_value(each.p_fdr)})" for each in found.itertuples() if each.p_fdr < 0.05]
+            sure = found[found["p_fdr"] < 0.05].to_dict("records")
+            waves = [f"{each['wave']} (p {p_value(each['p_fdr'])})" for each in sure]
             told["differs at FDR 5 %"] = "; ".join(waves) or "nothing"
         rows.append(told)
     return pd.DataFrame(rows)
@@ -190,11 +192,8 @@ def sanity_said(agreement: pd.DataFrame, curves: pd.DataFrame) -> Markdown:
 
     last = agreement[agreement["against"].str.startswith("weights shuffled")].groupby("fold").tail(1)
     samples, cells = last["samples"].abs().max(), last["lead_wave"].mean()
-    by_fold = {fold: areas(own).set_index("order") for fold, own in curves.groupby("fold")}
-    better = {
-        rival: sum(area.loc["map", "deletion_g"] > area.loc[rival, "deletion_g"] for area in by_fold.values())
-        for rival in ("random", "|dV/dt|")
-    }
+    by_fold = [dict(areas(own)[["order", "deletion_g"]].to_numpy()) for _, own in curves.groupby("fold")]
+    better = {rival: sum(bool(area["map"] > area[rival]) for area in by_fold) for rival in ("random", "|dV/dt|")}
     return say(
         f"Of a network with shuffled weights, the signed map by sample has a rank correlation of at most {samples:.2f} "
         f"with the real one: it follows the network. **The mean size by lead and wave hardly does**: there it is "
@@ -231,8 +230,8 @@ def kept_said(sanity: Mapping[str, Any]) -> Markdown:
         f"Deletion by map moves the estimate by {area['integrated gradients, mean']:.1f} g on average over shares, at "
         f"random by {area['random']:.1f} g, by |dV/dt| by {area['|dV/dt|']:.1f} g; it is better than random in "
         f"{beaten['random']} folds and than |dV/dt| in {beaten['|dV/dt|']}. Drawn at 80, 120 and 180 g, the same "
-        f"people are estimated at {heart['80.0']:.0f}, {heart['120.0']:.0f} and {heart['180.0']:.0f} g. A change of one SD of "
-        "what differs from day to day, chosen by the network, raises the estimate by "
+        f"people are estimated at {heart['80.0']:.0f}, {heart['120.0']:.0f} and {heart['180.0']:.0f} g. A change of one "
+        "SD of what differs from day to day, chosen by the network, raises the estimate by "
         f"{other['wish_raises_g']:.0f} g, and is not what the heart would do: its cosine with the true change is "
         f"{other['cosine']:.2f}."
     )
@@ -261,7 +260,9 @@ def truth_tables(truth: Mapping[str, Any]) -> list[HTML | Markdown]:
     """Methods where mass is planted on one path, and tests of women against men where the answer is known."""
     rows = pd.DataFrame(truth["methods"])
     mean = rows.query("baseline == 'mean'")
-    shown = mean.assign(cell=[f"{100 * r.share_samples:.0f} % ({r.r_samples:.2f})" for r in mean.itertuples()])
+    shown = mean.assign(
+        cell=[f"{100 * r['share_samples']:.0f} % ({r['r_samples']:.2f})" for r in mean.to_dict("records")]
+    )
     wide = shown.pivot_table(index="path", columns="method", values="cell", aggfunc="first").loc[rows["path"].unique()]
     limits = mean.groupby("path", sort=False).agg(truth=("true_share", "first"), gain=("waveform_gain", "first"))
     wide.insert(0, "true share", [f"{100 * share:.0f} %" for share in limits["truth"]])

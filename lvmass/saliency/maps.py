@@ -106,8 +106,8 @@ def attribute(
     scaled = torch.zeros_like(scaled) if only_waveform else scaled
     if cells is None:
         cells = np.broadcast_to(np.arange(inputs.shape[1])[:, None], inputs.shape)
-    starts = np.broadcast_to(np.asarray(baseline_mv, np.float32), (*np.shape(baseline_mv)[:-2], *inputs.shape[1:]))
-    starts = torch.tensor(starts.reshape(-1, *inputs.shape[1:])).to(device)
+    beats_mv = np.broadcast_to(np.asarray(baseline_mv, np.float32), (*np.shape(baseline_mv)[:-2], *inputs.shape[1:]))
+    starts = torch.tensor(beats_mv.reshape(-1, *inputs.shape[1:])).to(device)
     grams, of_covariates, difference = [], [], []
     for first in range(0, len(inputs), BATCH):
         part = slice(first, first + BATCH)
@@ -138,8 +138,9 @@ def _checked(
     gap = network(*person) - network(*baseline)
     rough = (maps.sum((1, 2)) + columns.sum(1) - gap).abs() > tolerance * gap.abs()
     if rough.any():
-        again = [tuple(each[rough] for each in pair) for pair in (person, baseline)]
-        maps[rough], columns[rough] = _checked(method, network, *again, cells[rough], 4 * steps, tolerance)
+        (x, c), (x0, c0) = ([each[rough] for each in pair] for pair in (person, baseline))
+        again = _checked(method, network, (x, c), (x0, c0), cells[rough], 4 * steps, tolerance)
+        maps[rough], columns[rough] = again
     return maps, columns
 
 

@@ -1,5 +1,7 @@
 """From samples to what an ECG is read in: a person's own P, PR, QRS, ST and T, in each lead."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
@@ -158,6 +160,6 @@ def segment_shares(grams: Floats, waves: NDArray[np.int8]) -> pd.DataFrame:
     total = cells.sum(axis=(1, 2), keepdims=True)
     groups = np.stack([cells[:, :6].sum(axis=1), cells[:, 6:].sum(axis=1)], axis=1)
     shares = 100 * groups / np.where(total > 0, total, 1.0)
-    names = {"person": range(len(grams)), "group": ("limb leads", "precordial leads"), "segment": WAVES[:-1]}
-    index = pd.MultiIndex.from_product(names.values(), names=[*names])
+    parts: tuple[Any, ...] = range(len(grams)), ("limb leads", "precordial leads"), WAVES[:-1]
+    index = pd.MultiIndex.from_product(parts, names=["person", "group", "segment"])
     return pd.DataFrame({"share": shares.ravel()}, index=index).reset_index()
