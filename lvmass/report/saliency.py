@@ -232,7 +232,7 @@ def kept_said(sanity: Mapping[str, Any]) -> Markdown:
         f"{beaten['random']} folds and than |dV/dt| in {beaten['|dV/dt|']}. Drawn at 80, 120 and 180 g, the same "
         f"people are estimated at {heart['80.0']:.0f}, {heart['120.0']:.0f} and {heart['180.0']:.0f} g. A change of one "
         "SD of what differs from day to day, chosen by the network, raises the estimate by "
-        f"{other['wish_raises_g']:.0f} g, and is not what the heart would do: its cosine with the true change is "
+        f"{other['wish_raises_g']:.0f} g, not as the heart would: its cosine with the true change is "
         f"{other['cosine']:.2f}."
     )
 
