@@ -230,8 +230,8 @@ def kept_said(sanity: Mapping[str, Any]) -> Markdown:
         f"Deletion by map moves the estimate by {area['integrated gradients, mean']:.1f} g on average over shares, at "
         f"random by {area['random']:.1f} g, by |dV/dt| by {area['|dV/dt|']:.1f} g; it is better than random in "
         f"{beaten['random']} folds and than |dV/dt| in {beaten['|dV/dt|']}. Drawn at 80, 120 and 180 g, the "
-        f"same people are estimated at {heart['80.0']:.0f}, {heart['120.0']:.0f} and {heart['180.0']:.0f} g. A change of "
-        "one SD of what differs from day to day, chosen by the network, raises the estimate by "
+        f"same people are estimated at {heart['80.0']:.0f}, {heart['120.0']:.0f} and {heart['180.0']:.0f} g. "
+        "A change of one SD of what differs from day to day, chosen by the network, raises the estimate by "
         f"{other['wish_raises_g']:.0f} g, not as the heart would: its cosine with the true change is "
         f"{other['cosine']:.2f}."
     )
