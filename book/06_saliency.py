@@ -12,17 +12,16 @@
 # %% [markdown]
 # # 6 Saliency
 #
-# **Question.** Which parts of the heartbeat move the estimate, and do they differ between women and men?
+# **Question.** Which parts of the heartbeat move the estimate, do they differ between women and men, and which map may be believed?
 #
 # The preprint finds the T wave in precordial leads and the QRS complex in limb leads to matter {cite:p}`pan2024`; the journal version reports that the ST-T segment is weighted differently in women and men {cite:p}`pan2026`.
-# Their method is not public; we use Integrated Gradients {cite:p}`sundararajan2017`, computed by Captum {cite:p}`captum2020`, on people of each model's own test fold.
+# Their method is not public. Ours is Integrated Gradients {cite:p}`sundararajan2017`, computed by Captum {cite:p}`captum2020`, on people of each model's own test fold; a map is easy to draw, so most of this page asks what it is worth.
 
 # %% tags=["hide-input"]
 from IPython.display import display
 from lvmass import Study
-from lvmass.report import answers, ecg_figures, figures, page
-from lvmass.report.words import printed
-from lvmass.saliency import SEGMENTS_MS
+from lvmass.report import answers, page
+from lvmass.report import saliency as maps
 from lvmass.study.settings import default_study_file
 
 study = Study.from_toml(default_study_file())
@@ -37,48 +36,79 @@ answers.saliency_answer(findings, model)
 # %% [markdown]
 # ## By sample
 #
-# With *x* the samples of a person's ECG in mV, *x*ᵢ one of them (a lead at a time), and *f* the estimate of LVM in grams at this person's covariates, the attribution to that sample is
+# With *x* the samples of a person's ECG in mV and their covariates, *x*ᵢ one of them, *b* the mean beat and the mean covariates of the training people, and *f* the estimate of LVM in grams, the attribution to *x*ᵢ is
 #
-# IGᵢ(*x*) = *x*ᵢ · ∫₀¹ ∂*f*(*a* *x*) / ∂*x*ᵢ d*a*,
+# IGᵢ(*x*) = (*x*ᵢ − *b*ᵢ) · ∫₀¹ ∂*f*(*b* + *a* (*x* − *b*)) / ∂*x*ᵢ d*a*,
 #
-# in grams, where *a* goes from a flat ECG (0) to the person's own (1). Added over the beat, attributions give the difference between the estimate for a person and for the same person with a flat ECG.
+# in grams. Added up, attributions give the difference between the estimates at *x* and at *b*: why this person's is not the average. The study file may choose another method or baseline.
 
 # %%
 if len(shares):
-    saliency, time_ms = study.saliency(), study.beats().time_ms
-    how = study.config.models[model].training[-1]
-    who = f"{printed(model)} ({how}), {answers.explained(shares)}"
-    missed_g = saliency.people["completeness_error_g"].abs()
-    text = (
-        f"{who}. The sums miss that difference by "
-        f"{missed_g.median():.2f} g in the median, "
-        f"{missed_g.max():.2f} g at most."
-    )
-    display(page.say(text))
-    means, sexes = saliency.mean_by_sex(), shares["sex"].unique()
-    by_sex = {sex: means[sex] for sex in sexes}
-    display(ecg_figures.saliency_beats(by_sex, time_ms))
+    own, time_ms = maps.shown(study), study.beats().time_ms
+    display(maps.sum_of_parts(own))
+    display(maps.beats_on_paper(own, time_ms))
 
 # %% [markdown]
 # ## By segment and lead group
 #
-# Segments are fixed stretches of time around R, not measured waves. A share is that of the absolute attributions.
+# Waves are each person's own: P, QRS and the end of T are measured in the beat; ST ends a third of the way from the end of QRS to the end of T.
+# Intervals are bootstrapped over patients. The six limb leads hold two independent signals, and a longer wave or a higher voltage gets more: compare the sexes in a cell, not the cells of a sex.
 
 # %%
 if len(shares):
-    display(figures.saliency_by_segment(shares))
-    caption = f"Published findings beside ours; {who}."
-    rows = findings.drop(columns="shown in")
-    display(page.table(rows, caption))
-SEGMENTS_MS
+    cells = maps.lead_wave_tables(own, time_ms)
+    display(maps.lead_wave_maps(cells))
+
+# %% [markdown]
+# ## Does the map depend on the network?
+#
+# Weights are shuffled from the output down; patches of 40 ms of a lead are set to the mean beat, those that the map marks first, or put into the mean beat.
+
+# %%
+if len(shares):
+    checks = study.saliency_checks()
+    display(maps.sanity_panel(*checks))
+    display(maps.sanity_said(*checks))
+kept = maps.kept("sanity")
+if study.simulated and kept:
+    display(maps.kept_said(kept), maps.counterfactual_beats(kept))
+
+# %% [markdown]
+# ## Women and men: four questions
+#
+# Two fits on the same people differ in what was learnt, and by chance; one fit on matched women and men differs in their ECGs; each sex's own fit on its own people differs in both. None of these asks whether *mass* goes with a wave otherwise in women. The last row does: it regresses what each wave contributes, alike for both sexes, on measured mass, and tests the product of mass and sex.
+
+# %%
+if len(shares):
+    compared = maps.sexes_compared(study)
+    caption = "Women against men, shares by lead and wave."
+    display(page.table(compared, caption))
+
+# %% [markdown]
+# ## Where the truth is known
+#
+# In these simulated cohorts mass reaches the ECG by one path only, or acts on ST and T otherwise in women; the same person drawn at another mass gives the true change. They are no people of this study; `benchmarks/saliency_truth.py` makes them.
+
+# %%
+truth = maps.kept("truth")
+if study.simulated and truth:
+    display(*maps.truth_tables(truth))
+
+# %% [markdown]
+# ## Published claims
+
+# %%
+if len(shares):
+    rows = maps.claims(findings, checks[0], compared)
+    display(page.table(rows, "Published claims beside ours."))
 
 # %% [markdown]
 # ## What could be wrong
 #
 # - Attribution explains the network, not the heart. Where people are simulated, it can at best find what the simulator put in.
-# - Attribution starts from a flat ECG, which no network was trained on; another start moves the maps.
-# - Women's and men's maps come from different people and, where the model is sex-specific, from different networks.
+# - A map from another baseline answers another question, and looks different; so do the maps of another method.
+# - The test of masses sees a wave as a sum over all leads; what cancels within it is lost. At the paper's size it misses differences as small as the simulator's own.
 #
 # ## On your cohort
 #
-# `[saliency]` in the study file sets the model, the number of people and the steps of the path integral.
+# `[saliency]` in the study file sets the model, the method, the baseline, the number of people and the steps of the path integral.

@@ -374,17 +374,17 @@ def sample_size(tests: pd.DataFrame, auc_a: float = 0.77, auc_b: float = 0.75, p
 
 
 def saliency_shares(study: Study) -> pd.DataFrame:
-    """`lvmass.saliency.segment_shares` of a study with each person's ``sex``; no rows where it explains no beats.
+    """`segment_shares` of a study's maps with each person's ``sex``; no rows where it explains no beats.
 
     Nor are there rows of a sex of which so few people were explained that their mean is not shown.
     """
     options = study.config.models[study.config.saliency.model or study.reference]
     if not options.is_network or options.reads_signal or options.beat:
         return pd.DataFrame(columns=["person", "group", "segment", "share", "sex"])
-    from lvmass.saliency import segment_shares  # torch and captum, which most pages do without
+    from lvmass.saliency.waves import segment_shares  # torch and captum, which most pages do without
 
-    saliency = study.saliency()
-    shares = segment_shares(saliency.grams, study.beats().time_ms)
+    saliency = study.saliency().own
+    shares = segment_shares(saliency.grams, saliency.waves)
     shares = shares.assign(sex=shares["person"].map(saliency.people["sex"]))
     return shares[shares.groupby("sex")["person"].transform("nunique") >= study.small_cell]
 

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from IPython.display import Markdown
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from numpy.typing import NDArray
 
 from lvmass.ecg.intervals import EcgParameters
@@ -136,34 +135,6 @@ def mean_beats(
             panel.plot(time_ms, beats.mean(axis=0), color=SEX_COLOURS[group], lw=1.3, label=printed(group))
     axes[0, 0].legend(fontsize=8)
     return Picture(figure, "Mean synchronized beat of each sex in the twelve leads, middle half of people shaded.")
-
-
-def saliency_beats(
-    by_sex: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]], time_ms: NDArray[np.float64]
-) -> Picture:
-    """Draw the mean beat of each sex, coloured by how many grams a sample moves the estimate on average.
-
-    Parameters
-    ----------
-    by_sex : dict of sex to (beat, map), each of shape (12, n_samples)
-        Mean beat in mV, and mean absolute attribution in grams.
-    time_ms : ndarray, shape (n_samples,)
-        Time relative to R.
-    """
-    figure, axes = new_figure(3 * len(by_sex), 4, width=10.5, height=5.5 * len(by_sex), sharex=True)
-    top = max(float(np.percentile(grams, 99.5)) for _, grams in by_sex.values())
-    for block, (sex, (beat_mv, grams)) in enumerate(by_sex.items()):
-        for panel, name, lead in _on_paper(axes[3 * block : 3 * block + 3]):
-            points = np.stack([time_ms, beat_mv[lead]], axis=1)
-            lines = LineCollection(list(np.stack([points[:-1], points[1:]], axis=1)), cmap="viridis_r", linewidths=2.2)
-            lines.set_array(grams[lead][1:])
-            lines.set_clim(0, top)
-            panel.add_collection(lines)
-            panel.margins(y=0.15)
-            panel.set_title(f"{name}, {printed(sex)}", color=SEX_COLOURS[sex])
-    figure.colorbar(lines, ax=axes, label="mean absolute attribution (g per sample)", shrink=0.4, aspect=40)
-    sexes = " and of ".join(map(printed, by_sex))
-    return Picture(figure, f"Mean beat of {sexes} in twelve leads, coloured by mean absolute attribution.")
 
 
 def receptive_field(

@@ -539,17 +539,3 @@ def decision_curves(rows: pd.DataFrame, pairs: pd.DataFrame, models: Sequence[st
     shown = wide(pairs.assign(at=[f"at {100 * t:.0f} %" for t in pairs["threshold"]]), ["model"], "at", "difference", 3)
     caption = f"{title}: net benefit of {printed(models[0])} minus that of others (95 %)."
     return [drawn, table(shown, caption), net_benefit(pairs)]
-
-
-def saliency_by_segment(shares: pd.DataFrame) -> Picture:
-    """Draw the share of attribution by segment, lead group and sex; columns ``sex, group, segment, share``."""
-    groups, sexes = list(shares["group"].unique()), [sex for sex in SEXES if (shares["sex"] == sex).any()]
-    palette = {printed(sex): SEX_COLOURS[sex] for sex in sexes}
-    figure, axes = new_figure(1, len(groups), width=9.0, height=3.2, sharey=True)
-    for panel, group in zip(axes, groups, strict=True):
-        own = shares[shares["group"] == group].assign(people=lambda rows: rows["sex"].map(printed))
-        sns.barplot(own, x="segment", y="share", hue="people", hue_order=list(palette), palette=palette, seed=0,
-                    errorbar=("ci", 95), err_kws={"color": "#333333", "linewidth": 1}, ax=panel)  # fmt: skip
-        panel.set(title=group, xlabel="", ylabel="share of all attribution (%)")
-        panel.legend(title=None)
-    return Picture(figure, "Share of attribution by segment of the beat, lead group and sex, with 95 % intervals.")

@@ -253,8 +253,15 @@ class SaliencyConfig(Section):
         description="network whose estimates are attributed; by default the reference model",
         examples=["elvmass-net"],
     )
+    method: Literal["gradient × input", "integrated gradients", "DeepLift", "occlusion"] = Field(
+        "integrated gradients", description="method of attribution"
+    )
+    baseline: Literal["flat", "mean", "mean of the sex", "several"] = Field(
+        "mean",
+        description="beat that a person's is held against: flat, a mean of the training people, or eight of them",
+    )
     n_per_sex: int = Field(20, ge=1, description="people of each sex in each fold")
-    steps: int = Field(32, ge=8, description="steps of the path integral")
+    steps: int = Field(32, ge=8, description="steps of the path from the baseline to the person")
 
 
 class _GapConfig(Section):

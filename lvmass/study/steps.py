@@ -20,7 +20,7 @@ from lvmass.cohort.covariates import covariate_matrix, covariate_names
 from lvmass.cohort.folds import assign_folds, inner_split
 from lvmass.cohort.manifest import Cohort, load_cohort
 from lvmass.cohort.preprocessing import Beats, Block, assemble, beats_of_block, signals_of_block
-from lvmass.cohort.schema import Subject, bsa_mosteller_m2
+from lvmass.cohort.schema import SEXES, Subject, bsa_mosteller_m2
 from lvmass.cohort.simulation import Couplings, simulate_cohort
 from lvmass.ecg.beats import BeatConfig
 from lvmass.errors import DataError
@@ -29,7 +29,7 @@ from lvmass.evaluation.decision import criteria_rows
 from lvmass.evaluation.lvh import above_cutoff
 from lvmass.evaluation.results import evaluate
 from lvmass.evaluation.tables import EXTERNAL_FOLD
-from lvmass.study.settings import CohortConfig, FoldsConfig
+from lvmass.study.settings import CohortConfig, FoldsConfig, SaliencyConfig
 from lvmass.study.tasks import FitTask
 from lvmass.training.baselines import Predictor, fit_baseline
 from lvmass.training.model import FittedModel
@@ -65,24 +65,35 @@ class Saliency:
     Parameters
     ----------
     people : DataFrame, n rows
-        ``subject_id, sex, fold`` and the completeness error in grams.
+        The subjects table of who was explained, with ``fold``, ``fitted_on`` (sex that the fit learnt from, "all" if
+        both), ``completeness_error_g`` and ``difference_g`` (estimate less estimate at the baseline); sex-specific fits
+        explain both sexes, so that a person has two rows.
     grams : ndarray, shape (n, 12, n_samples)
-        Contribution of each sample to the estimate, in grams; see `lvmass.saliency.attributions_g`.
+        Contribution of each sample to the estimate, in grams; see `lvmass.saliency.attribute`.
+    covariate_grams : ndarray, shape (n,)
+        Sizes of the contributions of covariates together, in grams.
     inputs_mv : ndarray, shape (n, 12, n_samples)
         What was attributed to.
+    waves : ndarray of int, shape (n, n_samples)
+        Wave of each sample, see `lvmass.saliency.WAVES`.
     """
 
     people: pd.DataFrame
     grams: Array
+    covariate_grams: Array
     inputs_mv: Array
+    waves: NDArray[np.int8]
 
-    def mean_by_sex(self) -> dict[str, tuple[Array, Array]]:
-        """Mean input in mV and mean absolute attribution in grams of each sex, each of shape (12, n_samples)."""
-        sex = self.people["sex"].to_numpy()
-        return {
-            str(group): (self.inputs_mv[sex == group].mean(axis=0), np.abs(self.grams[sex == group]).mean(axis=0))
-            for group in sorted(set(sex))
-        }
+    def rows(self, chosen: NDArray[np.bool_]) -> "Saliency":
+        """Some of its rows."""
+        arrays = {name: getattr(self, name)[chosen] for name in ("grams", "covariate_grams", "inputs_mv", "waves")}
+        return Saliency(self.people[chosen].reset_index(drop=True), **arrays)
+
+    @property
+    def own(self) -> "Saliency":
+        """Each person once, by a fit that learnt from their sex."""
+        learnt = self.people["fitted_on"]
+        return self.rows(((learnt == "all") | (learnt == self.people["sex"])).to_numpy(bool))
 
 
 @lru_cache(maxsize=4)
@@ -207,19 +218,113 @@ def estimate_external(task: FitTask, *, fit: Fit, **read: Any) -> pd.DataFrame:
     return _estimated(task, fit.predictor, people, inputs, covariates, rows)
 
 
-def attribute(*, n_per_sex: int, steps: int, fold: int, fit: Fit, **read: Any) -> Saliency:
-    """Attribute a fold model's estimates of its own test people, from what `readings` takes."""
-    from lvmass.saliency import attributions_g  # so does captum
+def attribute(
+    *, options: SaliencyConfig, fold: int, sex: str | None, fit: Fit, folds: pd.DataFrame, **read: Any
+) -> Saliency:
+    """Attribute a fold model's estimates of test people of both sexes, from what `readings` takes."""
+    from lvmass import saliency  # so does captum
 
-    people, inputs = readings(**read)
-    tested = people[people["subject_id"].isin(fit.estimates.subject_id)]
-    chosen = tested.groupby("sex", sort=True).head(n_per_sex)
-    rows, model = chosen.index.to_numpy(), fit.predictor
+    people, inputs, model = *readings(**read), fit.predictor
     assert isinstance(model, FittedModel)
-    covariates = covariate_matrix(chosen, model.covariates)
-    grams, error_g = attributions_g(model, inputs[rows], covariates, steps=steps)
-    table = chosen[["subject_id", "sex"]].assign(fold=fold, completeness_error_g=error_g)
-    return Saliency(table.reset_index(drop=True), grams, np.array(inputs[rows]))
+    rows, training = _explained(people, folds, fold, sex, options.n_per_sex)
+    chosen = people.loc[rows].reset_index(drop=True)
+    waves = _waves(chosen, inputs[rows], read["beats"].time_ms)
+    parts = []
+    for own in SEXES if options.baseline == "mean of the sex" else (None,):
+        of_sex = np.ones(len(chosen), bool) if own is None else (chosen["sex"] == own).to_numpy()
+        learnt = training if own is None else training[(people["sex"].iloc[training] == own).to_numpy()]
+        made = saliency.attribute(
+            model, inputs[rows[of_sex]], _covariates(chosen[of_sex], model, sex), method=options.method,
+            baseline_mv=_baseline_mv(inputs, learnt, options.baseline), steps=options.steps,
+            cells=saliency.cells_of(waves[of_sex]),
+        )  # fmt: skip
+        missed = {"completeness_error_g": made.completeness_error_g, "difference_g": made.difference_g}
+        table = chosen[of_sex].assign(fold=fold, fitted_on=sex or "all", **missed)
+        parts.append(
+            Saliency(table, made.grams, np.abs(made.covariate_grams).sum(axis=1), inputs[rows[of_sex]], waves[of_sex])
+        )
+    return join_saliency(parts)
+
+
+def join_saliency(parts: Sequence[Saliency]) -> Saliency:
+    """Attributions of several fits as one."""
+    names = ("grams", "covariate_grams", "inputs_mv", "waves")
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return Saliency(_joined([part.people for part in parts]), **arrays)
+
+
+def contribute(*, fold: int, fit: Fit, folds: pd.DataFrame, **read: Any) -> tuple[pd.DataFrame, Array]:
+    """Contributions of the waveform alone, by lead and wave, to a fold model's estimates of all its test people."""
+    from lvmass import saliency
+
+    people, inputs, model = *readings(**read), fit.predictor
+    assert isinstance(model, FittedModel)
+    rows, training = _explained(people, folds, fold, None, len(people))
+    chosen, mean_mv = people.loc[rows].reset_index(drop=True), _baseline_mv(inputs, training, "mean")
+    cells = []
+    for part in np.array_split(np.arange(len(rows)), -(-len(rows) // 1024)):  # maps of everybody may not fit memory
+        beats_mv = inputs[rows[part]]
+        made = saliency.attribute(
+            model, beats_mv, _covariates(chosen.loc[part], model, None), steps=8, tolerance=np.inf, only_waveform=True,
+            baseline_mv=mean_mv,
+        )  # fmt: skip
+        waves = _waves(chosen.loc[part], beats_mv, read["beats"].time_ms)
+        cells.append(saliency.by_lead_and_wave(made.grams, waves))
+    return chosen, np.concatenate(cells)
+
+
+def check_maps(
+    *, options: SaliencyConfig, fold: int, sex: str | None, fit: Fit, folds: pd.DataFrame, **read: Any
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Sanity of a fold model's maps: agreement with others, and curves of deletion and insertion."""
+    from lvmass.saliency.sanity import agreement, deletion_insertion
+
+    people, inputs, model = *readings(**read), fit.predictor
+    assert isinstance(model, FittedModel)
+    rows, training = _explained(people, folds, fold, sex, -(-options.n_per_sex // 2))
+    beats_mv, covariates = np.array(inputs[rows]), _covariates(people.loc[rows], model, sex)
+    starts = {name: _baseline_mv(inputs, training, name) for name in ("flat", "mean", "several")}
+    time_ms = read["beats"].time_ms
+    waves = _waves(people.loc[rows], beats_mv, time_ms)
+    step_ms = float(time_ms[1] - time_ms[0])
+    table, own = agreement(model, beats_mv, covariates, waves, starts, step_ms, seed=fold)
+    orders: dict[str, Array] = {"map": own, "random": np.random.default_rng(fold).normal(size=own.shape)}
+    orders |= {"|dV/dt|": np.gradient(beats_mv, axis=2)}
+    curves = deletion_insertion(model, beats_mv, covariates, orders, starts["mean"], step_ms)
+    return table.assign(fold=fold), curves.assign(fold=fold)
+
+
+def _explained(
+    people: pd.DataFrame, folds: pd.DataFrame, fold: int, sex: str | None, n_per_sex: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of test people of a fold, and of those who were learnt from."""
+    of = folds.set_index("subject_id")["fold"].loc[people["subject_id"]].to_numpy()
+    learnt = (of != fold) & ((people["sex"] == sex).to_numpy() if sex else True)
+    return people[of == fold].groupby("sex", sort=True).head(n_per_sex).index.to_numpy(), np.flatnonzero(learnt)
+
+
+def _covariates(people: pd.DataFrame, model: FittedModel, sex: str | None) -> NDArray[np.float64]:
+    """Covariates; to a fit that knows one sex, everybody is of this sex."""
+    return covariate_matrix(people if sex is None else people.assign(sex=sex), model.covariates)
+
+
+def _baseline_mv(inputs: Array, training: NDArray[np.int64], name: str) -> Array:
+    """Beat, or beats, that a person's is held against."""
+    if name == "flat" or not len(training):
+        return np.zeros(inputs.shape[1:], np.float32)
+    if name == "several":
+        return np.array(inputs[training[:: -(-len(training) // 8)]])
+    parts = np.array_split(training, -(-len(training) // 4096))
+    return np.asarray(sum(inputs[part].sum(axis=0, dtype=np.float64) for part in parts) / len(training), np.float32)
+
+
+def _waves(people: pd.DataFrame, inputs: Array, time_ms: Array) -> NDArray[np.int8]:
+    """Wave of each sample; of inputs that are not the study's beats, none."""
+    from lvmass.saliency import WAVES, wave_of_samples
+
+    if inputs.shape[2] != len(time_ms):
+        return np.full((len(inputs), inputs.shape[2]), WAVES.index("rest"), np.int8)
+    return wave_of_samples(inputs, people, time_ms)
 
 
 def readings(beats: Beats, cut: Beats | None = None, signals: Array | None = None) -> tuple[pd.DataFrame, Array]:

@@ -45,7 +45,7 @@ class Job:
     settings : dict of str to plain values or models
         What the result depends on; a model's fields that are excluded from its JSON do not change the result.
     rooms : tuple of str
-        Folders and files of the package, such as "ecg" or "saliency.py", whose source the function runs.
+        Folders and files of the package, such as "ecg" or "errors.py", whose source the function runs.
     takes : dict of str to Job, to a list of these, or to None
         Results of other jobs, by the name of the argument.
     rank : tuple

@@ -210,20 +210,30 @@ class Study:
         training : {"pooled", "sex-specific"}, optional
             By default sex-specific where the model has it, as in the paper.
         """
+        found = steps.join_saliency(self._explain(steps.attribute, training))
+        return replace(found, people=self._named(found.people))
+
+    def saliency_checks(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Sanity of these maps, of every fold: with what they agree, and curves of deletion and insertion."""
+        agreement, curves = zip(*self._explain(steps.check_maps), strict=True)
+        return pd.concat(agreement, ignore_index=True), pd.concat(curves, ignore_index=True)
+
+    def contributions(self) -> tuple[pd.DataFrame, Any]:
+        """Out-of-fold contributions of waveforms to the pooled fits: people, and ``(n, 12, 6)`` by lead and wave."""
+        people, cells = zip(*self._explain(steps.contribute, "pooled"), strict=True)
+        return self._named(pd.concat(people, ignore_index=True)), np.concatenate(cells)
+
+    def _explain(self, step: Any, training: str | None = None) -> list[Any]:
         options = self.config.saliency
         name = options.model or self.reference
-        training = training or self.config.models[name].training[-1]
         jobs = []
-        for task in self._tasks_of(name, training):
-            settings = {"n_per_sex": options.n_per_sex, "steps": options.steps, "fold": task.fold}
-            takes = {"fit": self._fit(task), **self._readings(task, task.cohort)}
-            jobs.append(Job(steps.attribute, settings, (*FITS, "saliency.py"), takes))
-        parts: list[Saliency] = self.store.all(jobs)
-        return Saliency(
-            people=self._named(pd.concat([part.people for part in parts], ignore_index=True)),
-            grams=np.concatenate([part.grams for part in parts]),
-            inputs_mv=np.concatenate([part.inputs_mv for part in parts]),
-        )
+        for task in self._tasks_of(name, training or self.config.models[name].training[-1]):
+            settings: dict[str, Any] = {"fold": task.fold}
+            if step is not steps.contribute:
+                settings |= {"sex": None if task.training == "pooled" else task.sex, "options": options}
+            takes = {"fit": self._fit(task), "folds": self._folds(task.cohort, task.repeat)}
+            jobs.append(Job(step, settings, (*FITS, "saliency"), takes | self._readings(task, task.cohort)))
+        return self.store.all(jobs)
 
     def run(self) -> None:
         """Compute all that is missing, and write the tables of results and of people."""
@@ -231,6 +241,7 @@ class Study:
         self.write_people()
         if any(model.is_network for model in self.config.models.values()):
             self.saliency()
+            self.saliency_checks()
 
     def save_model(self, folder: str | Path, model: str | None = None) -> None:
         """Train a network on the whole development cohort, pooled, and save it for ``lvmass predict``.

@@ -21,14 +21,14 @@ from lvmass.evaluation.lvh import LVH_CUTOFFS_G_M2
 from lvmass.evaluation.tables import example_predictions
 from lvmass.networks import build_network
 from lvmass.networks.elvmass_net import ElvmassNet
-from lvmass.report import ecg_figures, figures
+from lvmass.report import ecg_figures, figures, saliency
 from lvmass.report.data import implied
 from lvmass.report.external import spread
 from lvmass.report.page import select
 from lvmass.report.style import SEX_COLOURS, Picture
 from lvmass.report.words import PUBLISHED
-from lvmass.saliency import segment_shares
 from lvmass.study.study import Study
+from tests.conftest import ROOT
 
 TABLE = example_predictions(150)
 PEOPLE = TABLE.drop_duplicates(["cohort", "subject_id"])[["cohort", "subject_id"]]
@@ -100,15 +100,28 @@ def test_figures_of_the_networks(tiny_study: Study) -> None:
     field = ecg_figures.receptive_field(network, beats.waveform_mv[0, 10], beats.time_ms)
     words(field, "The 5 levels", f"{2 * network.receptive_field_samples} ms")
     words(ecg_figures.mean_beats(beats.waveform_mv, beats.people["sex"].to_numpy(), beats.time_ms))
-    saliency = tiny_study.saliency()
-    both = saliency.mean_by_sex()
-    for by_sex, rows in ((both, 6), ({"female": both["female"]}, 3)):
-        picture = ecg_figures.saliency_beats(by_sex, beats.time_ms)
-        assert len(picture.figure.axes) == 4 * rows + 1
-    shares = segment_shares(saliency.grams, beats.time_ms)
-    shares = shares.assign(sex=shares["person"].map(saliency.people["sex"]))
-    words(figures.saliency_by_segment(shares))
-    words(figures.saliency_by_segment(shares[shares["sex"] == "male"]))
+    maps = tiny_study.saliency().own
+    women = maps.rows((maps.people["sex"] == "female").to_numpy(bool))
+    for shown, columns in ((maps, 8), (women, 4)):
+        assert len(saliency.beats_on_paper(shown, beats.time_ms).figure.axes) == 3 * columns + 1
+        words(saliency.lead_wave_maps(saliency.lead_wave_tables(shown, beats.time_ms)), "95 % intervals")
+    agreement, curves = tiny_study.saliency_checks()
+    words(saliency.sanity_panel(agreement, curves), "deletion")
+    assert "it follows the network" in saliency.sanity_said(agreement, curves).data
+
+
+def test_planted_truth_is_shown_as_it_was_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT / "book")
+    truth, sanity = saliency.kept("truth"), saliency.kept("sanity")
+    assert truth is not None
+    assert sanity is not None
+    methods, tests, trust = saliency.truth_tables(truth)
+    assert "QRS duration" in methods.data
+    assert "10 of 10" in tests.data
+    assert "No map" in trust.data
+    assert "trained on shuffled masses" in saliency.kept_said(sanity).data
+    words(saliency.counterfactual_beats(sanity), "180 g")
+    assert saliency.kept("nothing") is None
 
 
 @pytest.mark.parametrize(("keep", "epoch"), [("last", 3), ("best", 2)])

@@ -96,10 +96,15 @@ def test_fingerprint_follows_every_file_of_a_room_and_no_other(tmp_path: Path, m
 
     def fingerprint() -> str:
         _source_fingerprint.cache_clear()
-        return _source_fingerprint("ecg", "saliency.py")
+        return _source_fingerprint("ecg", "prediction.py")
 
     before = fingerprint()
-    for name, changes in (("ecg/peaks.py", True), ("saliency.py", True), ("cli.py", False), ("study/study.py", False)):
+    for name, changes in (
+        ("ecg/peaks.py", True),
+        ("prediction.py", True),
+        ("cli.py", False),
+        ("study/study.py", False),
+    ):
         path = tmp_path / "lvmass" / name
         text = path.read_text()
         path.write_text(text + "\nEDITED = 1\n")

@@ -343,7 +343,7 @@ def test_no_man_reaches_the_womens_head(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_people_of_one_sex_train_a_head_for_each() -> None:
     """Of women only, or of men only, a constant column is no reason for NaN, and all go to one head."""
-    from lvmass.saliency import attributions_g  # captum is slow to import, and the processes need none
+    from lvmass.saliency import attribute  # captum is slow to import, and the processes need none
 
     beats, covariates, mass = two_sexes(256, 1)
     for sex in (0.0, 1.0):
@@ -354,8 +354,8 @@ def test_people_of_one_sex_train_a_head_for_each() -> None:
         )  # fmt: skip
         estimates = model.predict_g(beats[rows], covariates[rows])
         assert np.abs(estimates - mass[rows]).mean() < np.abs(mass[rows] - np.median(mass[rows])).mean()
-        _, error_g = attributions_g(model, beats[rows[:2]], covariates[rows[:2]], steps=64)
-        assert np.abs(error_g).max() < 1
+        made = attribute(model, beats[rows[:2]], covariates[rows[:2]])
+        assert np.abs(made.completeness_error_g).max() < 1
 
 
 def test_a_head_for_each_sex_needs_sex_first() -> None:
