@@ -14,7 +14,7 @@ def test_people_and_ecgs_are_those_of_the_cohort(tmp_path: Path) -> None:
     assert write_hospital(tmp_path, 30, seed=4, mistakes=False).empty
     cohort = simulate_cohort(30, like="tw-cvai", seed=4)
     table = pd.read_csv(tmp_path / "subjects.csv", sep=";", decimal=",")
-    assert table["Height (in)"][3] * 2.54 == np.round(cohort.subjects["height_cm"][3] / 2.54, 1) * 2.54
+    np.testing.assert_allclose(table["Height (in)"][:19] * 2.54, cohort.subjects["height_cm"][:19], atol=0.13)
     for i in (0, 1, 2, 19):
         recording = read_ecg(tmp_path / table["ECG file"][i])
         np.testing.assert_allclose(recording.signal_mv, cohort.recording(i).signal_mv, atol=0.0026)

@@ -5,6 +5,7 @@ Chapter 8 starts from it, and so can anybody who wants to try the way from files
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,25 +75,25 @@ def write_hospital(folder: str | Path, n: int = 120, *, seed: int = 8, mistakes:
             "ecg_date": taken.strftime("%Y-%m-%d"),
             "ct_date": (taken[own] + pd.Timedelta(9, "D")).strftime("%Y-%m-%d"),
         }
-    ).astype(object)
+    )
     for i, path in enumerate(table["ecg_path"]):
         if not (folder / path).is_file():
             _WRITERS[i % 3][1](folder / path, cohort.recording(i))
     empty, spare = folder / "ecg" / "empty.dcm", table.loc[8, "ecg_path"]
-    made: list[tuple[int, str, object, str]] = []
+    made: list[tuple[int, str, Any, str]] = []
     if mistakes:
         empty.touch()
         made = [
             (1, "age_years", 430, "a digit too many in an age"),
             (4, "sex", "X", "an unknown code of sex"),
-            (7, "weight_kg", "", "no weight"),
+            (7, "weight_kg", np.nan, "no weight"),
             (10, "ecg_path", "ecg/empty.dcm", "an empty ECG file"),
             (13, "ecg_path", "ecg/not-there.dcm", "an ECG file that is not there"),
             (15, "subject_id", table.loc[14, "subject_id"], "a name used twice"),
             (17, "ecg_path", spare, "another patient's ECG"),
             (19, "sex", {"F": "M", "M": "F"}[table.loc[19, "sex"]], "one patient, two sexes"),
             (22, "ct_date", "2091-05-02", "a CT in the future"),
-            (25, "height_cm", 170, "a height in cm among inches"),
+            (25, "height_cm", 170.0, "a height in cm among inches"),
         ]
         for row, column, value, _ in made:
             table.loc[row, column] = value
