@@ -91,7 +91,7 @@ def write_hospital(folder: str | Path, n: int = 120, *, seed: int = 8, mistakes:
             (13, "ecg_path", "ecg/not-there.dcm", "an ECG file that is not there"),
             (15, "subject_id", table.loc[14, "subject_id"], "a name used twice"),
             (17, "ecg_path", spare, "another patient's ECG"),
-            (19, "sex", {"F": "M", "M": "F"}[table.loc[19, "sex"]], "one patient, two sexes"),
+            (19, "sex", {"F": "M", "M": "F"}[str(table.loc[19, "sex"])], "one patient, two sexes"),
             (22, "ct_date", "2091-05-02", "a CT in the future"),
             (25, "height_cm", 170.0, "a height in cm among inches"),
         ]
