@@ -133,6 +133,8 @@ study = Study.from_toml(study_file)
 errors = page.select(
     study.results()["errors"], metric="mae_g", sex="all"
 )
+names = errors["model"] + " (" + errors["training"] + ")"
+errors = errors.assign(label=names.map(printed))
 display(figures.forest(errors, "MAE out of fold", "MAE (g)"))
 fit = page.select(study.predictions(), model="elvmass-net")
 title = f"{printed('elvmass-net')}, {len(fit)} ECGs from files"
