@@ -5,8 +5,13 @@ any valid study file.
 """
 
 import html
+import os
 import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -109,6 +114,21 @@ def no_small_class(rows: pd.DataFrame, smallest: int) -> bool:
         return True
     classes = [*rows["n_lvh"], *(rows["n_subjects"] - rows["n_lvh"])]
     return not any(0 < count < smallest for count in classes if pd.notna(count))
+
+
+def terminal(command: str, folder: str | Path) -> HTML:
+    """Run a command line of lvmass in a folder, and show it with what it prints.
+
+    Examples
+    --------
+    >>> "Usage" in terminal("--help", ".").data
+    True
+    """
+    called = [sys.executable, "-c", "from lvmass.cli import main; main()", *shlex.split(command)]
+    environment = os.environ | {"COLUMNS": "90"}
+    done = subprocess.run(called, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    printed_text = html.escape(f"$ lvmass {command}\n{done.stdout}{done.stderr}".rstrip())
+    return HTML(f'<pre class="lvmass-terminal">{printed_text}</pre>')
 
 
 def select(rows: pd.DataFrame | None, **where: Any) -> pd.DataFrame:

@@ -258,7 +258,7 @@ class SaliencyConfig(Section):
     )
     baseline: Literal["flat", "mean", "mean of the sex", "several"] = Field(
         "mean",
-        description="beat that a person's is held against: flat, a mean of the training people, or eight of them",
+        description="beat that a person's is held against: flat, a mean of training people, or eight of them",
     )
     n_per_sex: int = Field(20, ge=1, description="people of each sex in each fold")
     steps: int = Field(32, ge=8, description="steps of the path from the baseline to the person")
