@@ -87,6 +87,10 @@ covariates = ["demographics", "ecg-parameters", "criteria"]
 
 [models.elvmass-net]
 estimator = "elvmass-net"
+
+[saliency]
+n_per_sex = 2
+steps = 8
 """
 study_file = own / "study.toml"
 settings, _, _ = study_file.read_text().partition("## Models:")
@@ -157,4 +161,4 @@ page.terminal(f"predict {file} --model own/model {person}", desk)
 #
 # ## On your cohort
 #
-# The same commands, in the same order. Nothing leaves the machine: no command uses the network, no page shows a single person, and what names people (`check_report.html`, `predictions.csv`, `exclusions.csv`) lies beside the study file, never in the book.
+# The same commands, in the same order. Nothing leaves the machine: no command uses the network, no page shows a single person, and what names people (`check_report.html`, `people/`) lies beside the study file, never in the book.

@@ -223,7 +223,7 @@ def find_ecgs(subjects: pd.DataFrame, where: str, folder: Path, column: str) -> 
     for row, cell in zip(subjects["table_row"], subjects["ecg_path"], strict=True):
         file = _resolve(folder, cell)
         if file is None or not file.is_relative_to(inside):
-            what = f"it lies outside {folder}" if file else f"there is no such file under {folder}"
+            what = f"{'it lies outside' if file else 'there is no such file under'} the folder {folder.name or folder}"
             do = "name its folder as ecg_folder in the study file, or move it" if file else "correct the path"
             problems.append(Problem("error", where, what, do, int(row), column, cell[:200]))
             file = None

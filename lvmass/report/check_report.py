@@ -144,7 +144,7 @@ def write_check_report(findings: Findings) -> list[Path]:
 
     They may hold names of people: they are for the data manager, and no part of the book.
     """
-    folder = findings.path.absolute().parent
+    folder = findings.path.parent
     table = pd.DataFrame([asdict(problem) for problem in findings.problems], columns=[*Problem.__dataclass_fields__])
     table["row"] = table["row"].astype("Int64")
     table = table.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell[:1] in tuple("=+-@\t\r") else cell)

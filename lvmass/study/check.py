@@ -87,7 +87,7 @@ def check_study(path: str | Path) -> Findings:
     """
     path = Path(path)
     config = read_study_file(path)
-    folder = path.absolute().parent
+    folder = path.parent
     store = Store(folder / config.cache_dir, config.workers or joblib.cpu_count())
     problems: list[Problem] = []
     opened: dict[str, Checked] = {}

@@ -56,7 +56,7 @@ def test_all_missing_files_are_listed(tmp_path: Path) -> None:
         load_cohort(table)
     first, *lines = str(caught.value).splitlines()
     assert first.endswith("people.csv has 2 problems:")
-    told = f"there is no such file under {tmp_path}; correct the path."
+    told = f"there is no such file under the folder {tmp_path.name}; correct the path."
     assert lines == [f"row {row}, column ecg_path, file {file}: {told}" for row, file in ((2, "a.dcm"), (4, "c.dcm"))]
 
 
