@@ -29,7 +29,8 @@ from lvmass.report import figures, page
 from lvmass.report.words import printed
 from lvmass.study.settings import default_study_file
 
-page.banner(Study.from_toml(default_study_file()))
+study = Study.from_toml(default_study_file())
+page.banner(study)
 
 # %% [markdown]
 # ## Start
@@ -134,9 +135,8 @@ page.terminal("run own/study.toml --save-model own/model", desk)
 
 # %%
 study = Study.from_toml(study_file)
-errors = page.select(
-    study.results()["errors"], metric="mae_g", sex="all"
-)
+results = study.results()["errors"]
+errors = page.select(results, metric="mae_g", sex="all")
 names = errors["model"] + " (" + errors["training"] + ")"
 errors = errors.assign(label=names.map(printed))
 display(figures.forest(errors, "MAE out of fold", "MAE (g)"))

@@ -206,31 +206,32 @@ def _book(study_file: StudyFile) -> None:
 
 def _summary(study: Any) -> str:
     """Who is used and who is not, the results of every model, and where the tables are, for the terminal."""
+    from lvmass.report.external import analysed
     from lvmass.report.page import select, with_interval
-    from lvmass.report.words import reasons
+    from lvmass.report.words import printed
 
     results, lines = study.results(), [study.config.name + (" (simulated people)" if study.simulated else "")]
+    left_out = study.exclusions()
     for name in study.cohort_names():
-        report = study.beats(name).report
-        why = "".join(f"; {n} not: {reason}" for reason, n in reasons(report).items())
-        lines.append(f"{name}: {report['usable'].sum()} of {len(report)} ECGs used{why}")
+        why = select(left_out, cohort=name)["reason"].value_counts()
+        n_used = int(study.beats(name).report["usable"].sum())
+        lines.append(f"{name}: {n_used} of {n_used + why.sum()} ECGs used")
+        lines += [f"  {n} not: {reason}" for reason, n in why.items()]
     for name in study.cohort_names():
         errors = select(results["errors"], cohort=name, sex="all", metric="mae_g")
         areas = select(results["c_statistics"], cohort=name, sex="all", score="indexed")
         how = "out of fold" if name == "development" else "without refit"
-        lines.append(
-            f"{name}, {how}: mean absolute error; c-statistic of LVH by index ({areas['n_lvh'].max()} with LVH)"
-        )
+        lines.append(f"{name}, {how}: MAE; c-statistic of LVH by index; {analysed(results, name)}")
         for (_, mae), (_, auc) in zip(errors.iterrows(), areas.iterrows(), strict=True):
-            c_statistic = with_interval(auc, "auc", 3)
-            lines.append(
-                f"  {with_interval(mae, digits=2, unit=' g')}; {c_statistic}  {mae['model']} ({mae['training']})"
-            )
+            numbers = f"{with_interval(mae, digits=2, unit=' g')}; {with_interval(auc, 'auc', 3)}"
+            lines.append(f"  {numbers}  {printed(mae['model'])} ({mae['training']})")
     return "\n".join([*lines, f"tables: {study.results_folder}", f"people, never in the book: {study.people_folder}"])
 
 
 def _estimate_text(estimate: "Estimate") -> str:
     """An estimate for a person's eyes."""
+    from lvmass.report.words import printed
+
     level = f"{100 * estimate.interval_level:.0f} % interval"
     grams = index = "no interval"
     if estimate.lvmi_low_g_m2 is not None:
@@ -246,7 +247,7 @@ def _estimate_text(estimate: "Estimate") -> str:
         ("ECG", f"heart rate {_number(estimate.heart_rate_bpm, '/min')}, PR {_number(estimate.pr_interval_ms, ' ms')}, "
                 f"QRS {_number(estimate.qrs_duration_ms, ' ms')}, QTc {_number(estimate.qtc_ms, ' ms')}, "
                 f"axis {_number(estimate.qrs_axis_deg, ' deg')}; {estimate.n_beats} beats"),
-        ("Made by", f"{made['network']}, trained on {people}, LV mass by {made['modality'] or 'a method not stated'} "
+        ("Made by", f"{printed(made['network'])}, trained on {people}, LV mass by {made['modality'] or 'a method not stated'} "
                     f"(out-of-fold MAE {made['out_of_fold_mae_g']:.1f} g there)"),
     ]  # fmt: skip
     lines = [f"{name:<10}{text}" for name, text in shown]

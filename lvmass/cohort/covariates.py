@@ -128,4 +128,4 @@ def impute(
 def _sex_row(covariates: NDArray[np.float64], names: tuple[str, ...]) -> NDArray[np.int64]:
     """Row of each person's sex among medians: 0 of women, 1 of men."""
     male = covariates[:, names.index("male")] if "male" in names else np.zeros(len(covariates))
-    return np.asarray(male, dtype=np.int64)
+    return (male > 0.5).astype(np.int64)  # without sex, a woman's

@@ -15,6 +15,7 @@ from captum.attr import Saliency as Gradient
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from lvmass.errors import DataError
 from lvmass.training.model import FittedModel
 
 BATCH = 128
@@ -97,7 +98,7 @@ def attribute(
     >>> from lvmass.training.model import load_model
     >>> model, _ = load_model(PRETRAINED)
     >>> beats = np.random.default_rng(0).normal(0, 0.3, (2, 12, 400)).astype(np.float32)
-    >>> explained = attribute(model, beats, np.full((2, len(model.covariates)), np.nan))
+    >>> explained = attribute(model, beats, np.tile(model.covariate_mean, (2, 1)))
     >>> bool((np.abs(explained.completeness_error_g) < 0.02 * np.abs(explained.difference_g)).all())
     True
     """
@@ -157,7 +158,12 @@ def _integrated_gradients(network: nn.Module, person: Pair, baseline: Pair, cell
 
 def _deep_lift(network: nn.Module, person: Pair, baseline: Pair, cells: Tensor, steps: int) -> Pair:
     """Differences of activations passed down by layer (Shrikumar 2017); a ReLU that is no layer passes slopes."""
-    return DeepLift(network).attribute(person, baseline)
+    try:
+        return DeepLift(network).attribute(person, baseline)
+    except RuntimeError as error:
+        raise DataError(
+            "DeepLift cannot go through this network, which uses a layer twice; take another method."
+        ) from error
 
 
 def _occlusion(network: nn.Module, person: Pair, baseline: Pair, cells: Tensor, steps: int) -> Pair:

@@ -1,6 +1,7 @@
 """Whether a map deserves belief: does it depend on the network, and does the estimate depend on what it marks?"""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from lvmass.errors import DataError
 from lvmass.saliency.maps import METHODS, Attribution, attribute
 from lvmass.saliency.waves import by_lead_and_wave, cells_of
 from lvmass.training.model import FittedModel
@@ -103,7 +105,10 @@ def agreement(
         return by_lead_and_wave(np.abs(made.grams), waves).mean(axis=0)[None, :, :-1]
 
     own = maps()
-    others = {f"{method}, mean beat": maps(method=method) for method in METHODS if method != "integrated gradients"}
+    others = {}
+    for method in METHODS:
+        with suppress(DataError):  # one that cannot go through this network
+            others |= {} if method == "integrated gradients" else {f"{method}, mean beat": maps(method=method)}
     others |= {f"baseline: {start}": maps(start=start) for start in baselines_mv if start != "mean"}
     others |= {f"shifted by {ms:+d} ms": maps(shift_ms=ms) for ms in (-4, 4)}
     others |= {f"weights shuffled down to {part}": maps(shuffled) for part, shuffled in randomized(model, seed)}

@@ -43,7 +43,7 @@ def wave_of_samples(beats_mv: Floats, people: pd.DataFrame, time_ms: Floats) -> 
     >>> people = pd.DataFrame({"heart_rate_bpm": [61.0], "pr_interval_ms": [160.0]})
     >>> waves = wave_of_samples(beat.waveform_mv[None], people, beat.time_ms)[0]
     >>> [int(2 * (waves == WAVES.index(wave)).sum()) for wave in ("QRS", "ST", "T")]  # ms
-    [78, 102, 206]
+    [74, 100, 202]
     """
     step_ms, zero = float(time_ms[1] - time_ms[0]), int(np.argmin(np.abs(time_ms)))
     waves = np.full((len(beats_mv), len(time_ms)), WAVES.index("rest"), np.int8)

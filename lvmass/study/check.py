@@ -83,7 +83,7 @@ def check_study(path: str | Path) -> Findings:
     >>> check_study("nowhere.toml")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    lvmass.errors.DataError: nowhere.toml: cannot be read (No such file or directory); give the path of a study file...
+    lvmass.errors.DataError: nowhere.toml: there is no file 'nowhere.toml'...; give the path of a study file (TOML).
     """
     path = Path(path)
     config = read_study_file(path)

@@ -610,7 +610,7 @@ def test_small_cells_are_not_shown_nor_given_away() -> None:
 
 def test_counts_in_captions_do_not_give_away_a_small_cell() -> None:
     rows = pd.DataFrame({"sex": ["all", "female", "male"], "n_lvh": [12, 3, 9], "n_subjects": [60, 20, 40]})
-    results = {"c_statistics": rows.assign(cohort="development")}
+    results = dict.fromkeys(("c_statistics", "errors"), rows.assign(cohort="development"))
     assert analysed(results, "development") == "n = 60, 12 with LVH"
     assert analysed(results, "development", few=5) == "n = 60"
 

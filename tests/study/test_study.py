@@ -380,10 +380,10 @@ def test_fingerprint_is_of_what_changes_results_alone(tiny_study: Study, tmp_pat
 def test_size_matched_training_has_as_many_people_as_one_sex(variants: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
 
-    def counted(kind: str, covariates: np.ndarray, lvm_g: np.ndarray) -> object:
+    def counted(kind: str, covariates: np.ndarray, lvm_g: np.ndarray, names: tuple[str, ...]) -> object:
         seen.append(len(lvm_g))
         assert set(covariates[:, 0]) == {0.0, 1.0}  # both sexes
-        return fit_baseline(kind, covariates, lvm_g)
+        return fit_baseline(kind, covariates, lvm_g, names)
 
     monkeypatch.setattr(steps, "fit_baseline", counted)
     for task in tasks_of(variants, "size-matched", "pooled"):
