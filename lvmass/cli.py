@@ -247,8 +247,8 @@ def _estimate_text(estimate: "Estimate") -> str:
         ("ECG", f"heart rate {_number(estimate.heart_rate_bpm, '/min')}, PR {_number(estimate.pr_interval_ms, ' ms')}, "
                 f"QRS {_number(estimate.qrs_duration_ms, ' ms')}, QTc {_number(estimate.qtc_ms, ' ms')}, "
                 f"axis {_number(estimate.qrs_axis_deg, ' deg')}; {estimate.n_beats} beats"),
-        ("Made by", f"{printed(made['network'])}, trained on {people}, LV mass by {made['modality'] or 'a method not stated'} "
-                    f"(out-of-fold MAE {made['out_of_fold_mae_g']:.1f} g there)"),
+        ("Made by", f"{printed(made['network'])}, trained on {people}, LV mass by "
+                    f"{made['modality'] or 'a method not stated'} (out-of-fold MAE {made['out_of_fold_mae_g']:.1f} g there)"),
     ]  # fmt: skip
     lines = [f"{name:<10}{text}" for name, text in shown]
     lines += [f"{'Note':<10}{note}" for note in estimate.notes]

@@ -161,9 +161,7 @@ def _deep_lift(network: nn.Module, person: Pair, baseline: Pair, cells: Tensor, 
     try:
         return DeepLift(network).attribute(person, baseline)
     except RuntimeError as error:
-        raise DataError(
-            "DeepLift cannot go through this network, which uses a layer twice; take another method."
-        ) from error
+        raise DataError("DeepLift cannot go through a layer that a network uses twice; take another method.") from error
 
 
 def _occlusion(network: nn.Module, person: Pair, baseline: Pair, cells: Tensor, steps: int) -> Pair:

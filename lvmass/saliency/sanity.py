@@ -105,7 +105,7 @@ def agreement(
         return by_lead_and_wave(np.abs(made.grams), waves).mean(axis=0)[None, :, :-1]
 
     own = maps()
-    others = {}
+    others: dict[str, Attribution] = {}
     for method in METHODS:
         with suppress(DataError):  # one that cannot go through this network
             others |= {} if method == "integrated gradients" else {f"{method}, mean beat": maps(method=method)}
