@@ -72,8 +72,8 @@ pretrained: .venv/installed
 
 # The picture in README.md: published numbers beside those kept of the study at the paper's size.
 picture: .venv/installed
-	cd book && ../$(BIN)/python -c "from lvmass.report import figures, published as p; large, _ = p.paper_size(); \
+	cd book && ../$(BIN)/python -c "from lvmass.report import figures, published as p; large = p.over_folds(p.kept('paper_size/paper')[0], 'elvmass-net'); \
 	open('_static/result.svg', 'w').write(figures.beside_published({p.PAPER_SIZE: large}, 'Mean ± SD over folds').svg())"
 
 clean:
-	rm -rf _build book/studies/results book/studies/.lvmass
+	rm -rf _build book/studies/results book/studies/people book/studies/.lvmass

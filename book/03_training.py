@@ -99,7 +99,8 @@ figures.learning_curves(histories, model.fit.keep)
 # %%
 predictions = study.predictions()
 own = page.select(predictions, **fit)
-figures.predicted_against_true(own, f"Out-of-fold estimates of {name}")
+title = f"Out-of-fold estimates of {name}"
+figures.predicted_against_true(own, title, study.small_cell)
 
 # %%
 display(*figures.published_and_ours(study, f"{name}, mean ± SD"))

@@ -97,7 +97,7 @@ kinds = {
     "recalibrated": (after, "_after_recalibration"),
 }
 own = {"cohort": there} | fit
-display(*figures.agreement(kinds, results, people, **own))
+display(*figures.agreement(kinds, results, people, few, **own))
 
 # %% [markdown]
 # ## Calibration

@@ -19,7 +19,7 @@
 
 # %% tags=["hide-input"]
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 from IPython.display import display
@@ -30,7 +30,7 @@ from lvmass.report.words import printed
 from lvmass.study.settings import default_study_file
 
 study = Study.from_toml(default_study_file())
-page.banner(study)
+page.banner(study, appendix=True)
 
 # %% [markdown]
 # ## Start
@@ -38,7 +38,8 @@ page.banner(study)
 # A new folder gets a study file in which every setting is explained, a table with two example rows, and the data dictionary.
 
 # %%
-desk = Path(mkdtemp())
+kept_until_the_end = TemporaryDirectory()
+desk = Path(kept_until_the_end.name)
 own = desk / "own"
 page.terminal("init own", desk)
 
@@ -142,7 +143,7 @@ errors = errors.assign(label=names.map(printed))
 display(figures.forest(errors, "MAE out of fold", "MAE (g)"))
 fit = page.select(study.predictions(), model="elvmass-net")
 title = f"{printed('elvmass-net')}, {len(fit)} ECGs from files"
-figures.predicted_against_true(fit, title)
+figures.predicted_against_true(fit, title, study.small_cell)
 
 # %% [markdown]
 # and one ECG is estimated by the model that was saved:

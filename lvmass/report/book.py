@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
@@ -57,7 +57,7 @@ def build_book(folder: str | Path, study: Study) -> Path:
     html = {page: build / "html" / f"{page}.html" for page in _pages(folder)}
     study.run()
     first = next(iter(html.values()))
-    read = _files(folder / "book", ".json", ".csv", skip={study.results_folder.parent, study.people_folder.parent})
+    read = [file for name in ("paper_size", "validation") for file in _files(folder / "book" / name, ".json", ".csv")]
     results = _files(study.results_folder, ".csv")
     # the study file, too: labels and privacy change no result, but what pages show of it
     outputs = package_fingerprint(study_file, *read, *results) + f" {study_file} {study.fingerprint}"
@@ -151,9 +151,9 @@ def _kept(path: Path) -> str:
     return path.read_text() if path.is_file() else ""
 
 
-def _files(folder: Path, *endings: str, skip: Collection[Path] = ()) -> Iterable[Path]:
-    """Files below a folder, in order, none of them hidden or in one of ``skip``."""
-    found = (path for path in sorted(folder.rglob("*")) if path.suffix in endings and not {*skip} & {*path.parents})
+def _files(folder: Path, *endings: str) -> Iterable[Path]:
+    """Files below a folder, in order, none of them hidden."""
+    found = (path for path in sorted(folder.rglob("*")) if path.suffix in endings)
     return [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
 
 

@@ -160,24 +160,34 @@ def learning_curves(histories: Mapping[str, Sequence[Sequence[Mapping[str, float
     return Picture(figure, f"MAE on the inner validation split by epoch, {', '.join(drawn)}; the kept epoch is marked.")
 
 
-def predicted_against_true(predictions: pd.DataFrame, title: str) -> Picture:
-    """Draw estimated against measured LVM."""
+def _cloud(axes: Any, people: pd.DataFrame, x: str, y: str, smallest: int, **look: Any) -> None:
+    """Draw a point a person by sex; where people must not be told apart, hexagons that hold ``smallest`` or more."""
+    for sex, rows in people.groupby("sex"):
+        colour = SEX_COLOURS[str(sex)]
+        if smallest == 1:
+            axes.plot(rows[x], rows[y], "o", label=printed(sex), mew=0, color=colour, **look)
+        elif len(rows) >= smallest:
+            shades = sns.light_palette(colour, as_cmap=True)
+            axes.hexbin(rows[x], rows[y], gridsize=14, mincnt=smallest, cmap=shades, alpha=0.6, lw=0)
+            axes.plot([], [], "h", label=f"{printed(sex)}, {smallest} or more", color=colour)
+
+
+def predicted_against_true(predictions: pd.DataFrame, title: str, smallest: int = 1) -> Picture:
+    """Draw estimated against measured LVM; ``smallest`` as of `_cloud`."""
     figure, axes = new_figure(width=5.2, height=5.0)
-    for sex, rows in predictions.groupby("sex"):
-        look: dict[str, Any] = {"ms": 3.5, "alpha": 0.55, "mew": 0, "color": SEX_COLOURS[str(sex)]}
-        axes.plot(rows["lvm_g"], rows["predicted_lvm_g"], "o", label=printed(sex), **look)
+    _cloud(axes, predictions, "lvm_g", "predicted_lvm_g", smallest, ms=3.5, alpha=0.55)
     values = predictions[["lvm_g", "predicted_lvm_g"]].to_numpy(float)
-    ends = [values.min() - 5, values.max() + 5]
+    ends = [np.floor(values.min() / 10) * 10 - 10, np.ceil(values.max() / 10) * 10 + 10]
     axes.plot(ends, ends, color="#222222", lw=0.8, ls="--", label="equality")
     axes.set(xlim=ends, ylim=ends, xlabel="LVM (g)", ylabel="estimated LVM (g)", title=title, aspect="equal")
     axes.legend()
     return Picture(figure, f"{title}: estimated against measured LVM, with the line of equality.")
 
 
-def bland_altman(groups: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> Shown:
+def bland_altman(groups: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], smallest: int = 1) -> Shown:
     """Draw errors against estimates, with mean and limits by sex; each label with predictions and ``agreement_limits``.
 
-    Lines go from the 5th to the 95th percentile of the estimates.
+    Lines go from the 5th to the 95th percentile of the estimates; ``smallest`` as of `_cloud`.
     """
     groups = {label: (people, rows[rows["lower_g"].notna()]) for label, (people, rows) in groups.items() if len(rows)}
     groups = {label: pair for label, pair in groups.items() if len(pair[1])}
@@ -186,9 +196,8 @@ def bland_altman(groups: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> Sho
     figure, axes = new_figure(1, len(groups), width=4.8 * len(groups), height=3.9, sharex=True, sharey=True)
     said = []
     for panel, (label, (people, limits)) in zip(np.atleast_1d(axes), groups.items(), strict=True):
-        for sex, own in people.groupby("sex"):
-            look: dict[str, Any] = {"ms": 3, "alpha": 0.35, "mew": 0, "color": SEX_COLOURS[str(sex)]}
-            panel.plot(own["predicted_lvm_g"], own["predicted_lvm_g"] - own["lvm_g"], "o", label=printed(sex), **look)
+        errors = people.assign(error_g=people["predicted_lvm_g"] - people["lvm_g"])
+        _cloud(panel, errors, "predicted_lvm_g", "error_g", smallest, ms=3, alpha=0.35)
         for sex, rows in limits.groupby("sex"):
             x, colour = rows["predicted_g"].to_numpy(float), SEX_COLOURS[str(sex)]
             for name, style in (("mean_error", "-"), ("lower", "--"), ("upper", "--")):
@@ -206,7 +215,11 @@ def bland_altman(groups: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> Sho
 
 
 def agreement(
-    fits: Mapping[str, tuple[pd.DataFrame, str]], results: Mapping[str, pd.DataFrame], whose: str, **where: str
+    fits: Mapping[str, tuple[pd.DataFrame, str]],
+    results: Mapping[str, pd.DataFrame],
+    whose: str,
+    smallest: int = 1,
+    **where: str,
 ) -> list[Any]:
     """Bland-Altman plots, tables of agreement and limits, and a sentence on the first, of a fit in a cohort.
 
@@ -222,7 +235,7 @@ def agreement(
         table(laid_out(rows, name), f"{printed(name)}, {label} (95 %). {whose}.")
         for (name, label), rows in tables.items()
     ]
-    return [bland_altman(people), *shown, spread(next(iter(tables.values())))]
+    return [bland_altman(people, smallest), *shown, spread(next(iter(tables.values())))]
 
 
 # --- estimates with intervals: the one forest plot ---

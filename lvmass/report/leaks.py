@@ -65,7 +65,7 @@ def _written(text: object) -> list[str]:
     else:
         forms = [str(text).strip().lower()]
     mixed = re.compile(r"(?=.*[^\W\d_])(?=.*\d)")
-    return [form for form in forms if len(form) >= 4 or mixed.match(form)]
+    return [form for form in forms if len(form) >= (6 if form.isdigit() else 4) or mixed.match(form)]
 
 
 def _header(path: Path) -> list[object]:

@@ -109,7 +109,8 @@ def test_a_book_is_built_once_and_a_chapter_that_stops_leaves_the_others(
     assert build_book(tmp_path, tiny_study) == first
     assert first.stat().st_mtime_ns == built  # nothing has changed, nothing is done
 
-    (book / "kept.csv").write_text("mae_g\n12\n")  # chapters read such files
+    (book / "validation").mkdir()
+    (book / "validation" / "kept.csv").write_text("mae_g\n12\n")  # chapters read such files
     wanted = {"one, in other words": "a file name", "title": "an id"}
     monkeypatch.setattr(builder, "identifiers", lambda study: wanted)
     write_chapter(book, "one", "# One", "'one, in other ' + 'words'")

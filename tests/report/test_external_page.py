@@ -132,7 +132,7 @@ def test_an_external_cohort_has_no_folds_to_mix() -> None:
 
 def test_agreement_shows_figure_tables_and_a_sentence() -> None:
     states = {"as it is": (predictions(), ""), "recalibrated": (predictions(), "_after_recalibration")}
-    picture, *shown, said = figures.agreement(states, tables(), "Ours, n = 150", cohort="external", **FIT)
+    picture, *shown, said = figures.agreement(states, tables(), "Ours, n = 150", 1, cohort="external", **FIT)
     assert isinstance(picture, Picture)
     assert "as it is (95 %). Ours, n = 150." in str(shown[0].data)
     assert "Not shown" in str(shown[1].data)  # there is no table after recalibration here

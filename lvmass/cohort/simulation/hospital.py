@@ -61,11 +61,12 @@ def write_hospital(folder: str | Path, n: int = 120, *, seed: int = 8, mistakes:
     (folder / "ecg").mkdir(exist_ok=True)
     own = np.arange(n) - (np.arange(n) % 20 == 19)  # whose values a row has
     people = cohort.subjects.iloc[own].reset_index(drop=True)
-    taken = pd.Timestamp("2024-01-08") + pd.to_timedelta(np.arange(n) % 200, "D")
+    # years before any real cohort, so that a page with these dates says nothing of one
+    taken = pd.Timestamp("1969-01-06") + pd.to_timedelta(np.arange(n) % 200, "D")
     table = pd.DataFrame(
         {
-            "subject_id": [f"E{1000 + i}" for i in range(n)],
-            "patient_id": [f"P{1000 + i}" for i in own],
+            "subject_id": [f"sim-E{1000 + i}" for i in range(n)],
+            "patient_id": [f"sim-P{1000 + i}" for i in own],
             "sex": people["sex"].map({"female": "F", "male": "M"}),
             "age_years": people["age_years"].round().astype(int),
             "height_cm": (people["height_cm"] / _CM_PER_INCH).round(1),
