@@ -1,23 +1,29 @@
 """Many ECGs in, a table or a page for each out: in parallel, row by row, and going on where a killed run stopped."""
 
+import logging
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, TextIO
 
 import joblib
 import pandas as pd
 
+from lvmass.cohort.manifest import _FileSource, _record_files, find_ecgs
 from lvmass.cohort.problems import refuse
+from lvmass.cohort.subjects import EXCLUSION_WORDS, _folded, _renamed, check_subjects
 from lvmass.cohort.table import read_table
-from lvmass.ecg.reading import ARRAY_FILES, read_ecg
+from lvmass.ecg.reading import ARRAY_FILES
 from lvmass.ecg.recording import Recording
 from lvmass.errors import DataError
 from lvmass.evaluation.results import safe_csv
 from lvmass.prediction import PERSON, PRETRAINED, Estimate, Examined, estimates, examined, load_predictor
+from lvmass.study.settings import read_study_file
 from lvmass.study.store import Job, Store
+
+LOG = logging.getLogger(__name__)
 
 BLOCK = 32
 """ECGs a job: less than a second of work, and what a killed run loses of each process."""
@@ -26,13 +32,23 @@ AT_ONCE = 16384
 """ECGs whose rows are in memory at the same time."""
 
 _ROOMS = ("ecg", "cohort", "networks", "training", "report", "prediction.py", "batch.py", "errors.py")
+_PRINTED = {
+    "lvm_g": "predicted_lvm_g",
+    "lvm_low_g": "lower_g",
+    "lvm_high_g": "upper_g",
+    "lvmi_g_m2": "predicted_lvmi_g_m2",
+    "lvmi_low_g_m2": "lower_g_m2",
+    "lvmi_high_g_m2": "upper_g_m2",
+}  # what the predictions of a study call them: lvm_g is a measured mass there
+
 # --- who ---
 
 
 def people_in_files(paths: Sequence[Path], person: Mapping[str, Any], written: Collection[Path] = ()) -> pd.DataFrame:
     """List ECG files, and those in folders, as one row each; all get the same person.
 
-    Of a WFDB record the header stands for all its files. Hidden files, links and what is ``written`` are left out.
+    Of a WFDB record the header stands for all its files. Of a folder, hidden files, links, what is ``written`` and
+    files with an ending of no ECG are left out.
 
     Raises
     ------
@@ -44,53 +60,110 @@ def people_in_files(paths: Sequence[Path], person: Mapping[str, Any], written: C
         raise DataError(
             f"{paths[0]}: {', '.join(lacking)} of these people are not known; give a table of people with --table."
         )
-    files = [
-        (str(path.relative_to(given)), path)
-        for given in paths
-        if given.is_dir()
-        for path in _ecg_files(given)
-        if path.resolve() not in {file.resolve() for file in written}
+    done = {file.resolve() for file in written}
+    there = [
+        (str(path.relative_to(folder)), path)
+        for folder in paths
+        if folder.is_dir()
+        for path in _files_in(folder)
+        if path.resolve() not in done
     ]
+    endings = _endings()
+    files = [file for file in there if file[1].suffix.lower() in endings or file[1].suffix[1:].isdigit()]
+    if len(files) < len(there):
+        LOG.info("%d other files in the folder, with endings of no ECG", len(there) - len(files))
     files += [(str(path), path) for path in paths if not path.is_dir()]
     if not files:
-        raise DataError(f"{paths[0]}: there is no file in this folder; give the folder of the ECGs.")
+        raise DataError(f"{paths[0]}: there is no ECG file in this folder; give the folder of the ECGs.")
     table = pd.DataFrame(files, columns=["file", "ecg_path"])
-    return table.assign(ecg_path=table["ecg_path"].astype(str), folder="", **{name: person[name] for name in PERSON})
+    return table.assign(ecg_path=table["ecg_path"].astype(str), **{name: person[name] for name in PERSON})
 
 
-def _ecg_files(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        of_wfdb = path.suffix != ".hea" and path.with_suffix(".hea").is_file()
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.is_file() and not (of_wfdb or hidden or path.is_symlink()):
+def _files_in(folder: Path) -> Iterator[Path]:
+    files = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink()
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+    parts = {part for path in files if path.suffix == ".hea" for part in _parts(path)[1:]}
+    for path in files:
+        of_wfdb = path.suffix == ".dat" and path.with_suffix(".hea").is_file()
+        if not (of_wfdb or str(path) in parts):
             yield path
 
 
-def people_in_table(path: Path, person: Mapping[str, Any]) -> pd.DataFrame:
-    """Read a subjects table that needs no mass: one row an ECG, cells unchecked, so that each fails by itself.
+def _endings() -> set[str]:
+    """Endings that ECG files have; those of DICOM lack one, or it is a number."""
+    from ecgdatakit import FileParser
+
+    return {"", *ARRAY_FILES, *(ending for each in FileParser.supported_formats() for ending in each["extensions"])}
+
+
+def _parts(path: Path) -> list[str]:
+    """All files of an ECG; of a WFDB header that cannot be read, itself: reading it says why."""
+    try:
+        return _record_files(path)
+    except DataError:
+        return [str(path)]
+
+
+def people_in_table(path: Path, person: Mapping[str, Any], study_file: Path | None = None) -> pd.DataFrame:
+    """Read a subjects table that needs no mass: one row an ECG; what is wrong with a row is its ``error``.
 
     Parameters
     ----------
     path : Path
-        Columns ``subject_id, ecg_path, sex, age_years, height_cm, weight_kg``; ECG files lie in its folder.
+        As a study takes it, with the columns ``subject_id, ecg_path, sex, age_years, height_cm, weight_kg``.
     person : mapping
         Values for everybody, of columns that the table lacks.
+    study_file : Path, optional
+        A study whose development table is written in the same way: names, units and codes, and the folder of the ECGs;
+        without it, ECG files lie in the table's folder.
 
     Raises
     ------
     DataError
-        If it cannot be read, or lacks a column.
+        If it cannot be read, lacks a column, or a column as a whole is not clear.
     """
+    given = {name: value for name, value in person.items() if value is not None}
     read, problems = read_table(path)
     refuse(problems)
     assert read is not None
-    table = read.assign(**{k: v for k, v in person.items() if v is not None and k not in read})
-    wanted = ["subject_id", "ecg_path", *PERSON]
-    lacking = [name for name in wanted if name not in table]
-    if lacking or table.empty:
-        what = f"the column {' and '.join(lacking)} is missing" if lacking else "there is no row below the header"
-        raise DataError(f"{path}: {what}; give one row an ECG with the columns {', '.join(wanted)}.")
-    return table[wanted].assign(folder=str(path.absolute().parent))
+    folder, written = path.parent, dict[str, dict[str, Any]]()
+    if study_file is not None:
+        of, header = read_study_file(study_file).development, {_folded(str(name)) for name in read}
+        names = {own: name for own, name in of.columns.items() if _folded(own) in header}
+        written = {"columns": names, "units": of.units, "codes": of.codes}
+        folder = folder if of.ecg_folder is None else study_file.parent / of.ecg_folder
+    subjects, excluded, problems = check_subjects(read, str(path), unneeded={"lvm_g", *given}, **written)
+    _, theirs, _ = _renamed(read, str(path), written.get("columns", {}))
+    wanted = [name for name in ("subject_id", "ecg_path", *PERSON) if name in subjects or name not in given]
+    concern = {_folded(name) for name in (*wanted, *(theirs.get(name, name) for name in wanted))}
+    problems = [problem for problem in problems if _folded(problem.column) in concern]
+    refuse([problem for problem in problems if problem.row is None])
+    if read.empty:
+        raise DataError(f"{path}: there is no row below the header; give one row an ECG.")
+    found, absent = find_ecgs(subjects, str(path), folder, theirs["ecg_path"])
+    told = {
+        (each.column, read.loc[each.row, each.column]): str(replace(each, row=None))
+        for each in problems + absent
+        if each.row is not None
+    }
+    own = [theirs[name] for name in wanted]  # what is wrong with a cell is so wherever it stands in the column
+    errors = [
+        " ".join(told[cell] for cell in zip(own, cells, strict=True) if cell in told)
+        for cells in read[own].itertuples(index=False, name=None)
+    ]
+    subjects["ecg_path"] = [str(file or "") for file in found]
+    people = subjects.set_index("table_row").reindex(read.index).assign(error=errors)
+    people.loc[excluded["row"], "subject_id"] = excluded["subject_id"].to_numpy()
+    people.loc[excluded["row"], "error"] = [
+        f"{EXCLUSION_WORDS[code]}; complete the table." for code in excluded["code"]
+    ]
+    people = people.assign(**{name: value for name, value in given.items() if name not in people})
+    blank = {"subject_id": "", "ecg_path": ""}
+    return people[["subject_id", "ecg_path", *PERSON, "error"]].fillna(blank).reset_index(drop=True)
 
 
 # --- what is made of them ---
@@ -106,8 +179,9 @@ def predict_people(
 ) -> tuple[int, int]:
     """Estimate LVM of many people and write a table with one row each.
 
-    A row that cannot be estimated says why in the column ``error``. The table appears whole or not at all; after a
-    killed run the same call goes on with the people that were not finished.
+    Columns are called as in a study's ``predictions.csv``. A row that cannot be estimated says why in the column
+    ``error``. The table appears whole or not at all; after a killed run the same call goes on with the people that
+    were not finished.
 
     Parameters
     ----------
@@ -127,15 +201,16 @@ def predict_people(
     estimated, failed : int
     """
     failed = 0
+    load_predictor(model_folder)  # a bad model is one sentence, before anything is written
     with whole_file(out) as file:
         for rows in block_by_block(predict_block, people, out, (BLOCK, AT_ONCE), model_folder, reading, workers):
             table = pd.DataFrame(rows, columns=[people.columns[0], *_COLUMNS], dtype=object)
-            safe_csv(table).to_csv(file, index=False, header=file.tell() == 0)
+            safe_csv(table.rename(columns=_PRINTED)).to_csv(file, index=False, header=file.tell() == 0)
             failed += int((table["error"] != "").sum())
     return len(people) - failed, failed
 
 
-_COLUMNS = [field.name for field in fields(Estimate) if field.name not in ("source", "model")]
+_COLUMNS = [field.name for field in fields(Estimate) if field.name not in ("source", "lvh", "model")]
 _COLUMNS += ["model", "trained_on_simulated_data", "error"]
 
 
@@ -160,13 +235,10 @@ def predict_block(
 
 
 def recording_of(row: Mapping[str, Any], reading: Mapping[str, Any]) -> Recording:
-    """Read the ECG of a row; a table names files in its own folder only."""
-    path = Path(row["folder"], str(row["ecg_path"]))
-    if row["folder"] and not path.resolve().is_relative_to(Path(row["folder"]).resolve()):
-        raise DataError(f"{row['ecg_path']}: outside the folder of the table; move the ECG there.")
-    if path.suffix.lower() not in ARRAY_FILES:
-        return read_ecg(path, unit=reading.get("unit"))
-    return read_ecg(path, **reading)
+    """Read the ECG of a row, unless its table says what is wrong with it."""
+    if row.get("error"):
+        raise DataError(row["error"])
+    return _FileSource((Path(row["ecg_path"]),), **reading).one(0)
 
 
 # --- how it is made ---
@@ -186,7 +258,6 @@ def block_by_block(
     Finished blocks are kept beside ``out`` until it is there; the function gets ``rows, reading, model_folder,
     model_key``. ``sizes`` are the people of a block, and of all blocks that are in memory at the same time.
     """
-    load_predictor(model_folder)  # a bad model is one sentence, not one for each person
     files = [path for path in sorted(Path(model_folder).iterdir()) if path.is_file()]
     settings = {"reading": dict(reading or {}), "model_key": joblib.hash([path.read_bytes() for path in files])}
     store = Store(_unfinished(out), workers or joblib.cpu_count())
@@ -202,6 +273,9 @@ def block_by_block(
 def whole_file(out: Path) -> Iterator[TextIO]:
     """Open a file that appears under its name when all is written; only its owner may read it."""
     folder = _unfinished(out)
+    if out.is_dir() or not out.parent.is_dir():
+        what = "this is a folder" if out.is_dir() else f"there is no folder {out.parent}"
+        raise DataError(f"{out}: {what}; give the path of a new file in a folder that exists.")
     folder.mkdir(mode=0o700, exist_ok=True)
     with (folder / out.name).open("w", encoding="utf-8", newline="") as file:
         (folder / out.name).chmod(0o600)
@@ -218,7 +292,6 @@ def _stamped(people: pd.DataFrame) -> list[dict[Any, Any]]:
     """Rows with size and time of each file, so that a resumed run sees one that was mended."""
     rows = people.to_dict("records")
     for row in rows:
-        path = Path(row["folder"], str(row["ecg_path"]))
-        found = [file.stat() for file in (path, path.with_suffix(".dat")) if file.is_file()]
+        found = [Path(file).stat() for file in _parts(Path(row["ecg_path"])) if Path(file).is_file()]
         row["stamp"] = [(stat.st_size, stat.st_mtime_ns) for stat in found]
     return rows

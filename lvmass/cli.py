@@ -43,7 +43,8 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:  # a full disk, a folder that may not be written
         where = f"{error.filename}: " if error.filename else ""
-        print(f"lvmass: {where}{error.strerror or error}; finished stages are kept.", file=sys.stderr)
+        kept = "; finished stages are kept" if sys.argv[1:2] in (["run"], ["check"], ["book"]) else ""
+        print(f"lvmass: {where}{error.strerror or error}{kept}.", file=sys.stderr)
         sys.exit(1)
 
 
@@ -87,6 +88,12 @@ def _predict(
     table: Annotated[
         Path | None, typer.Option(metavar="PEOPLE.csv", help="A subjects table without masses, instead of files.")
     ] = None,
+    study: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="STUDY.toml", help="Names, units, codes and ecg_folder of its [development], for --table."
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="Write a table, one row an ECG.")] = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a page for each ECG.")] = None,
     unit: Annotated[str | None, typer.Option(help="mV, uV or V, for files that state none")] = None,
@@ -104,23 +111,28 @@ def _predict(
     folder, paths, failed = model or PRETRAINED, files or [], 0
     if (table is None) == (not paths):
         raise typer.BadParameter("give ECG files, or a folder of them, or --table")
+    if table is None and study is not None:
+        raise typer.BadParameter("--study says how a --table is written")
+    if as_json and out is not None:
+        raise typer.BadParameter("--json prints one ECG, --out writes a table; give one of them")
     if single := out is None and len(paths) == 1 and not paths[0].is_dir():
         for name, value in person.items():
             if value is None:
                 raise typer.BadParameter(f"one ECG needs --{name.split('_')[0]}")
+    elif out is None:
+        raise DataError(
+            f"{table or paths[0]}: of several ECGs a table is written; give --out FILE.csv, without --json."
+        )
     if single:
         estimate = predict(read_ecg(paths[0], **reading), **person, model_folder=folder)
-        print(json.dumps(dataclasses.asdict(estimate), indent=2) if as_json else _estimate_text(estimate))
+        told = {name: value for name, value in dataclasses.asdict(estimate).items() if name != "lvh"}
+        print(json.dumps(told, indent=2) if as_json else _estimate_text(estimate))
         if report is None:
             return
     from lvmass.batch import people_in_files, people_in_table, predict_people  # one estimate needs no tables
 
     written = [file for file in (out, report) if file is not None]
-    people = people_in_files(paths, person, written) if table is None else people_in_table(table, person)
-    if not single and (out is None or as_json):
-        raise DataError(
-            f"{table or paths[0]}: of several ECGs a table is written; give --out FILE.csv, without --json."
-        )
+    people = people_in_files(paths, person, written) if table is None else people_in_table(table, person, study)
     if out is not None:
         estimated, failed = predict_people(people, out, model_folder=folder, reading=reading)
         print(f"{out}: {estimated} estimated, {failed} not{' (why: column error)' if failed else ''}")
@@ -230,30 +242,8 @@ def _summary(study: Any) -> str:
 
 def _estimate_text(estimate: "Estimate") -> str:
     """An estimate for a person's eyes."""
-    from lvmass.report.words import printed
+    from lvmass.report.words import facts
 
-    level = f"{100 * estimate.interval_level:.0f} % interval"
-    grams = index = "no interval"
-    if estimate.lvmi_low_g_m2 is not None:
-        grams = f"{level} {estimate.lvm_low_g:.0f} to {estimate.lvm_high_g:.0f} g"
-        index = f"{level} {estimate.lvmi_low_g_m2:.0f} to {estimate.lvmi_high_g_m2:.0f} g/m2"
-    made = estimate.model
-    people = f"{made['training_people']} {'simulated ' if made['trained_on_simulated_data'] else ''}people"
-    shown = [
-        ("LV mass", f"{estimate.lvm_g:.0f} g ({grams})"),
-        ("LVM index", f"{estimate.lvmi_g_m2:.0f} g/m2 ({index}; BSA {estimate.bsa_m2:.2f} m2, Mosteller)"),
-        ("LVH", f"{estimate.lvh_by_interval} by this interval, probability {100 * estimate.lvh_probability:.0f} %; "
-                f"the cut-off is {estimate.lvh_cutoff_g_m2:g} g/m2, {estimate.lvh_cutoff_source}"),
-        ("ECG", f"heart rate {_number(estimate.heart_rate_bpm, '/min')}, PR {_number(estimate.pr_interval_ms, ' ms')}, "
-                f"QRS {_number(estimate.qrs_duration_ms, ' ms')}, QTc {_number(estimate.qtc_ms, ' ms')}, "
-                f"axis {_number(estimate.qrs_axis_deg, ' deg')}; {estimate.n_beats} beats"),
-        ("Made by", f"{printed(made['network'])}, trained on {people}, LV mass by "
-                    f"{made['modality'] or 'a method not stated'} (out-of-fold MAE {made['out_of_fold_mae_g']:.1f} g there)"),
-    ]  # fmt: skip
-    lines = [f"{name:<10}{text}" for name, text in shown]
-    lines += [f"{'Note':<10}{note}" for note in estimate.notes]
+    said = [*facts(estimate), *(("Note", note) for note in estimate.notes)]
+    lines = [f"{name:<10}{text}" for name, text in said]
     return "\n".join([*lines, "Research software, not for clinical use."])
-
-
-def _number(value: float | None, unit: str) -> str:
-    return "not measurable" if value is None else f"{value:.0f}{unit}"

@@ -14,7 +14,7 @@ from lvmass.ecg.intervals import EcgParameters
 from lvmass.ecg.quality import examine
 from lvmass.ecg.recording import LEADS, Beat, Recording
 from lvmass.errors import DataError
-from lvmass.training.card import VARIABLES, Card, Provenance, load_card, lvh_probability
+from lvmass.training.card import VARIABLES, Card, Provenance, load_card, probability_above_cutoff
 from lvmass.training.model import FittedModel
 
 PRETRAINED = Path(__file__).parent / "pretrained"
@@ -48,7 +48,7 @@ class Estimate:
     lvh_by_interval : {"probable", "improbable", "undecided"}
         The whole interval lies above the cut-off, or below it, or holds it.
     lvh_probability : float
-        Of a true index above the cut-off, see `lvmass.training.card.lvh_probability`.
+        Of a true index above the cut-off, see `lvmass.training.card.probability_above_cutoff`.
     heart_rate_bpm, pr_interval_ms, qrs_duration_ms, qtc_ms, qrs_axis_deg : float or None
         Measured on the synchronized beat; None where absent.
     n_beats : int
@@ -194,7 +194,7 @@ def _estimate(model: FittedModel, card: Card, rests_on: Examined, lvm_g: float) 
     known = person | {"lvm_g": lvm_g, "lvmi_g_m2": index}
     known["bmi_kg_m2"] = person["weight_kg"] / (person["height_cm"] / 100) ** 2
     shown = {name: getattr(rests_on.measured, name) for name in _SHOWN}
-    probability = lvh_probability(max(index, 1e-9), cutoff_g_m2, factor, card.interval_level)
+    probability = probability_above_cutoff(max(index, 1e-9), cutoff_g_m2, factor, card.interval_level)
     return Estimate(
         lvm_g=lvm_g,
         lvm_low_g=None if low is None else low * bsa_m2,

@@ -64,7 +64,7 @@ def test_predict_json() -> None:
 
 def test_predict_text_says_how_and_what_not_for() -> None:
     text = here("predict", ECG, *PERSON).stdout
-    for words in ("LV mass", "g/m2", "65", "simulated people", "not for clinical use"):
+    for words in ("LV mass", "g/m²", "65", "simulated people", "not for clinical use"):
         assert words in text
 
 

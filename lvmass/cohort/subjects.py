@@ -109,7 +109,7 @@ def check_subjects(
         elif needed and imputed:
             table[name] = np.nan
         elif needed:
-            problems.append(_lacking(table, where, name))
+            problems.append(_lacking(table, where, name, imputable=not unneeded))
     if table.empty:
         problems.append(Problem("error", where, "there is no row below the header", "give one row for each person"))
     left_out = (code != "").to_numpy()
@@ -210,11 +210,11 @@ def _for_our_columns(
     return found, kept, problems
 
 
-def _lacking(table: pd.DataFrame, where: str, name: str) -> Problem:
+def _lacking(table: pd.DataFrame, where: str, name: str, *, imputable: bool) -> Problem:
     """A required column that is not there, with the nearest name that is."""
     near = _nearest(name, [str(each) for each in table if each not in Subject.model_fields])
     do = f"write {near!r} = {name!r} in [columns] if that is it" if near else "add it, or name yours in [columns]"
-    if name in ("age_years", "height_cm", "weight_kg"):
+    if imputable and name in ("age_years", "height_cm", "weight_kg"):
         do += f'; if nobody has it, write {name} = "impute" in [missing]'
     meaning = str(Subject.model_fields[name].description).rstrip(".")
     return Problem("error", where, f"it is missing ({meaning[0].lower() + meaning[1:]})", do, column=name)

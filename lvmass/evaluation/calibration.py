@@ -151,7 +151,8 @@ def lvh_probability(
     would give the large person with a normal heart too much, and the small one too little. ``a`` and ``b`` are each
     model's and training's own, fitted practically without penalty in the development cohort, fold by fold as in
     `recalibrate`, also with its stretch of a mean of models (after which probabilities are still a little too near the
-    middle, because a mean of models leaves less of the outcome open).
+    middle, because a mean of models leaves less of the outcome open). A saved model knows no outcomes: of one person it
+    tells `lvmass.training.card.probability_above_cutoff`, which follows from the interval alone.
 
     Parameters
     ----------

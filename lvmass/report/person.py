@@ -15,7 +15,7 @@ from lvmass.errors import DataError
 from lvmass.prediction import PERSON, Estimate, estimates, examined, load_predictor
 from lvmass.report.ecg_figures import measured_beat, twelve_leads
 from lvmass.report.style import OURS, SEX_COLOURS, Picture, new_figure
-from lvmass.report.words import printed
+from lvmass.report.words import facts
 from lvmass.training.card import Card
 
 _HEAD = """<!doctype html>
@@ -29,7 +29,7 @@ header, .below { display: flex; gap: 6mm; justify-content: space-between }
 .below { margin-top: 1mm } .below > * { flex: 1 } .below .text { flex: 1.25 }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 3mm; margin: 0 } dt { color: #555 }
 dd { margin: 0 } ul { margin: 1mm 0 0; padding-left: 4mm } .caveat { font-size: 8pt; color: #555; margin: 1mm 0 0 }
-img { display: block; margin: 0 auto } b { font-size: 11pt }
+img { display: block; margin: 0 auto } dd:nth-of-type(-n+3) { font-weight: bold }
 </style></head><body>
 """
 
@@ -46,6 +46,7 @@ def write_report(
     out : Path
         The pages, HTML; only its owner may read it.
     """
+    load_predictor(model_folder)  # a bad model is one sentence, before anything is written
     with whole_file(out) as file:
         file.write(_HEAD)
         for pages in block_by_block(report_block, people, out, (1, 16), model_folder, reading, workers):
@@ -69,58 +70,30 @@ def _page(row: dict[str, Any], reading: dict[str, Any], model_folder: Path) -> s
         return f"<section>{title}<p>Not estimated. {html.escape(str(error))}</p></section>\n"
     (estimate,) = estimates(model, card, [rests_on])
     sex, age, height, weight = (rests_on.person[name] for name in PERSON)
-    person = f"{sex}, {age:.0f} years, {height:.0f} cm, {weight:.0f} kg, BSA {estimate.bsa_m2:.2f} m²"
+    person = f"{sex}, {age:.0f} years, {height:.0f} cm, {weight:.0f} kg"
     pictures = [
         twelve_leads(recording, "", spacing_mv=2.3),
         standing(estimate, sex, card),
         measured_beat(rests_on.beat, rests_on.measured, width=3.3, height=1.9),
     ]
     ecg, stands, beat = (picture._repr_mimebundle_()["text/html"] for picture in pictures)
+    *shown, (_, made_by) = facts(estimate)
+    said = "".join(f"<dt>{term}</dt><dd>{html.escape(text)}</dd>" for term, text in shown)
     return (
         f"<section><header>{title}<span>{person}</span></header>{ecg}"
-        f'<div class="below"><div class="text"><dl>{_facts(estimate)}</dl></div>{stands}{beat}</div>'
+        f'<div class="below"><div class="text"><dl>{said}</dl></div>{stands}{beat}</div>'
         f"<ul>{''.join(f'<li>{html.escape(note)}</li>' for note in estimate.notes)}</ul>"
-        f'<p class="caveat">{html.escape(" ".join(_caveats(estimate, sex)))}</p></section>\n'
+        f'<p class="caveat">{html.escape(" ".join(_caveats(estimate, made_by)))}</p></section>\n'
     )
 
 
-def _facts(estimate: Estimate) -> str:
-    """Numbers of an estimate, as terms and what is said of them."""
-    e, level = estimate, f"{100 * estimate.interval_level:.0f} % interval"
-    of_g = of_index = "no interval"
-    if e.lvmi_low_g_m2 is not None:
-        of_g = f"{level} {e.lvm_low_g:.0f} to {e.lvm_high_g:.0f}"
-        of_index = f"{level} {e.lvmi_low_g_m2:.0f} to {e.lvmi_high_g_m2:.0f}"
-    shown = {
-        "LV mass": f"<b>{e.lvm_g:.0f} g</b> ({of_g})",
-        "LVM index": f"<b>{e.lvmi_g_m2:.0f} g/m²</b> ({of_index})",
-        "LVH": f"<b>{e.lvh_by_interval}</b> by this interval; probability {100 * e.lvh_probability:.0f} %",
-        "Cut-off": f"{e.lvh_cutoff_g_m2:g} g/m², {html.escape(e.lvh_cutoff_source)}",
-    }
-    units = {"heart_rate_bpm": ("Heart rate", "/min"), "pr_interval_ms": ("PR", "ms"), "qrs_duration_ms": ("QRS", "ms"),
-             "qtc_ms": ("QTc", "ms"), "qrs_axis_deg": ("axis", "°")}  # fmt: skip
-    measured = {label: (getattr(e, name), unit) for name, (label, unit) in units.items()}
-    said = [f"{label} {'–' if value is None else f'{value:.0f} {unit}'}" for label, (value, unit) in measured.items()]
-    shown["ECG"] = f"{', '.join(said)}; mean of {e.n_beats} beats"
-    return "".join(f"<dt>{term}</dt><dd>{text}</dd>" for term, text in shown.items())
-
-
-def _caveats(estimate: Estimate, sex: str) -> list[str]:
+def _caveats(estimate: Estimate, model: str) -> list[str]:
     """What limits every estimate of this model."""
-    made, whose = estimate.model, "women" if sex == "female" else "men"
-    people = f"{made['training_people']} {'simulated ' if made['trained_on_simulated_data'] else ''}people"
-    by = f" with LV mass by {made['modality']}" if made["modality"] else ""
-    covered = made["interval_coverage"]
-    share = "" if covered is None else f", and its intervals held {100 * covered:.0f} % of the {whose} there"
+    example = ["The model knows simulated hearts only: of a real one it gives an example."]
     return [
         "Research software, not for clinical use.",
-        *(
-            ["The model knows simulated hearts only: of a real one it gives an example."]
-            * made["trained_on_simulated_data"]
-        ),
-        f"It is {printed(made['network'])} of the study {made['study']} ({made['study_fingerprint']}), "
-        f"trained on {people}{by}; "
-        f"its mean absolute error out of fold was {made['out_of_fold_mae_g']:.1f} g{share}.",
+        *example * estimate.model["trained_on_simulated_data"],
+        f"It is {model}.",
         "For people unlike those in training, estimate and interval may be far off.",
         "“Probable” and “improbable” mean that the whole interval lies above or below the cut-off.",
     ]

@@ -9,13 +9,16 @@ import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from lvmass.ecg import FINDING_WORDS
 from lvmass.evaluation.lvh import LVH_CUTOFF_SOURCES
 from lvmass.networks import NETWORKS
+
+if TYPE_CHECKING:
+    from lvmass.prediction import Estimate
 
 # Keys of tables and study files, published numbers, and what tables show: words.toml says what each part is.
 _DATA = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
@@ -89,3 +92,31 @@ class _Published:
 
 
 PUBLISHED = {key: _Published(**fact) for key, fact in _DATA["published"].items()}
+
+
+def facts(estimate: "Estimate") -> list[tuple[str, str]]:
+    """What is said of an estimate, on the terminal and on a page: terms, and a text for each; the model is the last."""
+    e, made, level = estimate, estimate.model, f"{100 * estimate.interval_level:.0f} % interval"
+    of_g = of_index = "no interval"
+    if e.lvmi_low_g_m2 is not None:
+        of_g = f"{level} {e.lvm_low_g:.0f} to {e.lvm_high_g:.0f}"
+        of_index = f"{level} {e.lvmi_low_g_m2:.0f} to {e.lvmi_high_g_m2:.0f}"
+    units = {"heart_rate_bpm": ("heart rate", "/min"), "pr_interval_ms": ("PR", "ms"), "qrs_duration_ms": ("QRS", "ms"),
+             "qtc_ms": ("QTc", "ms"), "qrs_axis_deg": ("axis", "°")}  # fmt: skip
+    measured = {label: (getattr(e, name), unit) for name, (label, unit) in units.items()}
+    ecg = [f"{name} {'not measurable' if v is None else f'{v:.0f} {unit}'}" for name, (v, unit) in measured.items()]
+    people = f"{made['training_people']} {'simulated ' if made['trained_on_simulated_data'] else ''}people"
+    by, covered = made["modality"] or "a method not stated", made["interval_coverage"]
+    share = "" if covered is None else f", and its intervals held {100 * covered:.0f} % of this sex there"
+    return [
+        ("LV mass", f"{e.lvm_g:.0f} g ({of_g})"),
+        ("LVM index", f"{e.lvmi_g_m2:.0f} g/m² ({of_index}; BSA {e.bsa_m2:.2f} m², Mosteller)"),
+        ("LVH", f"{e.lvh_by_interval} by this interval; probability {100 * e.lvh_probability:.0f} %"),
+        ("Cut-off", f"{e.lvh_cutoff_g_m2:g} g/m², {e.lvh_cutoff_source}"),
+        ("ECG", f"{', '.join(ecg)}; mean of {e.n_beats} beats"),
+        (
+            "Model",
+            f"{printed(made['network'])} of the study {made['study']} ({made['study_fingerprint']}), trained on "
+            f"{people}, LV mass by {by}; its MAE out of fold was {made['out_of_fold_mae_g']:.1f} g{share}",
+        ),
+    ]

@@ -36,7 +36,7 @@ from lvmass.study.settings import CohortConfig, StudyConfig, read_study_file
 from lvmass.study.steps import Fit, Saliency
 from lvmass.study.store import Job, Store
 from lvmass.study.tasks import FitTask, comparison, fit_tasks
-from lvmass.training.card import MIN_PEOPLE, Card, lvh_probability, training_ranges
+from lvmass.training.card import MIN_PEOPLE, Card, probability_above_cutoff, training_ranges
 from lvmass.training.model import FittedModel, save_model
 
 RECORDINGS = ("ecg", "cohort", "study/steps.py", "errors.py")
@@ -282,7 +282,7 @@ class Study:
             interval_factor=factors,
             lvh_cutoff_g_m2=config.lvh.cutoffs_g_m2,
             lvh_cutoff_source=config.lvh.source,
-            training_ranges=training_ranges(self.beats().people, simulated=simulated),
+            training_ranges=training_ranges(self.beats().people),
             **_out_of_fold(table, config.lvh.cutoffs_g_m2),
             trained_on_simulated_data=simulated,
             training_people=fit.predictor.training_people,
@@ -411,7 +411,7 @@ def _out_of_fold(table: pd.DataFrame, cutoffs_g_m2: dict[Any, float]) -> dict[st
     for sex, own in known.groupby("sex"):
         estimate, low, high = (own[name].to_numpy(float) for name in ("predicted_lvm_g", "lower_g", "upper_g"))
         of_cutoff = lvh_score(own, "indexed", cutoffs_g_m2)
-        probability = lvh_probability(of_cutoff, 1.0, high / estimate, INTERVAL_LEVEL)
+        probability = probability_above_cutoff(of_cutoff, 1.0, high / estimate, INTERVAL_LEVEL)
         found["interval_coverage"][str(sex)] = round(float(own["lvm_g"].between(low, high).mean()), 3)
         if MIN_PEOPLE <= own["lvh"].sum() <= len(own) - MIN_PEOPLE:
             found["lvh_observed"][str(sex)] = round(float(own["lvh"].mean()), 3)

@@ -53,14 +53,10 @@ class Range(BaseModel):
         Of whom it is known.
     percentiles : dict of int to float
         The 1st, 25th, 50th, 75th and 99th.
-    least, most : float or None
-        Of simulated people; a real person's own value is not written.
     """
 
     people: int = Field(ge=MIN_PEOPLE)
     percentiles: Annotated[dict[int, float], Field(min_length=len(PERCENTILES))]
-    least: float | None = None
-    most: float | None = None
 
     def holds(self, value: float) -> bool:
         """Whether a value lies between the 1st and the 99th percentile; so does one that is not known."""
@@ -111,23 +107,21 @@ def load_card(folder: str | Path) -> tuple[FittedModel, Card]:
         raise DataError(f"{folder}: {told}") from None
 
 
-def training_ranges(people: pd.DataFrame, *, simulated: bool) -> dict[Sex, dict[str, Range]]:
+def training_ranges(people: pd.DataFrame) -> dict[Sex, dict[str, Range]]:
     """Ranges of `VARIABLES` in each sex.
 
     Parameters
     ----------
     people : DataFrame
         The training people: sex, age, height, weight, mass and QRS duration.
-    simulated : bool
-        Whether extreme values are nobody's.
 
     Examples
     --------
     >>> people = pd.DataFrame({"sex": "male", "age_years": np.arange(40.0, 61), "height_cm": 180.0, "weight_kg": 80.0,
     ...                        "lvm_g": 120.0, "qrs_duration_ms": 90.0})
-    >>> found = training_ranges(people, simulated=False)["male"]
-    >>> found["age_years"].percentiles[50], found["lvmi_g_m2"].holds(59), found["age_years"].most
-    (50.0, False, None)
+    >>> found = training_ranges(people)["male"]
+    >>> found["age_years"].percentiles[50], found["lvmi_g_m2"].holds(59)
+    (50.0, False)
     """
     known = people.assign(
         bmi_kg_m2=people["weight_kg"] / (people["height_cm"] / 100) ** 2,
@@ -138,14 +132,13 @@ def training_ranges(people: pd.DataFrame, *, simulated: bool) -> dict[Sex, dict[
         for name in VARIABLES:
             values = known.loc[known["sex"] == sex, name].dropna().to_numpy(float)
             if len(values) >= MIN_PEOPLE:
-                ends = {"least": values.min().round(1), "most": values.max().round(1)} if simulated else {}
                 rounded = np.percentile(values, PERCENTILES).round(1).tolist()
                 percentiles = dict(zip(PERCENTILES, rounded, strict=True))
-                ranges[name] = Range(people=len(values), percentiles=percentiles, **ends)
+                ranges[name] = Range(people=len(values), percentiles=percentiles)
     return {sex: ranges for sex, ranges in found.items() if ranges}
 
 
-def lvh_probability(
+def probability_above_cutoff(
     lvmi_g_m2: ArrayLike, cutoff_g_m2: ArrayLike, interval_factor: ArrayLike, interval_level: float
 ) -> NDArray[np.float64]:
     """Probability that the true LVM index is above a cut-off, from the estimate and its interval alone.
@@ -154,7 +147,8 @@ def lvh_probability(
     were the scatter log-normal, its standard deviation would be ``σ = ln(factor) / z``, with ``z`` the normal quantile
     of ``(1 + level) / 2``. The estimate is the mean of true masses, so that their median lies lower by ``σ² / 2`` on
     the logarithmic scale: ``p = Φ(ln(index / cut-off) / σ - σ / 2)``. The card of a saved model says how the mean of
-    these probabilities compares with the share of people who had LVH, out of fold.
+    these probabilities compares with the share of people who had LVH, out of fold. Studies do not use it: the column
+    ``lvh_probability`` of their tables is fitted to who had LVH, see `lvmass.evaluation.calibration.lvh_probability`.
 
     Parameters
     ----------
@@ -167,7 +161,7 @@ def lvh_probability(
 
     Examples
     --------
-    >>> lvh_probability([50, 65, 80], 65, 1.25, 0.9).round(2).tolist()
+    >>> probability_above_cutoff([50, 65, 80], 65, 1.25, 0.9).round(2).tolist()
     [0.02, 0.47, 0.93]
     """
     sd = np.maximum(np.log(interval_factor), 1e-9) / ndtri((1 + interval_level) / 2)

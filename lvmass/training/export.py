@@ -54,7 +54,7 @@ def export_onnx(model_folder: str | Path, folder: str | Path) -> float:
     model, card = load_card(model_folder)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    unchecked = folder / f".{ONNX_FILE}"
+    unchecked, card_copy = folder / f".{ONNX_FILE}", folder / f".{CARD_FILE}"
     beats = preprocess(simulate_cohort(100, seed=7), card.beat)
     beat_mv, covariates = np.asarray(beats.waveform_mv), _with_gaps(model, beats)
     try:
@@ -64,10 +64,11 @@ def export_onnx(model_folder: str | Path, folder: str | Path) -> float:
         difference_g = float(np.abs(lvm_g - model.predict_g(beat_mv, covariates)).max())
         if not difference_g <= TOLERANCE_G:
             raise DataError(f"{model_folder}: ONNX and torch differ by {difference_g:.2g} g; nothing was written.")
+        card_copy.write_bytes((Path(model_folder) / CARD_FILE).read_bytes())
+        card_copy.replace(folder / CARD_FILE)  # first: no model without its card
         unchecked.replace(folder / ONNX_FILE)
     finally:
         unchecked.unlink(missing_ok=True)
-    (folder / CARD_FILE).write_bytes((Path(model_folder) / CARD_FILE).read_bytes())
     return difference_g
 
 

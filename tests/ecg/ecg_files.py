@@ -135,7 +135,8 @@ def write_mortara(folder: Path, recording: Recording) -> Path:
     return path
 
 
-def write_scp(folder: Path, recording: Recording) -> Path:
+def write_scp(folder: Path, recording: Recording, patient: bytes = b"") -> Path:
+    """Write SCP-ECG; ``patient`` are fields of section 1."""
     codes = (1, 2, 61, 62, 63, 64, 3, 4, 5, 6, 7, 8)
     samples = counts(recording)
 
@@ -148,7 +149,7 @@ def write_scp(folder: Path, recording: Recording) -> Path:
     interval_us = round(1e6 / recording.sampling_rate_hz)
     rhythm = struct.pack("<HHBB", 1000 * MICROVOLT_PER_COUNT, interval_us, 0, 0)
     rhythm += struct.pack("<12H", *[2 * samples.shape[1]] * 12) + samples.astype("<i2").tobytes()
-    sections = {1: section(1, b"\xff\0\0"), 3: section(3, definition), 6: section(6, rhythm)}
+    sections = {1: section(1, patient + b"\xff\0\0"), 3: section(3, definition), 6: section(6, rhythm)}
     length = 16 + 10 * 4
     at, pointers = 7 + length, struct.pack("<HII", 0, length, 7)
     for number, content in sections.items():

@@ -65,3 +65,14 @@ def test_a_difference_is_refused(exported: Path, tmp_path: Path, monkeypatch: py
     with pytest.raises(DataError, match=r"differ by .* g; nothing was written"):
         export.export_onnx(PRETRAINED, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_is_exported_into_its_own_folder(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(PRETRAINED, tmp_path / "model")
+    monkeypatch.setattr(export, "_write", lambda _, path: shutil.copy(exported / "model.onnx", path))
+    export.export_onnx(tmp_path / "model", tmp_path / "model")
+    assert load_model(tmp_path / "model")[1] == load_model(PRETRAINED)[1]
+    names = {path.name for path in (tmp_path / "model").iterdir()}
+    assert names == {path.name for path in PRETRAINED.iterdir()} | {"model.onnx"}
