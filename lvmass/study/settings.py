@@ -240,30 +240,31 @@ class PrivacyConfig(Section):
 class StudyConfig(Section):
     """A whole study."""
 
+    # in the order in which `lvmass init` writes them: what a hospital looks at first
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", examples=["own-cohort"])
     """name of the study and of its folder of results: letters, digits, '.', '_' and '-'"""
     seed: int = Field(2026, ge=0)
     """random seed of every fit"""
     workers: int = Field(0, ge=0)
     """processes that compute; 0 takes one for each core"""
-    machine: MachineConfig = MachineConfig()
     cache_dir: str = ".lvmass"
     """folder of finished stages, relative to the study file"""
+    signal_rate_hz: float = Field(100.0, ge=50, le=1000)
+    """rate at which networks read whole recordings, Hz"""
+    bootstrap: int = Field(2000, ge=100)
+    """resamples of every bootstrap interval"""
     development: CohortConfig
     external: CohortConfig | None = None
     missing: MissingConfig = MissingConfig()
+    lvh: _LvhConfig = _LvhConfig()
     check: CheckConfig = CheckConfig()
     privacy: PrivacyConfig = PrivacyConfig()
-    beat: BeatConfig = BeatConfig()
-    signal_rate_hz: float = Field(100.0, ge=50, le=1000)
-    """rate at which networks read whole recordings, Hz"""
     folds: FoldsConfig = FoldsConfig()
-    lvh: _LvhConfig = _LvhConfig()
+    beat: BeatConfig = BeatConfig()
     models: dict[str, ModelConfig] = Field(min_length=1)
-    saliency: SaliencyConfig = SaliencyConfig()
     gap: _GapConfig = _GapConfig()
-    bootstrap: int = Field(2000, ge=100)
-    """resamples of every bootstrap interval"""
+    saliency: SaliencyConfig = SaliencyConfig()
+    machine: MachineConfig = MachineConfig()
 
     @model_validator(mode="after")
     def _what_goes_together(self) -> "StudyConfig":
