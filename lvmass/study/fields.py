@@ -19,45 +19,30 @@ class Setting:
     Parameters
     ----------
     key : str
-    schema : dict
-        JSON schema of its value, from which the rest follows.
+    meaning : str
+        What it says, with its unit.
+    kind : dict
+        JSON schema of a value that is stated.
+    default : Any
+        Value if nothing is stated; None if there is none.
+    example : Any
+        A value to show: the default or, without one, an example.
     required : bool
         Whether there is no default.
+    is_table : bool
+        Whether its keys are the user's own, as in ``[development.columns]``.
+    for_simulation : bool
+        Whether it concerns simulated people only.
     """
 
     key: str
-    schema: dict[str, Any]
+    meaning: str
+    kind: dict[str, Any]
+    default: Any
+    example: Any
     required: bool
-
-    @property
-    def meaning(self) -> str:
-        """What it says, with its unit."""
-        return str(self.schema.get("description", ""))
-
-    @property
-    def default(self) -> Any:
-        """Value if nothing is stated; None if there is none."""
-        return self.schema.get("default")
-
-    @property
-    def example(self) -> Any:
-        """A value to show: the default or, without one, an example."""
-        return self.schema["examples"][0] if self.default in (None, [], {}) else self.default
-
-    @property
-    def kind(self) -> dict[str, Any]:
-        """Schema of a value that is stated."""
-        return {**self.schema, **self.schema.get("anyOf", [{}])[0]}
-
-    @property
-    def is_table(self) -> bool:
-        """Whether its keys are the user's own, as in ``[development.columns]``."""
-        return self.kind["type"] == "object"
-
-    @property
-    def for_simulation(self) -> bool:
-        """Whether it concerns simulated people only."""
-        return bool(self.schema.get("simulation"))
+    is_table: bool
+    for_simulation: bool
 
 
 @dataclass(frozen=True)
@@ -123,7 +108,10 @@ def _walk(
         elif isinstance(each, dict) and "$ref" in each:
             inner[key] = (f"{key}.NAME", each["$ref"], field)
         else:
-            settings.append(Setting(key, field, key in schema.get("required", ())))
+            kind_of, default = {**field, **stated}, field.get("default")
+            example = field["examples"][0] if default in (None, [], {}) else default
+            flags = key in schema.get("required", ()), kind_of["type"] == "object", "simulation" in field
+            settings.append(Setting(key, field.get("description", ""), kind_of, default, example, *flags))
     about = schema.get("description", "").partition("\n")[0].replace("``", "").rstrip(".")
     same_as = first.setdefault(kind, name)
     same = f" The same settings as [{same_as}]." if same_as != name else ""

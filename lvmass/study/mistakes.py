@@ -17,7 +17,6 @@ _CAUSES = {
     r"[„“”‚‘’]": 'write straight quotes: "text"',
     r"^\w+( +\w+)+ *=": "write _ for a space in a setting's name; your own names with spaces stand in quotes",
     r"^[^#\"'=]*[^\x00-\x7f][^\"'=]*=|^\[[^\]\"]*[^\]\w.-]": "a name with spaces or letters beyond A-Z needs quotes",
-    r"^(//|;|/\*)": "begin a comment with #",
     r"\"[^\"]*\\": "write a path with / or in single quotes: 'C:\\data\\subjects.csv'",
     r"^[\w-]+ *: ": "write = between name and value",
     r"^[^=]*$(?<!\])|^\[[^\]]*$": "write 'name = value', or the name of a table in brackets: [folds]",
@@ -29,7 +28,6 @@ _CAUSES = {
     r"(?i)= *(none|null|nil|na)\b": "leave the line out where there is no value",
     r"= *[^\"'\[{\s]*[A-Za-z]": "put text in quotes",
     r"^[^\"]*(\"[^\"]*\"[^\"]*)*\"[^\"]*$|^[^']*('[^']*'[^']*)*'[^']*$": "a quote is missing",
-    r"= *-?0\d": "write a number without zeros in front",
 }
 
 

@@ -103,8 +103,7 @@ class CohortConfig(Section):
             raise ValueError(f"'{name}' is filled by the study; leave it out")
         if (self.simulate is None) == (self.subjects is None) or (self.simulate is not None and self.n is None):
             raise ValueError("give either 'simulate' and 'n', or 'subjects'")
-        if self.simulate is not None:
-            _require_known("site to simulate", self.simulate, SITES)
+        _require_known("site to simulate", [self.simulate], SITES)
         return self
 
     def __hash__(self) -> int:
@@ -137,9 +136,8 @@ class ModelConfig(Section):
 
     @model_validator(mode="after")
     def _what_goes_together(self) -> "ModelConfig":
-        _require_known("estimator", self.estimator, (*NETWORKS, *BASELINES))
-        for group in self.covariates:
-            _require_known("covariate group", group, COVARIATE_GROUPS)
+        _require_known("estimator", [self.estimator], (*NETWORKS, *BASELINES))
+        _require_known("covariate group", self.covariates, COVARIATE_GROUPS)
         network, sexless = self.is_network, self.covariates[:1] != ("demographics",)
         headed, fine_tuned = self.arguments.get("sex_head"), network and self.training == ("sex-specific",)
         refused: dict[str, Any] = {
@@ -150,10 +148,11 @@ class ModelConfig(Section):
             "'fine_tune' is for a network with training = ['sex-specific']": self.fine_tune and not fine_tuned,
             "'size_matched' needs training = ['pooled']": self.size_matched and self.training != ("pooled",),
         }
-        for argument, value in self.arguments.items() if network else ():
-            _require_known(f"argument of {self.estimator}", argument, NETWORKS[self.estimator].arguments)
-            mistake = refusal(f"'{argument}'", value, argument_schema(self.estimator, argument))
-            refused[mistake] = mistake
+        if network:
+            _require_known(f"argument of {self.estimator}", self.arguments, NETWORKS[self.estimator].arguments)
+            given = self.arguments.items()
+            mistakes = (refusal(f"'{name}'", value, argument_schema(self.estimator, name)) for name, value in given)
+            refused |= {sentence: sentence for sentence in mistakes}
         for sentence, wrong in refused.items():
             if wrong:
                 raise ValueError(sentence)
@@ -268,11 +267,9 @@ class StudyConfig(Section):
 
     @model_validator(mode="after")
     def _what_goes_together(self) -> "StudyConfig":
-        if self.saliency.model is not None:
-            networks = [name for name, model in self.models.items() if model.is_network]
-            _require_known("saliency model", self.saliency.model, networks)
-        for name in (*self.gap.counterfactual, *self.gap.repeats):
-            _require_known("model trained both ways", name, self.trained_both_ways)
+        networks = [name for name, model in self.models.items() if model.is_network]
+        _require_known("saliency model", [self.saliency.model], networks)
+        _require_known("model trained both ways", (*self.gap.counterfactual, *self.gap.repeats), self.trained_both_ways)
         if self.external is not None and self.external.label == self.development.label:
             raise ValueError("'development' and 'external' have the same label; give each its own")
         if self.gap.counterfactual and self.development.simulate is None:
@@ -302,9 +299,10 @@ class StudyConfig(Section):
         return section.model_copy(update=filled)
 
 
-def _require_known(what: str, name: str, known: Iterable[str]) -> None:
-    if name not in known:
-        raise ValueError(f"there is no {what} '{name}'{did_you_mean(name, known)}; there are {', '.join(known)}")
+def _require_known(what: str, names: Iterable[str | None], known: Iterable[str]) -> None:
+    for name in names:
+        if name is not None and name not in known:
+            raise ValueError(f"there is no {what} '{name}'{did_you_mean(name, known)}; there are {', '.join(known)}")
 
 
 def default_study_file() -> Path:
