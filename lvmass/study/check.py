@@ -96,18 +96,17 @@ def check_study(path: str | Path) -> Findings:
     for section in config.cohort_names():
         settings = config.cohort(section)
         if settings.simulate is None:
-            about, found, cohort = _read_people(section, settings, path.parent)
+            about, found = _read_people(section, settings, path.parent)
             about = replace(about, ecg_ct_days=config.check.ecg_ct_days)
             about, shapes[section] = _with_ecgs(about, settings, store, config.beat, hashes)
             checks = PLAUSIBLE if len(about.people) else PLAUSIBLE[:1]
             problems += [*found, *(problem for check in checks for problem in check(about))]
+            cohort = Cohort(settings.label, about.people, False, _source(settings, about.people.get("ecg_path", ())))
         else:
             cohort = steps.open_cohort(settings)
             about = Checked(section, settings.label, cohort.subjects.set_axis(range(2, len(cohort) + 2)))
-        if len(about.people):
-            known[section] = about
-        if cohort is not None:
-            cohorts[section] = cohort
+        if len(cohort):
+            known[section], cohorts[section] = about, cohort
     problems += _duplicates({section: known[section] for section in shapes if section in known}, shapes, config)
     if len(cohorts) == 2:
         allowed = config.check.allow_shared_people
@@ -129,13 +128,13 @@ def check_study(path: str | Path) -> Findings:
 # --- people and their ECGs ---
 
 
-def _read_people(section: str, settings: CohortConfig, folder: Path) -> tuple[Checked, list[Problem], Cohort | None]:
-    """Rows of a table that have all that is needed, their ECGs, and what is wrong; and the rows as a cohort."""
+def _read_people(section: str, settings: CohortConfig, folder: Path) -> tuple[Checked, list[Problem]]:
+    """Rows of a table that have all that is needed, their ECGs, and what is wrong."""
     where, path = str(settings.subjects), folder / str(settings.subjects)
     about = Checked(section, where, pd.DataFrame())
     table, problems = read_table(path)
     if table is None:
-        return about, [replace(problem, where=where) for problem in problems], None
+        return about, [replace(problem, where=where) for problem in problems]
     named, theirs, _ = _renamed(table, where, settings.columns)
     about = replace(about, names=theirs)
     units, wrong_units = units_of_columns(named, about, settings.units)
@@ -150,7 +149,7 @@ def _read_people(section: str, settings: CohortConfig, folder: Path) -> tuple[Ch
         what, column = f"left out: {EXCLUSION_WORDS[row['code']]}", _COLUMN_OF[row["code"]]
         problems.append(about.said("warning", what, "complete it, or see [missing]", row["row"], column))
     if subjects.empty or "ecg_path" not in subjects:
-        return about, problems, None
+        return about, problems
     files = folder / settings.ecg_folder if settings.ecg_folder else path.parent
     paths, absent = find_ecgs(subjects, where, files, theirs["ecg_path"])
     problems += absent
@@ -160,15 +159,11 @@ def _read_people(section: str, settings: CohortConfig, folder: Path) -> tuple[Ch
     ecgs = ecgs.assign(
         subject_id=ecgs["subject_id"].fillna(""), sex=ecgs["sex"].where(ecgs["sex"].isin(SEXES), SEXES[0])
     )
-    people, cohort = pd.DataFrame(), None
+    people = pd.DataFrame()
     if set(_NEEDED) <= set(subjects):
-        imputed = {name for name, how in missing.items() if how == "impute"}
-        people = subjects.dropna(subset=[name for name in _NEEDED if name not in imputed])
-        people = people.drop_duplicates("subject_id")
-    if len(people):
-        source, people = _source(settings, people["ecg_path"]), people.drop(columns=["ecg_path", "file"])
-        cohort = Cohort(settings.label, people.reset_index(drop=True), False, source)
-    return replace(about, people=people, ecgs=ecgs), problems, cohort
+        needed = [name for name in _NEEDED if missing.get(name) != "impute"]
+        people = subjects.dropna(subset=needed).drop_duplicates("subject_id").drop(columns=["ecg_path", "file"])
+    return replace(about, people=people, ecgs=ecgs), problems
 
 
 def _source(settings: CohortConfig, paths: Iterable[str]) -> _FileSource:
@@ -204,7 +199,8 @@ def _duplicates(
         return
     tables = [about.people.assign(section=section, row=about.people.index) for section, about in checked.items()]
     ecgs = pd.concat(tables, ignore_index=True)
-    rows, position = ecgs.to_dict("records"), pd.Series(range(len(ecgs)))
+    rows = ecgs[["section", "row", "patient_id", "ecg_path", "file", "ecg_hash"]].to_dict("records")
+    position = ecgs.index.to_series()
     first = position.groupby(ecgs["ecg_hash"]).transform("first")
     pairs = [(first[i], i) for i in position[(first != position) & (ecgs["ecg_hash"] != "")]]
     usable = position[ecgs["usable"].astype(bool)].to_numpy()

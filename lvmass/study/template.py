@@ -5,11 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from lvmass.cohort.schema import data_dictionary
 from lvmass.study.fields import Table, allowed, as_toml, tables_of, toml_key
-from lvmass.study.settings import EXAMPLE_IDS, StudyConfig
+from lvmass.study.settings import StudyConfig
 
 _STARTER = Path(__file__).with_name("starter")
 _WIDTH, _COLUMN = 118, 34
@@ -21,16 +19,6 @@ _STATED: dict[str, dict[str, Any]] = {
     "lvh": StudyConfig.model_fields["lvh"].default.model_dump(),
     "gap.repeats": {"linear": 10},
 }
-_EXAMPLE_ROWS = {
-    "subject_id": EXAMPLE_IDS,
-    "patient_id": ("patient-1", "patient-2"),
-    "sex": ("female", "male"),
-    "age_years": (54, 61),
-    "height_cm": (163, 178),
-    "weight_kg": (62, 84),
-    "lvm_g": (98, 141),
-    "ecg_path": ("ecg/example-1.dcm", "ecg/example-2.dcm"),
-}
 
 
 def write_starter(folder: Path) -> None:
@@ -41,12 +29,10 @@ def write_starter(folder: Path) -> None:
     folder : Path
         Exists.
     """
-    columns = data_dictionary()
-    rows = pd.DataFrame(_EXAMPLE_ROWS).reindex(columns=columns["column"])
     files = {
         "study.toml": study_template(),
-        "subjects.csv": rows.to_csv(index=False),
-        "data_dictionary.csv": columns.to_csv(index=False),
+        "subjects.csv": _starter("subjects.csv") + "\n",
+        "data_dictionary.csv": data_dictionary().to_csv(index=False),
         "README.md": _starter("README.md").replace("FOLDER", folder.as_posix()) + "\n",
         ".gitignore": _starter("gitignore") + "\n",
     }
