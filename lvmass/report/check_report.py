@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,8 +27,7 @@ _HEADS = {  # of the problems of each level; those of `BOOK` have none
 }
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """Equal problems as one.
 
     Parameters
@@ -83,9 +82,8 @@ def grouped(problems: Iterable[Problem]) -> list[Line]:
         what, files = first["what"], tuple(file for file in same["file"].unique() if file)
         if len(rows) and (same["what"] != what).any():
             what += f" (row {rows[0]}; the others likewise)"
-        lines.append(
-            Line(first["level"], first["where"], first["column"], what, first["do"], _ranges(rows), files, len(same))
-        )
+        told = (first["level"], first["where"], first["column"], what, first["do"])
+        lines.append(Line(*told, _ranges(rows), files, len(same)))
     return sorted(lines, key=lambda line: (line.where == BOOK, line.level != "error"))
 
 
