@@ -249,7 +249,7 @@ def _cutoffs(config: StudyConfig, study: str, checked: Mapping[str, Checked]) ->
 
 def _lvh(about: Checked, config: StudyConfig) -> pd.Series:
     """Who has LVH, among those with a usable ECG of whom it is known."""
-    people = about.people[_usable(about)].assign(bsa_m2=about.bsa_m2)
+    people = about.people.assign(bsa_m2=about.bsa_m2)[_usable(about)]
     return above_cutoff(people, config.lvh.cutoffs_g_m2).dropna().astype(bool)
 
 
