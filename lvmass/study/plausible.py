@@ -137,8 +137,8 @@ def units_of_columns(
     problems : list of Problem
         One for each; they name the setting that mends it.
     """
-    cells = table[[name for name in _AVERAGE if name in table]]
-    numbers = cells.apply(lambda column: pd.to_numeric(column.str.replace(",", "."), errors="coerce"))
+    cells = {name: table[name].str.replace(",", ".") for name in _AVERAGE if name in table}
+    numbers = pd.DataFrame({name: pd.to_numeric(each, errors="coerce").astype(float) for name, each in cells.items()})
     sex = table["sex"].str.lower() if "sex" in table else pd.Series("", table.index)
     units: dict[str, str] = {}
     problems = []
