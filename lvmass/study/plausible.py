@@ -142,7 +142,7 @@ def units_of_columns(
     sex = table["sex"].str.lower() if "sex" in table else pd.Series("", table.index)
     units: dict[str, str] = {}
     problems = []
-    for name in numbers:  # height, then weight, then mass
+    for name in cells:  # height, then weight, then mass
         own, ours, (low, high) = about.names.get(name, name), schema.column(name).unit, _AVERAGE[name]
         judged, factors, unit = numbers[name], {ours: 1.0} | UNITS[ours], stated.get(own, stated.get(name, ours))
         if name == "weight_kg":
