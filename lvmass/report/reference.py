@@ -1,15 +1,13 @@
 """The page on settings: every table of the study file and of the subjects table, from the classes that check them."""
 
-import html
-
 import pandas as pd
 from IPython.display import HTML, Markdown
 
 from lvmass.cohort.schema import data_dictionary
 from lvmass.networks.registry import NETWORKS, argument_schema
 from lvmass.report.page import table
-from lvmass.study.fields import Table, allowed, as_toml
-from lvmass.study.template import study_tables
+from lvmass.study.fields import Table, allowed, as_toml, tables_of
+from lvmass.study.settings import StudyConfig
 
 
 def settings_reference() -> list[HTML | Markdown]:
@@ -26,16 +24,10 @@ def settings_reference() -> list[HTML | Markdown]:
     '<h3 id="top">At the top of the file</h3>'
     """
     shown: list[HTML | Markdown] = []
-    seen: dict[str, str] = {}
-    for name, each in study_tables().items():
+    for name, each in tables_of(StudyConfig).items():
         title = f"[{name}]" if name else "At the top of the file"
-        shown.append(HTML(f'<h3 id="{name.replace(".", "-").lower() or "top"}">{html.escape(title)}</h3>'))
-        first = seen.setdefault(each.kind, name)
-        meaning = f"{each.meaning[0].upper()}{each.meaning[1:].rstrip('.')}."
-        if first == name:
-            shown.append(table(_rows(each), meaning))
-        else:
-            shown.append(Markdown(f"{meaning} The same settings as `[{first}]`."))
+        shown.append(HTML(f'<h3 id="{name.replace(".", "-").lower() or "top"}">{title}</h3>'))
+        shown.append(table(_rows(each), each.meaning) if each.same_as == name else Markdown(each.meaning))
     return shown
 
 
@@ -59,9 +51,8 @@ def network_arguments() -> HTML | Markdown:
         for name, network in NETWORKS.items()
         for argument, default in network.arguments.items()
     ]
-    return table(
-        pd.DataFrame(rows, columns=["network", "argument", "default", "allowed"]), "Arguments of each network."
-    )
+    shown = pd.DataFrame(rows, columns=["network", "argument", "default", "allowed"])
+    return table(shown, "Arguments of each network.")
 
 
 def subjects_reference() -> HTML | Markdown:

@@ -7,7 +7,6 @@ problems; one loop runs them. ECGs are read through the study's own stage, so th
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import joblib
 import numpy as np
@@ -20,6 +19,7 @@ from lvmass.cohort.problems import Problem
 from lvmass.cohort.schema import SEXES, Subject
 from lvmass.cohort.subjects import EXCLUSION_WORDS, _renamed, check_subjects
 from lvmass.cohort.table import read_table
+from lvmass.ecg.beats import BeatConfig
 from lvmass.errors import DataError
 from lvmass.evaluation.lvh import MIN_CLASS, above_cutoff
 from lvmass.study import steps
@@ -87,100 +87,83 @@ def check_study(path: str | Path) -> Findings:
     """
     path = Path(path)
     config = read_study_file(path)
-    folder = path.parent
-    store = Store(folder / config.cache_dir, config.workers or joblib.cpu_count())
+    store = Store(path.parent / config.cache_dir, config.workers or joblib.cpu_count())
+    hashes = FileHashes(store.folder / "files.json")
     problems: list[Problem] = []
-    opened: dict[str, Checked] = {}
+    known: dict[str, Checked] = {}
     cohorts: dict[str, Cohort] = {}
-    for section in ("development", "external") if config.external else ("development",):
+    shapes: dict[str, pd.DataFrame] = {}
+    for section in config.cohort_names():
         settings = config.cohort(section)
         if settings.simulate is None:
-            about, found, cohort = _read_people(section, settings, folder)
-            problems += found
+            about, found = _read_people(section, settings, path.parent)
+            about = replace(about, ecg_ct_days=config.check.ecg_ct_days)
+            about, shapes[section] = _with_ecgs(about, settings, store, config.beat, hashes)
+            checks = PLAUSIBLE if len(about.people) else PLAUSIBLE[:1]
+            problems += [*found, *(problem for check in checks for problem in check(about))]
+            cohort = Cohort(settings.label, about.people, False, _source(settings, about.people.get("ecg_path", ())))
         else:
             cohort = steps.open_cohort(settings)
             about = Checked(section, settings.label, cohort.subjects.set_axis(range(2, len(cohort) + 2)))
-        opened[section] = replace(about, ecg_ct_days=config.check.ecg_ct_days)
-        if cohort is not None:
-            cohorts[section] = cohort
-    in_files = [section for section in opened if config.cohort(section).simulate is None]
-    read, shapes = _with_ecgs({section: opened[section] for section in in_files}, store, config)
-    known = {section: about for section, about in (opened | read).items() if len(about.people)}
-    for section, about in read.items():
-        checks = PLAUSIBLE if section in known else PLAUSIBLE[:1]
-        problems += [problem for check in checks for problem in check(about)]
-    problems += _duplicates({section: known[section] for section in in_files if section in known}, shapes, config)
+        if len(cohort):
+            known[section], cohorts[section] = about, cohort
+    problems += _duplicates({section: known[section] for section in shapes if section in known}, shapes, config)
     if len(cohorts) == 2:
         allowed = config.check.allow_shared_people
-        hashes = FileHashes(store.folder / "files.json")
         problems += shared_people(cohorts["development"], cohorts["external"], hashes, allowed=allowed)
     problems += [problem for check in _STUDY for problem in check(config, path.name, known)]
-    rows = [
+    counts = pd.DataFrame(
         {
-            "section": section,
-            "label": config.cohort(section).label,
-            "simulated": section not in in_files,
-            "people": about.people["patient_id"].nunique(),
-            "ecgs": len(about.people),
-            "usable": int(_usable(about).sum()),
+            "section": [*known],
+            "label": [config.cohort(section).label for section in known],
+            "simulated": [section not in shapes for section in known],
+            "people": [about.people["patient_id"].nunique() for about in known.values()],
+            "ecgs": [len(about.people) for about in known.values()],
+            "usable": [int(_usable(about).sum()) for about in known.values()],
         }
-        for section, about in known.items()
-    ]
-    counts = pd.DataFrame(rows, columns=["section", "label", "simulated", "people", "ecgs", "usable"])
+    )
     return Findings(config.name, path, counts, tuple(dict.fromkeys(problems)))
 
 
 # --- people and their ECGs ---
 
 
-def _read_people(section: str, settings: CohortConfig, folder: Path) -> tuple[Checked, list[Problem], Cohort | None]:
-    """Rows of a table that have all that is needed, their ECGs, and what is wrong; and the rows as a cohort."""
+def _read_people(section: str, settings: CohortConfig, folder: Path) -> tuple[Checked, list[Problem]]:
+    """Rows of a table that have all that is needed, their ECGs, and what is wrong."""
     where, path = str(settings.subjects), folder / str(settings.subjects)
     about = Checked(section, where, pd.DataFrame())
     table, problems = read_table(path)
     if table is None:
-        return about, [replace(problem, where=where) for problem in problems], None
+        return about, [replace(problem, where=where) for problem in problems]
     named, theirs, _ = _renamed(table, where, settings.columns)
     about = replace(about, names=theirs)
     units, wrong_units = units_of_columns(named, about, settings.units)
     problems += [*header_problems(named, about), *wrong_units]
-    written: dict[str, Any] = {
-        "columns": settings.columns,
-        "codes": settings.codes,
-        "missing": settings.missing.model_dump(),
-    }
-    subjects, excluded, found = check_subjects(table, where, units=settings.units | units, **written)
+    missing = settings.missing.model_dump()
+    subjects, excluded, found = check_subjects(
+        table, where, columns=settings.columns, units=settings.units | units, codes=settings.codes, missing=missing
+    )
     mistaken = {problem.column for problem in wrong_units} - set(units)  # as a whole: no word on its cells
     problems += [problem for problem in found if problem.column not in mistaken]
     for _, row in excluded.iterrows():
         what, column = f"left out: {EXCLUSION_WORDS[row['code']]}", _COLUMN_OF[row["code"]]
         problems.append(about.said("warning", what, "complete it, or see [missing]", row["row"], column))
     if subjects.empty or "ecg_path" not in subjects:
-        return about, problems, None
+        return about, problems
     files = folder / settings.ecg_folder if settings.ecg_folder else path.parent
     paths, absent = find_ecgs(subjects, where, files, theirs["ecg_path"])
     problems += absent
-    there = [file is not None for file in paths]
-    found_paths = [file for file in paths if file is not None]
-    subjects = subjects[there].assign(
-        file=subjects["ecg_path"][there],
-        file_name=[file.name for file in found_paths],
-        ecg_path=[str(file) for file in found_paths],
+    subjects = subjects.assign(file=subjects["ecg_path"], ecg_path=[str(file) if file else "" for file in paths])
+    subjects = subjects[subjects["ecg_path"] != ""].set_index("table_row", drop=False).rename_axis(None)
+    ecgs = subjects.reindex(columns=["ecg_path", "file", "subject_id", "sex"]).astype(object)
+    ecgs = ecgs.assign(
+        subject_id=ecgs["subject_id"].fillna(""), sex=ecgs["sex"].where(ecgs["sex"].isin(SEXES), SEXES[0])
     )
-    subjects = subjects.set_axis([int(row) for row in subjects["table_row"]])
-    lacking = [name for name in _NEEDED if name not in subjects]
     people = pd.DataFrame()
-    if not lacking:
-        imputed = {name for name, how in settings.missing if how == "impute"}
-        people = subjects.dropna(subset=[name for name in _NEEDED if name not in imputed])
-        people = people.drop_duplicates("subject_id").drop(columns=["file", "file_name"])
-    ids, sex = (subjects.get(name, pd.Series(None, subjects.index, dtype=object)) for name in ("subject_id", "sex"))
-    ecgs = subjects[["ecg_path", "file", "file_name"]].assign(
-        subject_id=ids.fillna(""), sex=sex.where(sex.isin(SEXES), SEXES[0])
-    )
-    source = _source(settings, people.get("ecg_path", ()))
-    cohort = Cohort(settings.label, people.reset_index(drop=True), False, source) if len(people) else None
-    return replace(about, people=people, ecgs=ecgs), problems, cohort
+    if set(_NEEDED) <= set(subjects):
+        needed = [name for name in _NEEDED if missing.get(name) != "impute"]
+        people = subjects.dropna(subset=needed).drop_duplicates("subject_id").drop(columns=["ecg_path", "file"])
+    return replace(about, people=people, ecgs=ecgs), problems
 
 
 def _source(settings: CohortConfig, paths: Iterable[str]) -> _FileSource:
@@ -188,79 +171,60 @@ def _source(settings: CohortConfig, paths: Iterable[str]) -> _FileSource:
 
 
 def _with_ecgs(
-    opened: Mapping[str, Checked], store: Store, config: StudyConfig
-) -> tuple[dict[str, Checked], dict[str, pd.DataFrame]]:
-    """Add what is measured on ECGs; also the outline of each usable beat, a row each, by cohort."""
-    jobs = {}
-    hashes = FileHashes(store.folder / "files.json")
-    for section, about in opened.items():
-        source = _source(config.cohort(section), about.ecgs.get("ecg_path", ()))
-        everybody = Cohort(section, about.ecgs.reset_index(drop=True), False, source)
-        jobs[section] = beats_of_files(everybody, config.beat, hashes) if len(everybody) else []
+    about: Checked, settings: CohortConfig, store: Store, beat: BeatConfig, hashes: FileHashes
+) -> tuple[Checked, pd.DataFrame]:
+    """Add what is measured on ECGs; also the outline of each usable beat, a row each."""
+    if about.ecgs.empty:
+        return about, pd.DataFrame()
+    source = _source(settings, about.ecgs["ecg_path"])
+    jobs = beats_of_files(Cohort(about.section, about.ecgs.reset_index(drop=True), False, source), beat, hashes)
     hashes.save()
-    store.all([job for parts in jobs.values() for job in parts])
-    read, shapes = {}, {}
-    for section, about in opened.items():
-        if jobs[section]:
-            tables, outlines = [], []
-            for job in jobs[section]:  # the beats of one block in memory at a time
-                table, waveform_mv = store.get(job)
-                tables.append(table.drop(columns="criteria"))
-                outlines.append(outline(waveform_mv))
-            measured = pd.concat(tables, ignore_index=True).set_axis(about.ecgs.index)
-            shapes[section] = pd.DataFrame(np.concatenate(outlines), index=measured.index[measured["usable"]])
-            people = about.people.rename(columns={name: f"device_{name}" for name in measured if name in about.people})
-            ecgs = about.ecgs.drop(columns=["subject_id", "sex"]).join(measured)
-            people = people.drop(columns="ecg_path", errors="ignore").join(ecgs)
-            about = replace(about, people=people, ecgs=ecgs)
-        read[section] = about
-    return read, shapes
+    store.all(jobs)
+    tables, outlines = [], []
+    for table, waveform_mv in map(store.get, jobs):  # the beats of one block in memory at a time
+        tables.append(table.drop(columns="criteria"))
+        outlines.append(outline(waveform_mv))
+    measured = pd.concat(tables, ignore_index=True).set_axis(about.ecgs.index)
+    ecgs = about.ecgs.drop(columns=["subject_id", "sex"]).join(measured)
+    people = about.people.rename(columns={name: f"device_{name}" for name in measured}).join(ecgs)
+    shapes = pd.DataFrame(np.concatenate(outlines), index=measured.index[measured["usable"]])
+    return replace(about, people=people, ecgs=ecgs), shapes
 
 
 def _duplicates(
     checked: Mapping[str, Checked], shapes: Mapping[str, pd.DataFrame], config: StudyConfig
 ) -> Iterator[Problem]:
     """One file in two rows, one ECG under two names, and ECGs that are copies of each other."""
-    tables = [about.people.assign(section=section) for section, about in checked.items() if section in shapes]
-    if not tables:
+    if not checked:
         return
-    ecgs = pd.concat(tables)
-    ecgs = ecgs.assign(row=ecgs.index).reset_index(drop=True)
-    for _, same in ecgs[ecgs.duplicated("ecg_path", keep=False)].groupby(["section", "ecg_path"]):
-        for _, later in same.iloc[1:].iterrows():
-            what, do = f"the same file as in row {same['row'].iloc[0]}", "give each row an ECG of its own"
-            about = checked[later["section"]]
-            yield about.said("error", what, do, later["row"], "ecg_path", later["file"])
-    own = ecgs.drop_duplicates("ecg_path")
-    same = own[own["ecg_hash"].ne("") & own["ecg_hash"].duplicated(keep=False)]
-    for _, copies in same.groupby("ecg_hash", sort=False):
-        for _, later in copies.iloc[1:].iterrows():
-            yield from _copied(checked, config, copies.iloc[0], later, "the samples of the ECG are those of")
-    usable = ecgs[ecgs["usable"].astype(bool)].reset_index(drop=True)
-    beats = [shapes[str(section)].loc[rows["row"]] for section, rows in usable.groupby("section", sort=False)]
-    for i, j in alike(np.concatenate(beats), usable["heart_rate_bpm"].tolist()) if beats else ():
-        one, other = usable.iloc[i], usable.iloc[j]
-        if one["ecg_hash"] != other["ecg_hash"] and one["patient_id"] != other["patient_id"]:
-            yield from _copied(checked, config, one, other, "the ECG looks like another copy of that of")
-
-
-def _copied(
-    checked: Mapping[str, Checked], config: StudyConfig, one: pd.Series, other: pd.Series, what: str
-) -> Iterator[Problem]:
-    """Say that two rows hold one ECG."""
-    about, patients = checked[other["section"]], one["patient_id"] == other["patient_id"]
-    if one["section"] != other["section"]:
-        if not patients:  # shared patients are told of once
-            level: Any = "warning" if config.check.allow_shared_people else "error"
-            seen = f"{what} row {one['row']} of {checked[one['section']].where}"
-            yield about.said(level, seen, "leave it in one cohort", other["row"], "ecg_path", other["file"])
-    elif patients:
-        seen, do = f"{what} row {one['row']}, the same patient", "leave one row out"
-        yield about.said("warning", seen, do, other["row"], "ecg_path", other["file"])
-    else:
-        seen, do = f"{what} row {one['row']}, another patient", "find out whose it is, or give both one patient_id"
-        level = "error" if one["ecg_hash"] == other["ecg_hash"] else "warning"
-        yield about.said(level, seen, do, other["row"], "ecg_path", other["file"])
+    tables = [about.people.assign(section=section, row=about.people.index) for section, about in checked.items()]
+    ecgs = pd.concat(tables, ignore_index=True)
+    rows = ecgs[["section", "row", "patient_id", "ecg_path", "file", "ecg_hash"]].to_dict("records")
+    position = ecgs.index.to_series()
+    first = position.groupby(ecgs["ecg_hash"]).transform("first")
+    pairs = [(first[i], i) for i in position[(first != position) & (ecgs["ecg_hash"] != "")]]
+    usable = position[ecgs["usable"].astype(bool)].to_numpy()
+    if len(usable):
+        beats = [shapes[about.section].loc[about.people.index[_usable(about)]] for about in checked.values()]
+        found = alike(np.concatenate(beats), ecgs["heart_rate_bpm"][usable].tolist())
+        near = ((usable[i], usable[j]) for i, j in found)
+        pairs += [(i, j) for i, j in near if rows[i]["ecg_hash"] != rows[j]["ecg_hash"]]
+    for one, other in ((rows[i], rows[j]) for i, j in pairs):
+        same, patients = one["ecg_hash"] == other["ecg_hash"], one["patient_id"] == other["patient_id"]
+        level = "error" if same else "warning"
+        what = "the samples of the ECG are those of" if same else "the ECG looks like another copy of that of"
+        if one["ecg_path"] == other["ecg_path"]:
+            what = "the same file as in"
+        whose, do = ", another patient", "find out whose it is, or give both one patient_id"
+        if one["section"] != other["section"]:
+            level = "warning" if config.check.allow_shared_people else "error"
+            whose, do = f" of {checked[one['section']].where}", "leave it in one cohort"
+        elif patients:
+            level, whose, do = "warning", ", the same patient", "leave one row out"
+        # shared patients are told of once; two days' ECGs of a patient may look alike
+        if not patients or (same and one["section"] == other["section"]):
+            what = f"{what} row {one['row']}{whose}"
+            yield checked[other["section"]].said(level, what, do, other["row"], "ecg_path", other["file"])
 
 
 # --- the study ---
@@ -268,25 +232,25 @@ def _copied(
 
 def _cutoffs(config: StudyConfig, study: str, checked: Mapping[str, Checked]) -> Iterator[Problem]:
     """Cut-offs that are in another unit, or exchanged."""
-    low, high = _CUTOFFS_G_M2
-    for sex, cutoff in config.lvh.cutoffs_g_m2.items():
+    (low, high), cutoffs = _CUTOFFS_G_M2, config.lvh.cutoffs_g_m2
+    for sex, cutoff in cutoffs.items():
         if not low <= cutoff <= high:
             what = f"the cut-off of {cutoff:g} is no LVM index"
             yield Problem("error", study, what, f"give g/m2, {low:g} to {high:g}", column=f"lvh.{sex}_g_m2")
-    if config.lvh.male_g_m2 < config.lvh.female_g_m2:
-        what = f"the men's cut-off ({config.lvh.male_g_m2:g}) is below the women's ({config.lvh.female_g_m2:g})"
+    if cutoffs["male"] < cutoffs["female"]:
+        what = f"the men's cut-off ({cutoffs['male']:g}) is below the women's ({cutoffs['female']:g})"
         yield Problem("warning", study, what, "see whether they are exchanged", column="lvh.male_g_m2")
     for about in checked.values():
-        lvh = _lvh(about, config)
-        share = lvh.mean() if len(lvh) else 0.0
-        if share > _MANY_LVH and low <= min(config.lvh.cutoffs_g_m2.values()):
+        share = _lvh(about, config).mean()
+        if share > _MANY_LVH and low <= min(cutoffs.values()):
             what = f"{100 * share:.0f} % have LVH by the study's cut-offs"
             yield about.said("warning", what, "see whether masses and cut-offs are of one kind of image")
 
 
 def _lvh(about: Checked, config: StudyConfig) -> pd.Series:
-    """Who has LVH, among those of whom it is known."""
-    return above_cutoff(about.people.assign(bsa_m2=about.bsa_m2), config.lvh.cutoffs_g_m2).dropna().astype(bool)
+    """Who has LVH, among those with a usable ECG of whom it is known."""
+    people = about.people.assign(bsa_m2=about.bsa_m2)[_usable(about)]
+    return above_cutoff(people, config.lvh.cutoffs_g_m2).dropna().astype(bool)
 
 
 def _usable(about: Checked) -> pd.Series:
@@ -304,24 +268,20 @@ def _few(config: StudyConfig, study: str, checked: Mapping[str, Checked]) -> Ite
         if by_sex.sum() < _SMALL_COHORT or by_sex.min() < _SMALL_SEX:
             what = f"{listed} are few: intervals will be wide and some tests not made"
             yield about.said("warning", what, "add people, if you can", column="sex")
-        for sex in set(SEXES) - set(by_sex.index):
-            lacks = f"chapters 1, 4, 5 and 7: {_PEOPLE[sex]}, and the comparison of sexes"
+        for none in sorted({*SEXES} - {*by_sex.index}):
+            lacks = f"chapters 1, 4, 5 and 7: {_PEOPLE[none]}, and the comparison of sexes"
             yield Problem("warning", BOOK, lacks, f"{about.where} has none")
         if about.bsa_m2[people.index].isna().all():
             lacks = "chapters 1, 5 and 7: LVM index and all about LVH"
             yield Problem("warning", BOOK, lacks, f"{about.where} has no height and weight")
             continue
-        lvh = _lvh(about, config)
-        for kind, those in (("with", lvh), ("without", ~lvh)):
-            some = people[people.index.isin(lvh.index[those])]
-            counts = some.groupby("sex")["patient_id"].nunique().reindex(by_sex.index, fill_value=0)
-            few = [sex for sex in counts.index if counts[sex] < MIN_CLASS]
-            if few:
-                whose = "" if len(few) == len(counts) else f" of {_PEOPLE[few[0]]}"
-                lacks = f"chapters 5 and 7: c-statistics, ROC and decision curves{whose}"
-                listed = " and ".join(f"{counts[sex]} of {by_sex[sex]} {_PEOPLE[sex]}" for sex in few)
-                why = f"in {about.where}, {listed} are {kind} LVH by the study's cut-offs; {MIN_CLASS} are needed"
-                yield Problem("warning", BOOK, lacks, why)
+        lvh = people["patient_id"].groupby([people["sex"], _lvh(about, config)]).nunique()
+        for sex, n in by_sex.items():
+            for kind, yes in (("with", True), ("without", False)):
+                if lvh.get((sex, yes), 0) < MIN_CLASS:
+                    lacks = f"chapters 5 and 7: c-statistics, ROC and decision curves of {_PEOPLE[str(sex)]}"
+                    why = f"{lvh.get((sex, yes), 0)} of {n} in {about.where} are {kind} LVH by the study's cut-offs"
+                    yield Problem("warning", BOOK, lacks, f"{why}; {MIN_CLASS} are needed")
 
 
 def _folds(config: StudyConfig, study: str, checked: Mapping[str, Checked]) -> Iterator[Problem]:
@@ -329,41 +289,36 @@ def _folds(config: StudyConfig, study: str, checked: Mapping[str, Checked]) -> I
     about = checked.get("development")
     if about is None or not _usable(about).any():
         return
-    people, number = about.people, config.folds.n
+    people = about.people
     hashes = people.get("ecg_hash", people["patient_id"]).tolist()
     try:
-        fold = assign_folds(people, hashes, number, config.folds.seed)
+        fold = pd.Series(assign_folds(people, hashes, config.folds.n, config.folds.seed), people.index)
     except (DataError, ValueError) as error:
         what, _, do = str(error).rstrip(".").rpartition("; ")
         yield about.said("error", what or str(error), do or "use fewer folds or more people")
         return
     lvh = _lvh(about, config)
-    folds = set(fold[people.index.isin(lvh.index[lvh]) & _usable(about)].tolist())
-    none = [k for k in range(1, number + 1) if k not in folds]
-    if none and folds:
-        lacks = f"chapter 5: the c-statistic of {'fold' if len(none) == 1 else 'folds'} {', '.join(map(str, none))}"
+    none = sorted(set(fold) - set(fold[lvh.index[lvh]]))
+    if none and lvh.any():
+        lacks = f"chapter 5: the c-statistic of fold {', '.join(map(str, none))}"
         yield Problem("warning", BOOK, lacks, "nobody there has LVH; use fewer folds or another seed under [folds]")
 
 
 def _pages(config: StudyConfig, study: str, checked: Mapping[str, Checked]) -> Iterator[Problem]:
     """What chapters lack because the study file does not ask for it."""
-    networks = [model for model in config.models.values() if model.is_network]
-    lacking = {
-        "chapter 7: external validation": (config.external is None, "there is no table [external]"),
-        "chapters 3 and 6: training and saliency": (not networks, "no model is a network"),
-        "chapter 3: the encoder": (
-            all(model.estimator != "elvmass-net" for model in networks),
-            "no model is elvmass-net",
-        ),
-        "chapter 4: comparison": (len(config.models) == 1, "there is one model only"),
-        "chapter 5: the gap between pooled and sex-specific models, taken apart": (
+    networks = {model.estimator for model in config.models.values() if model.is_network}
+    lacking = [
+        (config.external is None, "chapter 7: external validation", "there is no table [external]"),
+        (not networks, "chapters 3 and 6: training and saliency", "no model is a network"),
+        ("elvmass-net" not in networks, "chapter 3: the encoder", "no model is elvmass-net"),
+        (len(config.models) == 1, "chapter 4: comparison", "there is one model only"),
+        (
             not config.trained_both_ways,
-            'no model has training = ["pooled", "sex-specific"]',
+            "chapter 5: the gap, taken apart",
+            "no model is trained pooled and sex-specific",
         ),
-    }
-    for lacks, (yes, why) in lacking.items():
-        if yes:
-            yield Problem("warning", BOOK, lacks, why)
+    ]
+    yield from (Problem("warning", BOOK, lacks, why) for yes, lacks, why in lacking if yes)
 
 
 _Check = Callable[[StudyConfig, str, Mapping[str, Checked]], Iterator[Problem]]

@@ -8,6 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+_NOUNS = {"boolean": "true or false", "object": "a table in braces, { name = value }", "string": "text in quotes"}
+_BOUNDS = {"exclusiveMinimum": "above {:g}", "minimum": "of {:g} or more", "exclusiveMaximum": "below {:g}"}
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -16,45 +19,30 @@ class Setting:
     Parameters
     ----------
     key : str
-    schema : dict
-        JSON schema of its value, from which the rest follows.
+    meaning : str
+        What it says, with its unit.
+    kind : dict
+        JSON schema of a value that is stated.
+    default : Any
+        Value if nothing is stated; None if there is none.
+    example : Any
+        A value to show: the default or, without one, an example.
     required : bool
         Whether there is no default.
+    is_table : bool
+        Whether its keys are the user's own, as in ``[development.columns]``.
+    for_simulation : bool
+        Whether it concerns simulated people only.
     """
 
     key: str
-    schema: dict[str, Any]
+    meaning: str
+    kind: dict[str, Any]
+    default: Any
+    example: Any
     required: bool
-
-    @property
-    def meaning(self) -> str:
-        """What it says, with its unit."""
-        return str(self.schema.get("description", ""))
-
-    @property
-    def default(self) -> Any:
-        """Value if nothing is stated; None if there is none."""
-        return self.schema.get("default")
-
-    @property
-    def example(self) -> Any:
-        """A value to show: the default or, without one, an example."""
-        return self.schema["examples"][0] if self.default in (None, [], {}) else self.default
-
-    @property
-    def kind(self) -> dict[str, Any]:
-        """Schema of a value that is stated."""
-        return {**self.schema, **self.schema.get("anyOf", [{}])[0]}
-
-    @property
-    def is_table(self) -> bool:
-        """Whether its keys are the user's own, as in ``[development.columns]``."""
-        return self.kind["type"] == "object"
-
-    @property
-    def for_simulation(self) -> bool:
-        """Whether it concerns simulated people only."""
-        return bool(self.schema.get("simulation"))
+    is_table: bool
+    for_simulation: bool
 
 
 @dataclass(frozen=True)
@@ -63,16 +51,17 @@ class Table:
 
     Parameters
     ----------
-    kind : str
-        Name of the class behind it.
     meaning : str
+        A sentence.
+    same_as : str
+        The first table of the same class, whose settings it has too; its own name where it is that.
     settings : tuple of Setting
     inner : tuple of str
         Keys of the tables in it.
     """
 
-    kind: str
     meaning: str
+    same_as: str
     settings: tuple[Setting, ...]
     inner: tuple[str, ...]
 
@@ -103,27 +92,34 @@ def tables_of(root: type[BaseModel]) -> dict[str, Table]:
     ('n', 5, 'a whole number from 2 to 20', 'folds of the cross-validation')
     """
     whole = root.model_json_schema()
-    return dict(_walk("", root.__name__, whole, whole["$defs"]))
+    return dict(_walk("", root.__name__, whole, whole["$defs"], {}))
 
 
-def _walk(name: str, kind: str, schema: dict[str, Any], classes: dict[str, Any]) -> Iterator[tuple[str, Table]]:
-    settings, inner = [], []
+def _walk(
+    name: str, kind: str, schema: dict[str, Any], classes: dict[str, Any], first: dict[str, str]
+) -> Iterator[tuple[str, Table]]:
+    """Yield a table and those in it; ``first`` remembers where each class came first."""
+    settings, inner = [], {}
     for key, field in schema["properties"].items():
-        place = f"{name}.{key}".lstrip(".")
         stated = field.get("anyOf", [field])[0]
         each = stated.get("additionalProperties")
         if "$ref" in stated:
-            inner.append((key, place, stated["$ref"], field))
+            inner[key] = (key, stated["$ref"], field)
         elif isinstance(each, dict) and "$ref" in each:
-            inner.append((key, f"{place}.NAME", each["$ref"], field))
+            inner[key] = (f"{key}.NAME", each["$ref"], field)
         else:
-            settings.append(Setting(key, field, key in schema.get("required", ())))
-    meaning = schema.get("description", "").partition("\n")[0].replace("``", "")
-    yield name, Table(kind, meaning, tuple(settings), tuple(key for key, *_ in inner))
-    for _, place, reference, field in inner:
+            kind_of, default = {**field, **stated}, field.get("default")
+            example = field["examples"][0] if default in (None, [], {}) else default
+            flags = key in schema.get("required", ()), kind_of["type"] == "object", "simulation" in field
+            settings.append(Setting(key, field.get("description", ""), kind_of, default, example, *flags))
+    about = schema.get("description", "").partition("\n")[0].replace("``", "").rstrip(".")
+    same_as = first.setdefault(kind, name)
+    same = f" The same settings as [{same_as}]." if same_as != name else ""
+    yield name, Table(f"{about[0].upper()}{about[1:]}.{same}", same_as, tuple(settings), tuple(inner))
+    for place, reference, field in inner.values():
         kind = reference.rpartition("/")[2]
         own = {"description": field["description"]} if "description" in field else {}
-        yield from _walk(place, kind, classes[kind] | own, classes)
+        yield from _walk(f"{name}.{place}".lstrip("."), kind, classes[kind] | own, classes, first)
 
 
 def allowed(kind: dict[str, Any]) -> str:
@@ -147,22 +143,13 @@ def allowed(kind: dict[str, Any]) -> str:
     if kind["type"] == "array":
         items = allowed(kind["items"]).replace("a whole number", "whole numbers")
         return f"a list of {'one or more of ' if kind.get('minItems') else ''}{items}"
-    if kind["type"] in ("integer", "number"):
-        noun = "a whole number" if kind["type"] == "integer" else "a number"
-        return f"{noun} {_range(kind)}".rstrip()
-    return {"boolean": "true or false", "object": "a table in braces, { name = value }"}.get(
-        kind["type"], "text in quotes"
-    )
-
-
-def _range(kind: dict[str, Any]) -> str:
-    low, high = kind.get("minimum"), kind.get("maximum")
-    if low is not None and high is not None:
-        return f"from {low:g} to {high:g}"
-    words = [f"above {kind['exclusiveMinimum']:g}"] if "exclusiveMinimum" in kind else []
-    words += [f"of {low:g} or more"] if low is not None else []
-    words += [f"below {kind['exclusiveMaximum']:g}"] if "exclusiveMaximum" in kind else []
-    return " and ".join(words)
+    if kind["type"] in _NOUNS:
+        return _NOUNS[kind["type"]]
+    noun = "a whole number" if kind["type"] == "integer" else "a number"
+    if "maximum" in kind:
+        return f"{noun} from {kind['minimum']:g} to {kind['maximum']:g}"
+    words = [word.format(kind[bound]) for bound, word in _BOUNDS.items() if bound in kind]
+    return f"{noun} {' and '.join(words)}".rstrip()
 
 
 def as_toml(value: Any) -> str:

@@ -7,14 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lvmass.study.fields import Setting, Table, allowed, as_toml
+from lvmass.study.fields import Table, allowed, as_toml
 
-RENAMED = {"matched": "size_matched", "twins": "counterfactual"}
-"""Keys of earlier study files, and what they are called now."""
-
-_TYPES: dict[str, tuple[type, ...]] = {
-    **{"boolean": (bool,), "integer": (int,), "number": (int, float), "string": (str,), "array": (list, tuple)},
-}
+_TYPES: dict[str, Any] = {"boolean": bool, "integer": int, "number": int | float, "string": str, "array": list | tuple}
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 # What a line that is not TOML looks like, and how to mend it; the first that fits is said.
@@ -22,7 +17,6 @@ _CAUSES = {
     r"[„“”‚‘’]": 'write straight quotes: "text"',
     r"^\w+( +\w+)+ *=": "write _ for a space in a setting's name; your own names with spaces stand in quotes",
     r"^[^#\"'=]*[^\x00-\x7f][^\"'=]*=|^\[[^\]\"]*[^\]\w.-]": "a name with spaces or letters beyond A-Z needs quotes",
-    r"^(//|;|/\*)": "begin a comment with #",
     r"\"[^\"]*\\": "write a path with / or in single quotes: 'C:\\data\\subjects.csv'",
     r"^[\w-]+ *: ": "write = between name and value",
     r"^[^=]*$(?<!\])|^\[[^\]]*$": "write 'name = value', or the name of a table in brackets: [folds]",
@@ -34,7 +28,6 @@ _CAUSES = {
     r"(?i)= *(none|null|nil|na)\b": "leave the line out where there is no value",
     r"= *[^\"'\[{\s]*[A-Za-z]": "put text in quotes",
     r"^[^\"]*(\"[^\"]*\"[^\"]*)*\"[^\"]*$|^[^']*('[^']*'[^']*)*'[^']*$": "a quote is missing",
-    r"= *-?0\d": "write a number without zeros in front",
 }
 
 
@@ -46,7 +39,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("Learning-rates", ["epochs", "learning_rate"])
     " (did you mean 'learning_rate'?)"
     """
-    near = _closest(name, known, 0.5)
+    near = _closest(name, known)
     return f" (did you mean '{near}'?)" if near else ""
 
 
@@ -54,7 +47,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[\s_-]+", "_", name.strip().lower().replace("µ", "u"))
 
 
-def _closest(name: str, known: Iterable[str], cutoff: float) -> str | None:
+def _closest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:
     plain = {_plain(each): each for each in known}
     near = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=cutoff)
     return plain[near[0]] if near else None
@@ -90,11 +83,10 @@ def syntax_sentence(text: str, message: str) -> str:
     >>> syntax_sentence("name = own", "Invalid value (at line 1, column 8)")
     'line 1 is not valid TOML (invalid value): name = own; put text in quotes.'
     """
-    place = re.search(r" \(at (?:line (\d+).*|end of document)\)", message)
-    lines = text.splitlines()
-    number = min(int(place[1]), len(lines)) if place and place[1] else len(lines)
-    reason = message[: place.start()] if place else message
-    line = lines[number - 1].strip() if lines else ""
+    reason, _, place = message.partition(" (at ")
+    lines, stated = text.splitlines() or [""], re.match(r"line (\d+)", place)
+    number = min(int(stated[1]), len(lines)) if stated else len(lines)
+    line = lines[number - 1].strip()
     advice = next((cause for pattern, cause in _CAUSES.items() if re.search(pattern, line)), "correct it")
     if re.search("twice|overwrite|mutate", reason):
         advice = "it is there twice; keep one of them"
@@ -124,15 +116,11 @@ def sentences(problems: Iterable[Any], tables: Mapping[str, Table]) -> list[str]
         if problem["type"] == "extra_forbidden":
             sentence, key = _unknown(location, problem["input"], tables)
             meant.add((*location[:-1], key))
+            found.append(sentence)
         elif problem["type"] == "too_short" and any(each["loc"][:-1] == location for each in problems):
             continue  # its items are wrong, and said to be
-        elif problem["type"] != "missing":
-            sentence = _wrong(problem, tables)
-        elif location in meant:
-            continue
-        else:
-            sentence = f"{_called(location, tables)} is missing; add it."
-        found.append(sentence)
+        elif location not in meant:
+            found.append(_wrong(problem, tables))
     return found
 
 
@@ -142,64 +130,47 @@ def _table_name(location: Iterable[Any]) -> str:
     return ".".join(["models", "NAME", *parts[2:]] if parts[:1] == ["models"] else parts)
 
 
-def _called(location: tuple[Any, ...], tables: Mapping[str, Table]) -> str:
-    """A key or table as the file writes it."""
-    name = ".".join(map(str, location))
-    return f"table [{name}]" if _table_name(location) in tables or location == ("models",) else f"'{name}'"
-
-
 def _unknown(location: tuple[Any, ...], value: Any, tables: Mapping[str, Table]) -> tuple[str, str]:
     """Sentence on a key that its table does not have, and the key that was meant."""
-    key, inside = str(location[-1]), location[:-1]
-    here, where = tables[_table_name(inside)].keys, ".".join(map(str, location))
-    if key in RENAMED:
-        return f"'{where}' is now called '{RENAMED[key]}'; rename it.", RENAMED[key]
-    what, shown = ("table [{}]", "[{}]") if isinstance(value, dict) else ("key '{}'", "'{}'")
+    *inside, key = map(str, location)
+    here, shown = tables[_table_name(inside)].keys, "[{}]" if isinstance(value, dict) else "'{}'"
+    told = f"unknown {'table' if isinstance(value, dict) else 'key'} {shown.format('.'.join((*inside, key)))}"
     near = _closest(key, here, 0.8)
     if near is None:
-        homes = _homes(tables)
+        homes: dict[str, list[str]] = {}  # where each key of a study file belongs
+        for name, table in tables.items():
+            homes.setdefault(name.rpartition(".")[2], []).append(f"in a table of its own, [{name}]")
+            for setting in table.settings:
+                place = f"in [{name}]" if name else "at the top of the file, above the first [table]"
+                homes.setdefault(setting.key, []).append(place)
         other = _closest(key, homes, 0.85)
         if other is not None:
-            own = str(inside[1]) if inside[:1] == ("models",) else "NAME"
-            place = " or ".join(homes[other]).replace("NAME", own)
-            return f"unknown {what.format(where)}; '{other}' belongs {place}.", key
-        near = _closest(key, here, 0.5)
+            own = inside[1] if inside[:1] == ["models"] else "NAME"
+            return f"{told}; '{other}' belongs {' or '.join(homes[other]).replace('NAME', own)}.", key
+        near = _closest(key, here)
     hint = f" (did you mean {shown.format('.'.join((*inside, near)))}?)" if near else ""
-    if inside[:1] == ("models",) and isinstance(value, dict) and "estimator" in value:
-        hint = f' (a name with a point stands in quotes: [models."{inside[1]}.{key}"])'
-    return f"unknown {what.format(where)}{hint}; allowed here: {', '.join(here)}.", near or key
-
-
-def _homes(tables: Mapping[str, Table]) -> dict[str, list[str]]:
-    """Where each key of a study file belongs, in words."""
-    homes: dict[str, list[str]] = {}
-    for name, table in tables.items():
-        homes.setdefault(name.rpartition(".")[2], []).append(f"in a table of its own, [{name}]")
-        for setting in table.settings:
-            place = f"in [{name}]" if name else "at the top of the file, above the first [table]"
-            homes.setdefault(setting.key, []).append(place)
-    return homes
+    return f"{told}{hint}; allowed here: {', '.join(here)}.", near or key
 
 
 def _wrong(problem: Any, tables: Mapping[str, Table]) -> str:
-    """Sentence on a value that its setting cannot have."""
-    location, value = problem["loc"], problem["input"]
-    if problem["type"] == "value_error":
-        message = problem["msg"].removeprefix("Value error, ")
-        return f"{_called(location, tables)}: {message}." if location else f"{message}."
-    name = _called(location, tables)
+    """Sentence on a value that is missing, or that its setting cannot have."""
+    location, name = problem["loc"], ".".join(map(str, problem["loc"]))
+    if problem["type"] == "missing":
+        return f"'{name}' is missing; add it."
     if problem["type"] == "model_type":
-        if location[0] == "models" and len(location) == 2:
-            return f"'{'.'.join(location)}' is no table; settings of a model stand below a line [models.NAME]."
-        return f"'{location[-1]}' is a table; write its settings below a line [{'.'.join(map(str, location))}]."
-    setting, inside = _setting(location, tables)
-    fallback = f"{name}: {problem['msg'][0].lower() + problem['msg'][1:]}"
-    if setting is None:
-        return f"{fallback}."
-    kind = setting.kind
-    for part in inside:  # of a list or of the user's own keys
-        kind = kind["items"] if isinstance(part, int) else kind["additionalProperties"]
-    return f"{refusal(name, value, kind) or fallback}."
+        return f"'{name}' is a table; write its settings below a line [{_table_name(location)}]."
+    settings = {f"{place}.{each.key}".lstrip("."): each for place, table in tables.items() for each in table.settings}
+    for end in range(len(location), 0, -1):
+        if _table_name(location[:end]) in settings:
+            kind = settings[_table_name(location[:end])].kind
+            for part in location[end:]:  # of a list or of the user's own keys
+                kind = kind["items"] if isinstance(part, int) else kind["additionalProperties"]
+            refused = refusal(f"'{name}'", problem["input"], kind)
+            if refused:
+                return f"{refused}."
+            break
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{f'[{name}]: ' if name else ''}{message[0].lower()}{message[1:]}."
 
 
 def refusal(name: str, value: Any, kind: dict[str, Any]) -> str:
@@ -218,16 +189,6 @@ def refusal(name: str, value: Any, kind: dict[str, Any]) -> str:
     return f"{name} is {given}, but has to be {allowed(kind)}{hint}"
 
 
-def _setting(location: tuple[Any, ...], tables: Mapping[str, Table]) -> tuple[Setting | None, tuple[Any, ...]]:
-    """Find the setting at a location, and what of the location lies inside its value."""
-    for end in range(len(location), 0, -1):
-        table = tables.get(_table_name(location[: end - 1]))
-        for setting in table.settings if table else ():
-            if setting.key == location[end - 1]:
-                return setting, location[end:]
-    return None, ()
-
-
 def _meant(value: Any, kind: dict[str, Any], name: str) -> Any:
     """What was probably meant by a value of the wrong type or size; None if nothing comes to mind."""
     return next((each for each in _candidates(value, kind, name) if _fits(each, kind)), None)
@@ -241,25 +202,22 @@ def _candidates(value: Any, kind: dict[str, Any], name: str) -> Iterator[Any]:
         items = value if isinstance(value, list) else [value]
         yield [item if _fits(item, kind["items"]) else _meant(item, kind["items"], name) for item in items]
     if isinstance(value, str):
-        yield _closest(value, kind.get("enum", ()), 0.5)
+        yield _closest(value, kind.get("enum", ()))
         yield _WORDS.get(value.strip().lower())
         yield re.sub(r"[^A-Za-z0-9_.-]+", "-", value).strip("-._")
         number = re.fullmatch(r"\s*(-?\d+(?:[.,]\d+)?)\s*%?.*", value)
-        if number is None:
-            return
-        value = float(number[1].replace(",", "."))
+        value = float(number[1].replace(",", ".")) if number else None
     if type(value) in (int, float) and -1e15 < value < 1e15:
-        share = kind.get("maximum", kind.get("exclusiveMaximum", 2)) <= 1
-        yield from (bool(value),) if kind["type"] == "boolean" else ()
+        yield bool(value)
         yield int(value) if float(value).is_integer() else value
-        yield from (value / 100,) if share else ()
-        yield from (round(1000 * value),) if name.endswith("_ms'") or kind["type"] == "integer" else ()
+        yield value / 100 if kind.get("maximum", kind.get("exclusiveMaximum", 2)) <= 1 else None  # percent
+        yield round(1000 * value)  # of seconds, and where a comma or point stood between thousands
         yield str(value)
 
 
 def _fits(value: Any, kind: dict[str, Any]) -> bool:
     """Whether a value has the type, is among the choices and within the range of a schema."""
-    if type(value) not in _TYPES.get(kind["type"], ()):
+    if not isinstance(value, _TYPES.get(kind["type"], ())) or isinstance(value, bool) != (kind["type"] == "boolean"):
         return False
     if isinstance(value, (list, tuple)):
         return bool(value or not kind.get("minItems")) and all(_fits(each, kind["items"]) for each in value)

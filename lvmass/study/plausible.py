@@ -8,7 +8,8 @@ import difflib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,14 +23,8 @@ from lvmass.ecg.reading import ARRAY_FILES
 
 # What a column holds on average in adults of one sex. Weight is judged by the body mass index and mass by its index,
 # because kilograms and pounds of single people overlap.
-_AVERAGE = {
-    "age_years": (18, 100),
-    "height_cm": (140, 195),
-    "weight_kg": (17, 38),
-    "lvm_g": (20, 140),
-    "sbp_mmhg": (85, 200),
-    "qrs_duration_ms": (60, 180),
-}
+_AVERAGE = {"age_years": (18, 100), "height_cm": (140, 195), "weight_kg": (17, 38), "lvm_g": (20, 140)}
+_AVERAGE |= {"sbp_mmhg": (85, 200), "qrs_duration_ms": (60, 180)}
 _INDEX_G_M2 = {"female": 48.0, "male": 60.0}  # mean LVM / BSA between CT and MR, papillary muscles within
 _LOW_INDEX = 0.85  # share of these below which a column of masses may be one of indices already
 _INDEX_SLOPE = 0.8  # log mass rises by about 1.1 a log BSA, an index hardly
@@ -41,9 +36,14 @@ _SIZES = {  # what a person's size is told by: column, unit in words, limits of 
     "mass": ("lvm_g", "g", _FAR_LVM, (0.0, math.inf)),
     "mass index": ("lvm_g", "g/m2", _FAR_LVM, (15.0, 250.0)),
 }
+_SAME_PATIENT = {  # what rows of a patient agree in: column, what else is the same, how far apart, level, in words
+    "man": ("sex", [], 0.0, "error", "another sex"),
+    "height_cm": ("height_cm", [], 10.0, "warning", "another height"),
+    "born": ("age_years", [], 2.0, "warning", "another age, by the dates of the ECGs,"),  # may be whole numbers
+    "lvm_g": ("lvm_g", ["ct_date"], 0.0, "warning", "another mass on the same day"),
+}
+_FIRST_YEAR = {"ecg_date": 1950, "ct_date": 1975}
 _DEVICE = {"qrs_duration_ms": (50.0, "ms"), "qrs_axis_deg": (90.0, "degrees")}
-_FAR_HEIGHT_CM, _FAR_YEARS = 10.0, 2.0  # of one patient; ages may be whole numbers
-_FIRST_IMAGE, _FIRST_ECG = 1975, 1950
 _WRONG_UNIT = {"unit_too_large": "uV", "unit_too_small": "V"}
 _STATE = {"sampling rate": "sampling_rate_hz", "no unit": "unit", "names no leads": "leads"}  # words of the reader
 
@@ -62,7 +62,7 @@ class Checked:
         Rows without errors, labelled by their number in the file: columns of the schema in its units, and those of
         ``ecgs``; a device's own value as ``device_*``.
     ecgs : DataFrame
-        Every row that names a file, labelled in the same way: ``ecg_path, file, file_name``, the second as the table
+        Every row that names a file, labelled in the same way: ``ecg_path, file``, the second as the table
         names it, and what was measured, see `lvmass.cohort.preprocessing.beats_of_block`.
     ecg_ct_days : float
         Longest time between ECG and image that needs no word.
@@ -77,9 +77,7 @@ class Checked:
     ecg_ct_days: float = math.inf
     names: Mapping[str, str] = field(default_factory=dict)
 
-    def said(
-        self, level: Literal["error", "warning"], what: str, do: str, row: Any = None, column: str = "", file: str = ""
-    ) -> Problem:
+    def said(self, level: Any, what: str, do: str, row: Any = None, column: str = "", file: str = "") -> Problem:
         """A problem of this table."""
         return Problem(level, self.where, what, do, row, self.names.get(column, column), file)
 
@@ -93,9 +91,8 @@ class Checked:
     @property
     def bsa_m2(self) -> pd.Series:
         """Body-surface area of each row."""
-        return pd.Series(
-            bsa_mosteller_m2(self.people["height_cm"], self.people["weight_kg"]), self.people.index, dtype=float
-        )
+        size = bsa_mosteller_m2(self.people["height_cm"], self.people["weight_kg"])
+        return pd.Series(size, self.people.index, dtype=float)
 
 
 # --- the table as it was read, before cells are checked ---
@@ -103,21 +100,20 @@ class Checked:
 
 def header_problems(table: pd.DataFrame, about: Checked) -> Iterator[Problem]:
     """Columns that are misspelt, unknown or empty, after names are ours; the schema says which required ones lack."""
-    known, unknown = list(Subject.model_fields), []
+    known, unknown = Subject.model_fields, []
     for name in map(str, table.columns):
         near = difflib.get_close_matches(name.lower().replace(" ", "_"), known, n=1, cutoff=0.75)
         if name in known:
-            if len(table) and table[name].eq("").all() and not Subject.model_fields[name].is_required():
+            if len(table) and table[name].eq("").all() and not known[name].is_required():
                 yield about.said("warning", "the column is empty", "fill it or leave it out", column=name)
         elif not near or near[0] in table:
             unknown.append(name)
-        elif not Subject.model_fields[near[0]].is_required():
+        elif not known[near[0]].is_required():
             what, do = f"it is not used; {near[0]!r} looks like it", f"rename it, or see [{about.section}.columns]"
             yield about.said("warning", what, do, column=name)
     if unknown:
-        what = ", ".join(unknown[:8]) + (f" and {len(unknown) - 8} more" if len(unknown) > 8 else "")
         do = f"leave them out, or map them under [{about.section}.columns]"
-        yield about.said("warning", f"columns that nothing uses: {what}", do)
+        yield about.said("warning", f"columns that nothing uses: {', '.join(unknown)[:300]}", do)
 
 
 def units_of_columns(
@@ -141,48 +137,32 @@ def units_of_columns(
     problems : list of Problem
         One for each; they name the setting that mends it.
     """
-    numbers = pd.DataFrame({name: _numbers(table[name]) for name in _AVERAGE if name in table})
+    cells = {name: table[name].str.replace(",", ".") for name in _AVERAGE if name in table}
+    numbers = pd.DataFrame({name: pd.to_numeric(each, errors="coerce").astype(float) for name, each in cells.items()})
     sex = table["sex"].str.lower() if "sex" in table else pd.Series("", table.index)
     units: dict[str, str] = {}
     problems = []
-
-    def averages(name: str, factor: float) -> list[float]:
-        """Median of each sex of the column, or of the index that it is judged by, were its unit this factor larger."""
-        values = numbers[name] * factor
+    for name in cells:  # height, then weight, then mass
+        own, ours, (low, high) = about.names.get(name, name), schema.column(name).unit, _AVERAGE[name]
+        judged, factors, unit = numbers[name], {ours: 1.0} | UNITS[ours], stated.get(own, stated.get(name, ours))
         if name == "weight_kg":
-            values = values / (numbers["height_cm"] / 100) ** 2
+            judged = judged / (numbers.get("height_cm", math.nan) / 100) ** 2
         if name == "lvm_g" and {"height_cm", "weight_kg"} <= set(numbers):
-            values = values / bsa_mosteller_m2(numbers["height_cm"], numbers["weight_kg"])
-        groups = [group for _, group in values.dropna().groupby(sex) if len(group) >= _MIN_JUDGED]
-        return [float(group.median()) for group in groups]
-
-    for name, (low, high) in _AVERAGE.items():
-        if name not in numbers or (name == "weight_kg" and "height_cm" not in numbers):
-            continue
-        own, ours, median = about.names.get(name, name), schema.column(name).unit, numbers[name].median()
-        factors = {ours: 1.0} | UNITS[ours]
-        said = stated.get(own, stated.get(name, ours))
-        found = averages(name, factors.get(said, 1.0))
-        fitting = said
-        if found and not any(low <= average <= high for average in found):
-            fits = (
-                unit for unit, factor in factors.items() if all(low <= each <= high for each in averages(name, factor))
-            )
-            fitting = next(fits, said)
-        if fitting != said:
-            units |= dict.fromkeys((own, name), fitting)
-            setting = f'set {own} = "{fitting}" under [{about.section}.units]'
-            what = f"the whole column looks as if written in {fitting} (median {median:g})"
-            problems.append(about.said("error", what, setting, column=name))
-        numbers[name] *= factors.get(fitting, 1.0)
+            judged = judged / bsa_mosteller_m2(numbers["height_cm"], numbers["weight_kg"])
+        by_sex = judged.dropna().groupby(sex)
+        medians = by_sex.median()[by_sex.size() >= _MIN_JUDGED]
+        fits = [each for each, factor in factors.items() if (medians * factor).between(low, high).any()]
+        if fits and unit not in fits:
+            unit = fits[0]
+            units |= {own: unit, name: unit}
+            do = f'set {own} = "{unit}" under [{about.section}.units]'
+            what = f"the whole column looks as if written in {unit} (median {numbers[name].median():g})"
+            problems.append(about.said("error", what, do, column=name))
+        numbers[name] *= factors.get(unit, 1.0)
     if "age_years" in numbers and 1900 <= numbers["age_years"].median() <= 2100:
         what, do = "the whole column looks like years of birth", "give the age at the ECG, in years"
         problems.append(about.said("error", what, do, column="age_years"))
     return units, problems
-
-
-def _numbers(cells: pd.Series) -> pd.Series:
-    return pd.to_numeric(cells.str.replace(",", "."), errors="coerce")
 
 
 # --- people ---
@@ -190,49 +170,29 @@ def _numbers(cells: pd.Series) -> pd.Series:
 
 def _one_patient(about: Checked) -> Iterator[Problem]:
     """What several rows of one patient say of each other."""
-    people = about.people[about.people["patient_id"].duplicated(keep=False)]
-    people = people.assign(row=people.index)
-    patients = people.groupby("patient_id", sort=False)
-    first = patients[["row", "sex", "height_cm"]].transform("first")
-
-    def as_in(row: Any, first_row: Any) -> str:
-        return f"of patient {people['patient_id'][row]!r}, as row {first_row}"
-
-    for row in people.index[people["sex"] != first["sex"]]:
-        what, do = f"another sex {as_in(row, first['row'][row])}", "correct the sex, or the patient_id of one"
-        yield about.said("error", what, do, row, "sex")
-    for row in people.index[(people["height_cm"] - first["height_cm"]).abs() > _FAR_HEIGHT_CM]:
-        cm = f"{people['height_cm'][row]:g} cm and in row {first['row'][row]} {first['height_cm'][row]:g} cm"
-        yield about.said("warning", f"two heights of one patient: {cm}", "correct one", row, "height_cm")
+    people = about.people.assign(row=about.people.index, man=(about.people["sex"] == "male").astype(float))
     if "ecg_date" in people:
-        dated = people.dropna(subset="ecg_date")
-        start = dated.groupby("patient_id")[["row", "ecg_date", "age_years"]].transform("first")
-        years = (dated["ecg_date"] - start["ecg_date"]).dt.days / 365.25
-        for row in dated.index[(dated["age_years"] - start["age_years"] - years).abs() > _FAR_YEARS]:
-            what = f"the age does not go with the dates of the ECGs {as_in(row, start['row'][row])}"
-            yield about.said("warning", what, "correct the age, the date or the patient_id", row, "age_years")
-    if "ct_date" in people:
-        start = people.groupby(["patient_id", "ct_date"])[["row", "lvm_g"]].transform("first")
-        for row in people.index[(people["lvm_g"] != start["lvm_g"]) & start["lvm_g"].notna()]:
-            grams = f"{people['lvm_g'][row]:g} g and in row {start['row'][row]:.0f} {start['lvm_g'][row]:g} g"
-            yield about.said("warning", f"two masses on one day: {grams}", "keep the one that counts", row, "lvm_g")
+        people["born"] = people["ecg_date"].dt.year + people["ecg_date"].dt.day_of_year / 365.25 - people["age_years"]
+    for value, (column, also, far, level, what) in _SAME_PATIENT.items():
+        if {value, *also} <= set(people):
+            known = people.dropna(subset=[value, *also])
+            first = known.groupby(["patient_id", *also])[["row", value]].transform("first")
+            for row in known.index[(known[value] - first[value]).abs() > far]:
+                told = f"{what} than in row {first['row'][row]}, of the same patient"
+                yield about.said(level, told, "correct it, or the patient_id of one", row, column)
 
 
 def _index_as_mass(about: Checked) -> Iterator[Problem]:
     """LVM index in the place of grams: too low for a mass, and hardly rising with body size."""
-    ratios, slopes = [], []
-    for sex, index in about.by_sex(about.people["lvm_g"] / about.bsa_m2):
+    mass, ratios, slopes = about.people["lvm_g"], [], []
+    for sex, index in about.by_sex(mass / about.bsa_m2):
         size = np.log(about.bsa_m2[index.index])
-        ratios.append(float(np.log(index.median() / _INDEX_G_M2[sex])))
-        slopes.append(float(np.polyfit(size, np.log(about.people["lvm_g"][index.index]), 1)[0]) if size.std() else 1.0)
+        ratios.append(np.log(index.median() / _INDEX_G_M2[sex]))
+        slopes.append(np.polyfit(size, np.log(mass[index.index]), 1)[0] if size.std() else 1.0)
     if ratios and np.exp(np.mean(ratios)) < _LOW_INDEX and np.mean(slopes) < _INDEX_SLOPE:
-        yield about.said(
-            "error",
-            "the whole column looks like LVM index (g/m2) in the place of grams "
-            f"(median {about.people['lvm_g'].median():g})",
-            "give the mass in grams: the index times the body surface area that it was made with",
-            column="lvm_g",
-        )
+        what = f"the whole column looks like LVM index (g/m2) in the place of grams (median {mass.median():g})"
+        do = "give the mass in grams: the index times the body surface area that it was made with"
+        yield about.said("error", what, do, column="lvm_g")
 
 
 def _outliers(about: Checked) -> Iterator[Problem]:
@@ -243,40 +203,33 @@ def _outliers(about: Checked) -> Iterator[Problem]:
         "mass": people["lvm_g"],
         "mass index": people["lvm_g"] / about.bsa_m2,
     }
-    told: set[tuple[str, Any]] = set()
+    found: dict[tuple[str, Any], Problem] = {}
     for what, (column, unit, (low, high), (least, most)) in _SIZES.items():
         for sex, group in about.by_sex(values[what]):
-            log = np.log(group)
-            spread = max(1.4826 * float((log - log.median()).abs().median()), _SPREAD)
-            z = (log - log.median()) / spread
+            log = np.log(group) - np.log(group.median())
+            z = log / max(1.4826 * log.abs().median(), _SPREAD)
+            usual = "{:.3g} to {:.3g}".format(*group.quantile([0.05, 0.95]))
             for row in group.index[(z < low) | (z > high) | (group < least) | (group > most)]:
-                if (column, row) not in told:
-                    told.add((column, row))
-                    seen = f"a {what} of {group[row]:.3g} {unit} is far from the other {sex} ones"
-                    usual = f"{group.quantile(0.05):.3g} to {group.quantile(0.95):.3g}"
-                    checked = "height and weight" if column == "weight_kg" else "the mass, its unit and the body size"
-                    yield about.said("warning", f"{seen} ({usual})", f"check {checked}", row, column)
+                seen = f"a {what} of {group[row]:.3g} {unit} is far from the other {sex} ones ({usual})"
+                do = "check height, weight, mass and their units"
+                found.setdefault((column, row), about.said("warning", seen, do, row, column))
+    yield from found.values()
 
 
 def _dates(about: Checked) -> Iterator[Problem]:
     """Days that are not over yet, that are too early, and ECGs long before or after the image."""
-    people, today = about.people, pd.Timestamp.now().normalize()
-    for column, first in (("ecg_date", _FIRST_ECG), ("ct_date", _FIRST_IMAGE)):
-        if column not in people:
-            continue
+    people, tomorrow = about.people, pd.Timestamp.now().normalize() + pd.Timedelta(days=1)
+    for column in [name for name in _FIRST_YEAR if name in people]:
         day = people[column]
-        for row in people.index[day > today + pd.Timedelta(days=1)]:
-            yield about.said("warning", f"{day[row]:%Y-%m-%d} is in the future", "correct the date", row, column)
-        for row in people.index[day.dt.year < first]:
-            what = f"{day[row]:%Y-%m-%d} is before such examinations were made"
-            yield about.said("warning", what, "correct the date, or leave the cell empty", row, column)
-    if {"ecg_date", "ct_date"} <= set(people):
-        apart = (people["ct_date"] - people["ecg_date"]).dt.days
-        for row in people.index[apart.abs() > about.ecg_ct_days]:
-            order = "before" if apart[row] > 0 else "after"
-            what = (
-                f"the ECG was recorded {abs(apart[row]):.0f} days {order} the image; the limit is {about.ecg_ct_days:g}"
-            )
+        for row in people.index[(day > tomorrow) | (day.dt.year < _FIRST_YEAR[column])]:
+            odd = "in the future" if day[row] > tomorrow else "before such examinations were made"
+            do = "correct the date, or leave the cell empty"
+            yield about.said("warning", f"{day[row]:%Y-%m-%d} is {odd}", do, row, column)
+    if set(_FIRST_YEAR) <= set(people):
+        days = (people["ct_date"] - people["ecg_date"]).dt.days
+        for row in people.index[days.abs() > about.ecg_ct_days]:
+            apart = f"{abs(days[row]):.0f} days {'before' if days[row] > 0 else 'after'} the image"
+            what = f"the ECG was recorded {apart}; the limit is {about.ecg_ct_days:g}"
             do = "correct a date, take another ECG, or set ecg_ct_days under [check]"
             yield about.said("warning", what, do, row, "ecg_date")
 
@@ -290,6 +243,8 @@ def _unusable(about: Checked) -> Iterator[Problem]:
     if ecgs.empty:
         return
     told = ecgs["usable"].astype(bool)
+    if not told.any():
+        yield about.said("error", "no ECG can be used", "look at the files named here", column="ecg_path")
     for code, unit in _WRONG_UNIT.items():
         wrong = ecgs["findings"].str.contains(code)
         if wrong.mean() > 0.5:
@@ -297,53 +252,37 @@ def _unusable(about: Checked) -> Iterator[Problem]:
             yield about.said("error", what, f'set unit = "{unit}" under [{about.section}]', column="ecg_path")
             told |= wrong
     for row, ecg in ecgs[~told].iterrows():
-        level: Literal["error", "warning"] = "warning"
+        file = Path(ecg["ecg_path"]).name
+        level, do = "warning", "look at the recording; without another one the row is left out"
         if ecg["code"] == UNREADABLE:
-            reason = str(ecg["reason"]).removeprefix(f"{ecg['file_name']}: ").rstrip(".")
-            what, _, do = reason.rpartition("; ")
-            asked = str(ecg["file_name"]).lower().endswith(ARRAY_FILES)
-            stated = next((setting for word, setting in _STATE.items() if word in what and asked), None)
-            do = f"{do}; without it the row is left out"
-            if stated is not None:
+            what, _, do = str(ecg["reason"]).removeprefix(f"{file}: ").rstrip(".").rpartition("; ")
+            do += "; without it the row is left out"
+            stated = next((setting for word, setting in _STATE.items() if word in what), None)
+            if stated is not None and file.lower().endswith(ARRAY_FILES):
                 level, do = "error", f"state {stated} under [{about.section}]"
-        else:
-            codes = [finding.rpartition(": ")[2] for finding in str(ecg["findings"]).split("; ")]
-            what = f"not used: {DISQUALIFYING[next((code for code in _WRONG_UNIT if code in codes), ecg['code'])]}"
-            do = "look at the recording; without another one the row is left out"
+        else:  # of several reasons, a unit explains the others
+            code = next((code for code in _WRONG_UNIT if code in ecg["findings"]), ecg["code"])
+            what = f"not used: {DISQUALIFYING[code]}"
         yield about.said(level, what, do, row, "ecg_path", str(ecg["file"]))
-    if not ecgs["usable"].any():
-        yield about.said("error", "no ECG can be used", "look at the files named here", column="ecg_path")
 
 
 def _device(about: Checked) -> Iterator[Problem]:
     """What the device printed against what is measured here."""
-    for column, (most, unit) in _DEVICE.items():
-        if f"device_{column}" not in about.people or column not in about.people:
-            continue
+    for column in [name for name in _DEVICE if {name, f"device_{name}"} <= set(about.people)]:
         ours, theirs = (about.people[name].astype(float) for name in (column, f"device_{column}"))
-        apart = (ours - theirs).abs()
+        apart, (most, unit) = (ours - theirs).abs(), _DEVICE[column]
         if column == "qrs_axis_deg":
             apart = apart.where(apart <= 180, 360 - apart)
-        far = apart.index[apart > most]
-        given = int(apart.notna().sum())
-        if given >= 2 * _MIN_JUDGED and (len(far) > given / 2 or _unrelated(ours, theirs)):
-            what = "most values of the device do not go with the ECGs"
-            yield about.said(
-                "warning", what, "see whether files and rows are shifted against each other", column=column
-            )
+        unrelated = theirs.nunique() > 5 and ours.corr(theirs, method="spearman") < 0.2
+        if apart.count() >= 2 * _MIN_JUDGED and ((apart > most).sum() > apart.count() / 2 or unrelated):
+            what, do = "most values of the device do not go with the ECGs", "see whether files and rows are shifted"
+            yield about.said("warning", what, do, column=column)
             continue
-        for row in far:
+        for row in apart.index[apart > most]:
             what = f"the device says {theirs[row]:.0f} {unit}, the ECG {ours[row]:.0f} {unit}"
             yield about.said("warning", what, "see whether the file is of this person", row, column)
 
 
-def _unrelated(ours: pd.Series, theirs: pd.Series) -> bool:
-    both = pd.concat([ours, theirs], axis=1).dropna()
-    return bool(both.iloc[:, 1].nunique() > 5 and float(both.rank().corr().to_numpy()[0, 1]) < 0.2)
-
-
-PLAUSIBLE: tuple[Callable[[Checked], Iterator[Problem]], ...] = (
-    *(_unusable, _index_as_mass),
-    *(_one_patient, _outliers, _dates, _device),
-)
+_Check = Callable[[Checked], Iterator[Problem]]
+PLAUSIBLE: tuple[_Check, ...] = (_unusable, _index_as_mass, _one_patient, _outliers, _dates, _device)
 """Checks of one cohort; the first is of ECGs alone, and of rows with errors too."""

@@ -3,6 +3,7 @@
 import json
 import os
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,6 +13,7 @@ from pydantic.json_schema import SkipJsonSchema
 from lvmass.cohort.covariates import COVARIATE_GROUPS, STUDY_GROUPS
 from lvmass.cohort.simulation.constants import SITES
 from lvmass.ecg.beats import BeatConfig
+from lvmass.ecg.recording import LEADS
 from lvmass.errors import DataError
 from lvmass.evaluation.lvh import LVH_CUTOFF_SOURCES, PRIMARY
 from lvmass.networks.registry import NETWORKS, argument_schema
@@ -29,125 +31,79 @@ COUNTERFACTUAL = "counterfactual cohort"
 STUDY_VARIABLE = "LVMASS_STUDY"
 """Environment variable that tells the chapters which study file to read."""
 
-
-class Section(BaseModel):
-    """A table of the study file: unknown keys are refused, values cannot change."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
+EXAMPLE_IDS = ("example-row-1", "example-row-2")
+"""``subject_id`` of the rows of ``starter/subjects.csv``, which show what a row looks like."""
 
 WhenMissing = Literal["exclude", "impute"]
+_SIMULATION: dict[str, Any] = {"simulation": True}  # settings that concern simulated people only
+_COVARIATES: dict[str, Any] = {"type": "string", "enum": [*COVARIATE_GROUPS]}
+
+
+class Section(BaseModel):
+    """A table of the study file: unknown keys are refused, values cannot change; the text below each is its meaning."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class MissingConfig(Section):
     """What to do with people in files of whom a value is missing; sex, mass and ECG are always needed."""
 
-    age_years: WhenMissing = Field(
-        "exclude", description="leave a person without age out, or take the median of the sex, learnt in training folds"
-    )
-    height_cm: WhenMissing = Field(
-        "exclude", description="the same for height; without it nobody's LVM index is known, and so no LVH"
-    )
-    weight_kg: WhenMissing = Field(
-        "exclude", description="the same for weight; without it nobody's LVM index is known, and so no LVH"
-    )
-
-
-FILLED = ("content", "missing")
-"""Fields of a cohort that the study fills, and no study file may."""
-
-EXAMPLE_IDS = ("example-row-1", "example-row-2")
-"""``subject_id`` of the rows that `lvmass init` writes to show what a row looks like."""
-
-_SIMULATION: dict[str, Any] = {"simulation": True}
+    age_years: WhenMissing = "exclude"
+    """leave a person without age out, or take the median of the sex, learnt in training folds"""
+    height_cm: WhenMissing = "exclude"
+    """the same for height; without it nobody's LVM index is known, and so no LVH"""
+    weight_kg: WhenMissing = "exclude"
+    """the same for weight; without it nobody's LVM index is known, and so no LVH"""
 
 
 class CohortConfig(Section):
     """Where people come from: a table and ECG files of one's own, or a simulator."""
 
-    label: str = Field(
-        min_length=1, exclude=True, description="name shown in tables and figures", examples=["Another hospital"]
-    )
-    modality: Modality | None = Field(
-        None, exclude=True, description="how the mass was measured, as a saved model says", examples=["CT"]
-    )
-    simulate: str | None = Field(
-        None,
-        description="site whose people are simulated, in place of 'subjects'",
-        examples=["tw-cvai"],
-        json_schema_extra=_SIMULATION | {"enum": [*SITES]},
-    )
-    n: int | None = Field(None, ge=20, description="people to simulate", examples=[800], json_schema_extra=_SIMULATION)
-    seed: int = Field(0, ge=0, description="random seed of the simulation", json_schema_extra=_SIMULATION)
-    setting: Literal["published", "literature"] = Field(
-        "published",
-        description="simulate as published numbers imply, or as small studies found; 'external' follows 'development'",
-        json_schema_extra=_SIMULATION,
-    )
-    sex_interaction: float = Field(
-        1.0,
-        ge=0,
-        le=4,
-        description="how far the simulated ECG follows mass otherwise in women: 0 not, 4 strongly",
-        json_schema_extra=_SIMULATION,
-    )
-    # excluded from the key of stages, like the label: 'content' stands for it, wherever the files lie
-    subjects: str | None = Field(
-        None,
-        exclude=True,
-        description="subjects table (CSV, Excel or Parquet), one row an ECG; relative to the study file",
-        examples=["external.csv"],
-    )
-    ecg_folder: str | None = Field(
-        None,
-        exclude=True,
-        description="folder of the ECG files, relative to the study file; by default the table's",
-        examples=["ecg"],
-    )
-    unit: Literal["mV", "uV", "V"] | None = Field(
-        None, description="voltage unit of ECG files that state none", examples=["mV"]
-    )
-    sampling_rate_hz: float | None = Field(
-        None, gt=0, description="sampling rate of ECG files that state none, such as CSV, Hz", examples=[500]
-    )
-    leads: tuple[str, ...] | None = Field(
-        None,
-        description="leads of ECG files that name none, in the order of their columns",
-        examples=[["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"]],
-    )
-    # how the table is written does not change a result either
+    # What is excluded changes no result, or 'content' stands for it, wherever the files lie.
+    label: str = Field(min_length=1, exclude=True, examples=["Another hospital"])
+    """name shown in tables and figures"""
+    modality: Modality | None = Field(None, exclude=True, examples=["CT"])
+    """how the mass was measured, as a saved model says"""
+    simulate: str | None = Field(None, examples=["tw-cvai"], json_schema_extra=_SIMULATION | {"enum": [*SITES]})
+    """site whose people are simulated, in place of 'subjects'"""
+    n: int | None = Field(None, ge=20, examples=[800], json_schema_extra=_SIMULATION)
+    """people to simulate"""
+    seed: int = Field(0, ge=0, json_schema_extra=_SIMULATION)
+    """random seed of the simulation"""
+    setting: Literal["published", "literature"] = Field("published", json_schema_extra=_SIMULATION)
+    """simulate as published numbers imply, or as small studies found; 'external' follows 'development'"""
+    sex_interaction: float = Field(1.0, ge=0, le=4, json_schema_extra=_SIMULATION)
+    """how far the simulated ECG follows mass otherwise in women: 0 not, 4 strongly"""
+    subjects: str | None = Field(None, exclude=True, examples=["external.csv"])
+    """subjects table (CSV, Excel or Parquet), one row an ECG; relative to the study file"""
+    ecg_folder: str | None = Field(None, exclude=True, examples=["ecg"])
+    """folder of the ECG files, relative to the study file; by default the table's"""
+    unit: Literal["mV", "uV", "V"] | None = Field(None, examples=["mV"])
+    """voltage unit of ECG files that state none"""
+    sampling_rate_hz: float | None = Field(None, gt=0, examples=[500])
+    """sampling rate of ECG files that state none, such as CSV, Hz"""
+    leads: tuple[str, ...] | None = Field(None, examples=[[*LEADS]])
+    """leads of ECG files that name none, in the order of their columns"""
     columns: dict[str, str] = Field(
-        {},
-        exclude=True,
-        description="your column name = name in the data dictionary",
-        examples=[{"Patient number": "patient_id", "Height": "height_cm"}],
+        {}, exclude=True, examples=[{"Patient number": "patient_id", "Height": "height_cm"}]
     )
-    units: dict[str, str] = Field(
-        {},
-        exclude=True,
-        description="column in the data dictionary = unit in which your table gives it",
-        examples=[{"height_cm": "in", "weight_kg": "lb"}],
-    )
-    codes: dict[str, dict[str, str]] = Field(
-        {},
-        exclude=True,
-        description="column in the data dictionary = { your code = value in the data dictionary, or '' for missing }",
-        examples=[{"sex": {"F": "female", "M": "male"}}],
-    )
-    # filled by the study, see FILLED
+    """your column name = name in the data dictionary"""
+    units: dict[str, str] = Field({}, exclude=True, examples=[{"height_cm": "in", "weight_kg": "lb"}])
+    """column in the data dictionary = unit in which your table gives it"""
+    codes: dict[str, dict[str, str]] = Field({}, exclude=True, examples=[{"sex": {"F": "female", "M": "male"}}])
+    """column in the data dictionary = { your code = value in the data dictionary, or '' for missing }"""
+    # the study fills these two, and no study file may
     missing: SkipJsonSchema[MissingConfig] = MissingConfig()
-    content: SkipJsonSchema[str] = Field("", description="hash of the table and of every ECG file")
+    content: SkipJsonSchema[str] = ""
+    """hash of the table and of every ECG file"""
 
     @model_validator(mode="after")
     def _one_source(self) -> "CohortConfig":
-        for name in self.model_fields_set.intersection(FILLED):
+        for name in self.model_fields_set & {"missing", "content"}:
             raise ValueError(f"'{name}' is filled by the study; leave it out")
-        if (self.simulate is None) == (self.subjects is None):
+        if (self.simulate is None) == (self.subjects is None) or (self.simulate is not None and self.n is None):
             raise ValueError("give either 'simulate' and 'n', or 'subjects'")
-        if self.simulate is not None:
-            _require_known("site to simulate", self.simulate, tuple(SITES))
-            if self.n is None:
-                raise ValueError("'simulate' needs 'n', the number of people")
+        _require_known("site to simulate", [self.simulate], SITES)
         return self
 
     def __hash__(self) -> int:
@@ -158,60 +114,48 @@ class CohortConfig(Section):
 class ModelConfig(Section):
     """One model of the comparison."""
 
-    estimator: str = Field(
-        description="network or baseline",
-        examples=["elvmass-net"],
-        json_schema_extra={"enum": [*NETWORKS, *BASELINES]},
-    )
-    covariates: tuple[str, ...] = Field(
-        STUDY_GROUPS,
-        description="groups of measurements that it reads beside the waveform",
-        json_schema_extra={"items": {"type": "string", "enum": [*COVARIATE_GROUPS]}},
-    )
-    training: tuple[Training, ...] = Field(
-        ("pooled",), min_length=1, description="one model for everyone, one for each sex, or both"
-    )
-    arguments: dict[str, Any] = Field(
-        {}, description="arguments of the network", examples=[{"channels": 16, "levels": 5}]
-    )
+    estimator: str = Field(examples=["elvmass-net"], json_schema_extra={"enum": [*NETWORKS, *BASELINES]})
+    """network or baseline"""
+    covariates: tuple[str, ...] = Field(STUDY_GROUPS, json_schema_extra={"items": _COVARIATES})
+    """groups of measurements that it reads beside the waveform"""
+    training: tuple[Training, ...] = Field(("pooled",), min_length=1)
+    """one model for everyone, one for each sex, or both"""
+    arguments: dict[str, Any] = Field({}, examples=[{"channels": 16, "levels": 5}])
+    """arguments of the network"""
     fit: FitConfig = FitConfig()
-    seeds: int = Field(1, ge=1, description="networks a fold, from different starts, whose mean estimate counts")
-    reads: Literal["beat", "signal"] | None = Field(
-        None, description="one beat or the whole recording; by default what it was designed for", examples=["beat"]
-    )
-    beat: BeatConfig | None = Field(None, description="a beat of its own, instead of the study's")
-    fine_tune: bool = Field(
-        False,
-        description='sex-specific networks go on from the pooled one of the fold; for training = ["sex-specific"]',
-    )
-    size_matched: bool = Field(
-        False,
-        description='train on as many people, of both sexes, as a sex-specific model; for training = ["pooled"]',
-    )
+    seeds: int = Field(1, ge=1)
+    """networks a fold, from different starts, whose mean estimate counts"""
+    reads: Literal["beat", "signal"] | None = Field(None, examples=["beat"])
+    """one beat or the whole recording; by default what it was designed for"""
+    beat: BeatConfig | None = None
+    """a beat of its own, instead of the study's"""
+    fine_tune: bool = False
+    """sex-specific networks go on from the pooled one of the fold; for training = ["sex-specific"]"""
+    size_matched: bool = False
+    """train on as many people, of both sexes, as a sex-specific model; for training = ["pooled"]"""
 
     @model_validator(mode="after")
-    def _known_names(self) -> "ModelConfig":
-        _require_known("estimator", self.estimator, (*NETWORKS, *BASELINES))
-        for group in self.covariates:
-            _require_known("covariate group", group, tuple(COVARIATE_GROUPS))
-        if self.estimator == "sex-median" and self.covariates[:1] != ("demographics",):
-            raise ValueError("'sex-median' needs covariates = ['demographics']")
-        if self.arguments.get("sex_head") and self.covariates[:1] != ("demographics",):
-            raise ValueError("'sex_head' needs covariates of which the first are 'demographics'")
-        if self.estimator in BASELINES and not self.covariates:
-            raise ValueError(f"'{self.estimator}' needs covariates, such as ['demographics']")
-        if self.fine_tune and (self.training != ("sex-specific",) or self.estimator in BASELINES):
-            raise ValueError("'fine_tune' is for a network with training = ['sex-specific']")
-        if self.size_matched and self.training != ("pooled",):
-            raise ValueError("'size_matched' needs training = ['pooled']")
-        if self.estimator in NETWORKS:
-            for argument, value in self.arguments.items():
-                _require_known(f"argument of {self.estimator}", argument, tuple(NETWORKS[self.estimator].arguments))
-                refused = refusal(f"'{argument}'", value, argument_schema(self.estimator, argument))
-                if refused:
-                    raise ValueError(refused)
-        elif self.arguments:
-            raise ValueError(f"'{self.estimator}' takes no arguments; leave them out")
+    def _what_goes_together(self) -> "ModelConfig":
+        _require_known("estimator", [self.estimator], (*NETWORKS, *BASELINES))
+        _require_known("covariate group", self.covariates, COVARIATE_GROUPS)
+        network, sexless = self.is_network, self.covariates[:1] != ("demographics",)
+        headed, fine_tuned = self.arguments.get("sex_head"), network and self.training == ("sex-specific",)
+        refused: dict[str, Any] = {
+            "'sex-median' needs covariates = ['demographics']": self.estimator == "sex-median" and sexless,
+            "'sex_head' needs covariates of which the first are 'demographics'": headed and sexless,
+            f"'{self.estimator}' needs covariates, such as ['demographics']": not network and not self.covariates,
+            f"'{self.estimator}' takes no arguments; leave them out": not network and self.arguments,
+            "'fine_tune' is for a network with training = ['sex-specific']": self.fine_tune and not fine_tuned,
+            "'size_matched' needs training = ['pooled']": self.size_matched and self.training != ("pooled",),
+        }
+        if network:
+            _require_known(f"argument of {self.estimator}", self.arguments, NETWORKS[self.estimator].arguments)
+            given = self.arguments.items()
+            mistakes = (refusal(f"'{name}'", value, argument_schema(self.estimator, name)) for name, value in given)
+            refused |= {sentence: sentence for sentence in mistakes}
+        for sentence, wrong in refused.items():
+            if wrong:
+                raise ValueError(sentence)
         return self
 
     @property
@@ -228,16 +172,21 @@ class ModelConfig(Section):
 class FoldsConfig(Section):
     """Cross-validation: folds by patient, stratified by sex and thirds of LVM."""
 
-    n: int = Field(5, ge=2, le=20, description="folds of the cross-validation")
-    seed: int = Field(0, ge=0, description="random seed of who is in which fold")
+    n: int = Field(5, ge=2, le=20)
+    """folds of the cross-validation"""
+    seed: int = Field(0, ge=0)
+    """random seed of who is in which fold"""
 
 
 class _LvhConfig(Section):
     """LVH: LVM / BSA (Mosteller) above a cut-off for each sex; take those of your modality."""
 
-    male_g_m2: float = Field(PRIMARY["male"], gt=0, description="cut-off of men's LVM index, g/m²")
-    female_g_m2: float = Field(PRIMARY["female"], gt=0, description="cut-off of women's LVM index, g/m²")
-    source: str = Field(LVH_CUTOFF_SOURCES["fuchs-2016"], description="where the cut-offs come from, as pages name it")
+    male_g_m2: float = Field(PRIMARY["male"], gt=0)
+    """cut-off of men's LVM index, g/m²"""
+    female_g_m2: float = Field(PRIMARY["female"], gt=0)
+    """cut-off of women's LVM index, g/m²"""
+    source: str = LVH_CUTOFF_SOURCES["fuchs-2016"]
+    """where the cut-offs come from, as pages name it"""
 
     @property
     def cutoffs_g_m2(self) -> dict[str, float]:
@@ -248,85 +197,79 @@ class _LvhConfig(Section):
 class SaliencyConfig(Section):
     """Attributions to the ECGs of out-of-fold people."""
 
-    model: str | None = Field(
-        None,
-        description="network whose estimates are attributed; by default the reference model",
-        examples=["elvmass-net"],
-    )
-    method: Literal["gradient × input", "integrated gradients", "DeepLift", "occlusion"] = Field(
-        "integrated gradients", description="method of attribution"
-    )
-    baseline: Literal["flat", "mean", "mean of the sex", "several"] = Field(
-        "mean",
-        description="beat that a person's is held against: flat, a mean of training people, or eight of them",
-    )
-    n_per_sex: int = Field(20, ge=1, description="people of each sex in each fold")
-    steps: int = Field(32, ge=8, description="steps of the path from the baseline to the person")
+    model: str | None = Field(None, examples=["elvmass-net"])
+    """network whose estimates are attributed; by default the reference model"""
+    method: Literal["gradient × input", "integrated gradients", "DeepLift", "occlusion"] = "integrated gradients"
+    """method of attribution"""
+    baseline: Literal["flat", "mean", "mean of the sex", "several"] = "mean"
+    """beat that a person's is held against: flat, a mean of training people, or eight of them"""
+    n_per_sex: int = Field(20, ge=1)
+    """people of each sex in each fold"""
+    steps: int = Field(32, ge=8)
+    """steps of the path from the baseline to the person"""
 
 
 class _GapConfig(Section):
     """Why sex-specific models look better (chapter 5), for every model that is trained both ways."""
 
-    counterfactual: tuple[str, ...] = Field(
-        (),
-        description="models also trained on the same simulated people, whose ECG follows mass alike in both sexes",
-        examples=[["linear"]],
-        json_schema_extra=_SIMULATION,
-    )
-    repeats: dict[str, Annotated[int, Field(ge=1, le=100)]] = Field(
-        {},
-        description="cross-validations of a model, each with other folds and starts, so that intervals know of both",
-        examples=[{"linear": 10}],
-    )
+    counterfactual: tuple[str, ...] = Field((), examples=[["linear"]], json_schema_extra=_SIMULATION)
+    """models also trained on the same simulated people, whose ECG follows mass alike in both sexes"""
+    repeats: dict[str, Annotated[int, Field(ge=1, le=100)]] = Field({}, examples=[{"linear": 10}])
+    """cross-validations of a model, each with other folds and starts, so that intervals know of both"""
 
 
 class CheckConfig(Section):
     """What the check of a cohort lets pass."""
 
-    ecg_ct_days: float = Field(365.0, ge=0, description="a longer time between ECG and image is warned of, days")
-    allow_shared_people: bool = Field(False, description="let people or ECGs be in both cohorts, with a warning")
+    ecg_ct_days: float = Field(365.0, ge=0)
+    """a longer time between ECG and image is warned of, days"""
+    allow_shared_people: bool = False
+    """let people or ECGs be in both cohorts, with a warning"""
 
 
 class PrivacyConfig(Section):
     """What pages and tables of results show of people in files."""
 
-    show_people: bool = Field(False, description="let pages show single people's ECGs, never their names")
-    small_cell: int = Field(5, ge=1, description="smaller counts of people are hidden; 1 shows all")
+    show_people: bool = False
+    """let pages show single people's ECGs, never their names"""
+    small_cell: int = Field(5, ge=1)
+    """smaller counts of people are hidden; 1 shows all"""
 
 
 class StudyConfig(Section):
     """A whole study."""
 
-    name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
-        description="name of the study and of its folder of results: letters, digits, '.', '_' and '-'",
-        examples=["own-cohort"],
-    )
-    seed: int = Field(2026, ge=0, description="random seed of every fit")
-    workers: int = Field(0, ge=0, description="processes that compute; 0 takes one for each core")
-    machine: MachineConfig = MachineConfig()
-    cache_dir: str = Field(".lvmass", description="folder of finished stages, relative to the study file")
+    # in the order in which `lvmass init` writes them: what a hospital looks at first
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", examples=["own-cohort"])
+    """name of the study and of its folder of results: letters, digits, '.', '_' and '-'"""
+    seed: int = Field(2026, ge=0)
+    """random seed of every fit"""
+    workers: int = Field(0, ge=0)
+    """processes that compute; 0 takes one for each core"""
+    cache_dir: str = ".lvmass"
+    """folder of finished stages, relative to the study file"""
+    signal_rate_hz: float = Field(100.0, ge=50, le=1000)
+    """rate at which networks read whole recordings, Hz"""
+    bootstrap: int = Field(2000, ge=100)
+    """resamples of every bootstrap interval"""
     development: CohortConfig
     external: CohortConfig | None = None
     missing: MissingConfig = MissingConfig()
+    lvh: _LvhConfig = _LvhConfig()
     check: CheckConfig = CheckConfig()
     privacy: PrivacyConfig = PrivacyConfig()
-    beat: BeatConfig = BeatConfig()
-    signal_rate_hz: float = Field(100.0, ge=50, le=1000, description="rate at which networks read whole recordings, Hz")
     folds: FoldsConfig = FoldsConfig()
-    lvh: _LvhConfig = _LvhConfig()
+    beat: BeatConfig = BeatConfig()
     models: dict[str, ModelConfig] = Field(min_length=1)
-    saliency: SaliencyConfig = SaliencyConfig()
     gap: _GapConfig = _GapConfig()
-    bootstrap: int = Field(2000, ge=100, description="resamples of every bootstrap interval")
+    saliency: SaliencyConfig = SaliencyConfig()
+    machine: MachineConfig = MachineConfig()
 
     @model_validator(mode="after")
-    def _named_models(self) -> "StudyConfig":
-        networks = tuple(name for name, model in self.models.items() if model.is_network)
-        if self.saliency.model is not None:
-            _require_known("saliency model", self.saliency.model, networks)
-        for name in (*self.gap.counterfactual, *self.gap.repeats):
-            _require_known("model trained both ways", name, self.trained_both_ways)
+    def _what_goes_together(self) -> "StudyConfig":
+        networks = [name for name, model in self.models.items() if model.is_network]
+        _require_known("saliency model", [self.saliency.model], networks)
+        _require_known("model trained both ways", (*self.gap.counterfactual, *self.gap.repeats), self.trained_both_ways)
         if self.external is not None and self.external.label == self.development.label:
             raise ValueError("'development' and 'external' have the same label; give each its own")
         if self.gap.counterfactual and self.development.simulate is None:
@@ -344,22 +287,22 @@ class StudyConfig(Section):
 
     def cohort(self, name: str) -> CohortConfig:
         """Settings of the development or the external cohort."""
+        sections = {"development": self.development, "external": self.external, COUNTERFACTUAL: self.development}
+        section = sections.get(name)
+        if section is None:
+            raise DataError(f"Study '{self.name}' has no cohort '{name}'; add a table [{name}] to the study file.")
         filled: dict[str, Any] = {"missing": self.missing}
-        if name == "development":
-            return self.development.model_copy(update=filled)
         if name == COUNTERFACTUAL:
             filled |= {"sex_interaction": 0.0, "label": COUNTERFACTUAL}
-            return self.development.model_copy(update=filled)
-        if name == "external" and self.external is not None:
-            if "setting" not in self.external.model_fields_set:
-                filled["setting"] = self.development.setting
-            return self.external.model_copy(update=filled)
-        raise DataError(f"Study '{self.name}' has no cohort '{name}'; add a table [{name}] to the study file.")
+        if name == "external" and "setting" not in section.model_fields_set:
+            filled["setting"] = self.development.setting
+        return section.model_copy(update=filled)
 
 
-def _require_known(what: str, name: str, known: tuple[str, ...]) -> None:
-    if name not in known:
-        raise ValueError(f"there is no {what} '{name}'{did_you_mean(name, known)}; there are {', '.join(known)}")
+def _require_known(what: str, names: Iterable[str | None], known: Iterable[str]) -> None:
+    for name in names:
+        if name is not None and name not in known:
+            raise ValueError(f"there is no {what} '{name}'{did_you_mean(name, known)}; there are {', '.join(known)}")
 
 
 def default_study_file() -> Path:

@@ -39,7 +39,6 @@ MISSPELT = [
     ("[folds]", "[fold]", ["unknown table [fold]", "did you mean [folds]?"]),
     ("[folds]", "[Folds]", ["did you mean [folds]?"]),
     ("[models.fcn]", "[model.fcn]", ["unknown table [model]", "did you mean [models]?"]),
-    ("[models.fcn]", "[models.fcn.v2]", ['a name with a point stands in quotes: [models."fcn.v2"]']),
     (EXTERNAL, f"{EXTERNAL}\n[external.code]\nsex = {{ M = 'male' }}", ["did you mean [external.codes]?"]),
     # a right key in the wrong place
     (FCN, f"{FCN}epochs = 3\n", ["'models.fcn.epochs'", "'epochs' belongs in [models.fcn.fit]"]),
@@ -51,9 +50,6 @@ MISSPELT = [
     (EXTERNAL, f"{EXTERNAL}\nfolds = 5", ["'folds' belongs in a table of its own, [folds]"]),
     ("[models.sex-median]", "[models]\ntraining = []\n[models.sex-median]", ["below a line [models.NAME]"]),
     ("[models.fcn]", "[models.fit]\nkernel = 3", ["unknown key 'models.fit.kernel'", "allowed here: estimator,"]),
-    # names of earlier study files
-    ("counterfactual =", "twins =", ["'gap.twins' is now called 'counterfactual'; rename it"]),
-    (FCN, f"{FCN}matched = true\n", ["'models.fcn.matched' is now called 'size_matched'"]),
 ]
 
 MISTYPED = [
@@ -123,8 +119,6 @@ NO_TOML = [
     ("[models.fcn]", "[models.My net]", ["a name with spaces"]),
     ('counterfactual = ["linear"]', 'counterfactual = ["linear"', ["close the bracket, here or in the line above"]),
     ("seed = 2026", "random seed = 2026", ["line 3", "write _ for a space"]),
-    ("seed = 2026", "// seed", ["begin a comment with #"]),
-    ("seed = 2026", "seed = 02026", ["without zeros in front"]),
     ("seed = 2026", "seed = none", ["leave the line out"]),
     ("[folds]", "[lvh]\nmale_g_m2 = 80,5\n[folds]", ["line 20", "a decimal point, not a comma"]),
     ("[folds]", "[lvh]\nmale_g_m2 = 80 g\n[folds]", ["write the number alone"]),
@@ -152,7 +146,7 @@ def test_problem_is_named(tmp_path: Path, old: str, new: str, words: list[str]) 
         read_study_file(path)
     for word in [str(path), *words]:
         assert word in str(error.value)
-    assert len(str(error.value).splitlines()) == 1 or "v2" in new
+    assert len(str(error.value).splitlines()) == 1
 
 
 def test_any_change_of_a_study_file_is_accepted_or_refused_in_sentences(tmp_path: Path) -> None:
