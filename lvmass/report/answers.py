@@ -354,12 +354,6 @@ def saliency_shares(study: Study) -> pd.DataFrame:
     return shares[shares.groupby("sex")["person"].transform("nunique") >= study.small_cell]
 
 
-def explained(shares: pd.DataFrame) -> str:
-    """How many people of each sex were explained, for a caption; ``shares`` of `saliency_shares`."""
-    n = shares.groupby("sex")["person"].nunique()
-    return "out of fold, " + " and ".join(f"{n[sex]} {printed(sex)}" for sex in SEXES if sex in n)
-
-
 def saliency_findings(shares: pd.DataFrame, simulated: bool) -> pd.DataFrame:
     """Published findings on saliency beside ours, as rows of `paper_results`; ``shares`` of `saliency_shares`."""
     columns = ["the paper's result", "published (patients)", "ours", "reproduced if", "here", "shown in"]

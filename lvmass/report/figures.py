@@ -183,7 +183,7 @@ def bland_altman(groups: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> Sho
     groups = {label: (people, rows) for label, (people, rows) in groups.items() if len(rows) and rows["lower_g"].any()}
     if not groups:
         return missing("Bland-Altman plots")
-    options = {"sharex": True, "sharey": True, "squeeze": False}
+    options: dict[str, Any] = {"sharex": True, "sharey": True, "squeeze": False}
     figure, axes = new_figure(1, len(groups), width=4.8 * len(groups), height=3.9, **options)
     said = []
     for panel, (label, (people, limits)) in zip(axes[0], groups.items(), strict=True):
@@ -341,7 +341,7 @@ def beside_published(ours: Mapping[str, pd.DataFrame], title: str) -> Shown:
     theirs = pd.DataFrame([{"key": key, "mean": fact.value, "sd": fact.sd} for key, fact in facts.items()])
     every = {"published, patients": theirs} | dict(ours)
     tall = [0.4 + len(keys) for keys in units.values()]
-    options = {"height_ratios": tall, "squeeze": False}
+    options: dict[str, Any] = {"height_ratios": tall, "squeeze": False}
     figure, axes = new_figure(len(units), width=6.0, height=0.8 * sum(tall) + 0.9, **options)
     for panel, (unit, keys) in zip(axes[:, 0], units.items(), strict=True):
         grey = {"transform": panel.get_yaxis_transform(), "va": "center", "fontsize": 8, "color": "#777777"}

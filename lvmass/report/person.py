@@ -18,20 +18,11 @@ from lvmass.report.style import OURS, SEX_COLOURS, Picture, new_figure
 from lvmass.report.words import printed
 from lvmass.training.card import Card
 
-_HEAD = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Left-ventricular mass from the ECG</title><style>
-@page { size: A4 landscape; margin: 9mm }
-body { font: 9.5pt/1.35 "DejaVu Sans", Arial, sans-serif; color: #222; margin: 0 auto; width: 277mm }
-@media screen { body { padding: 5mm } }
-section { break-after: page; break-inside: avoid; margin-bottom: 8mm }
-h1 { font-size: 13pt; margin: 0 } header span { white-space: nowrap }
-header, .below { display: flex; gap: 6mm; justify-content: space-between }
-.below { margin-top: 1mm } .below > * { flex: 1 } .below .text { flex: 1.25 }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 3mm; margin: 0 } dt { color: #555 }
-dd { margin: 0 } ul { margin: 1mm 0 0; padding-left: 4mm } .caveat { font-size: 8pt; color: #555; margin: 1mm 0 0 }
-img { display: block; margin: 0 auto } b { font-size: 11pt }
-</style></head><body>
-"""
+_STYLE = Path(__file__).with_name("person.css")
+_HEAD = (
+    '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Left-ventricular mass from the ECG</title>'
+    "<style>\n{style}</style></head><body>\n"
+)
 
 
 def write_report(
@@ -47,7 +38,7 @@ def write_report(
         The pages, HTML; only its owner may read it.
     """
     with whole_file(out) as file:
-        file.write(_HEAD)
+        file.write(_HEAD.format(style=_STYLE.read_text(encoding="utf-8")))
         for pages in block_by_block(report_block, people, out, (1, 16), model_folder, reading, workers):
             file.writelines(pages)
         file.write("</body></html>\n")
@@ -80,58 +71,53 @@ def _page(row: dict[str, Any], reading: dict[str, Any], model_folder: Path) -> s
         f"<section><header>{title}<span>{person}</span></header>{ecg}"
         f'<div class="below"><div class="text"><dl>{_facts(estimate)}</dl></div>{stands}{beat}</div>'
         f"<ul>{''.join(f'<li>{html.escape(note)}</li>' for note in estimate.notes)}</ul>"
-        f'<p class="caveat">{html.escape(" ".join(_caveats(estimate, sex)))}</p></section>\n'
+        f'<p class="caveat">{html.escape(_caveats(estimate, sex))}</p></section>\n'
     )
 
 
 def _facts(estimate: Estimate) -> str:
     """Numbers of an estimate, as terms and what is said of them."""
-    e, level = estimate, f"{100 * estimate.interval_level:.0f} % interval"
-    of_g = of_index = "no interval"
-    if e.lvmi_low_g_m2 is not None:
-        of_g = f"{level} {e.lvm_low_g:.0f} to {e.lvm_high_g:.0f}"
-        of_index = f"{level} {e.lvmi_low_g_m2:.0f} to {e.lvmi_high_g_m2:.0f}"
+    e = estimate
+
+    def interval(low: float | None, high: float | None) -> str:
+        return "no interval" if low is None else f"{100 * e.interval_level:.0f} % interval {low:.0f} to {high:.0f}"
+
+    measured = [
+        ("Heart rate", e.heart_rate_bpm, "/min"), ("PR", e.pr_interval_ms, "ms"), ("QRS", e.qrs_duration_ms, "ms"),
+        ("QTc", e.qtc_ms, "ms"), ("axis", e.qrs_axis_deg, "°"),
+    ]  # fmt: skip
+    said = [f"{label} {'–' if value is None else f'{value:.0f} {unit}'}" for label, value, unit in measured]
     shown = {
-        "LV mass": f"<b>{e.lvm_g:.0f} g</b> ({of_g})",
-        "LVM index": f"<b>{e.lvmi_g_m2:.0f} g/m²</b> ({of_index})",
+        "LV mass": f"<b>{e.lvm_g:.0f} g</b> ({interval(e.lvm_low_g, e.lvm_high_g)})",
+        "LVM index": f"<b>{e.lvmi_g_m2:.0f} g/m²</b> ({interval(e.lvmi_low_g_m2, e.lvmi_high_g_m2)})",
         "LVH": f"<b>{e.lvh_by_interval}</b> by this interval; probability {100 * e.lvh_probability:.0f} %",
         "Cut-off": f"{e.lvh_cutoff_g_m2:g} g/m², {html.escape(e.lvh_cutoff_source)}",
+        "ECG": f"{', '.join(said)}; mean of {e.n_beats} beats",
     }
-    units = {"heart_rate_bpm": ("Heart rate", "/min"), "pr_interval_ms": ("PR", "ms"), "qrs_duration_ms": ("QRS", "ms"),
-             "qtc_ms": ("QTc", "ms"), "qrs_axis_deg": ("axis", "°")}  # fmt: skip
-    measured = {label: (getattr(e, name), unit) for name, (label, unit) in units.items()}
-    said = [f"{label} {'–' if value is None else f'{value:.0f} {unit}'}" for label, (value, unit) in measured.items()]
-    shown["ECG"] = f"{', '.join(said)}; mean of {e.n_beats} beats"
     return "".join(f"<dt>{term}</dt><dd>{text}</dd>" for term, text in shown.items())
 
 
-def _caveats(estimate: Estimate, sex: str) -> list[str]:
+def _caveats(estimate: Estimate, sex: str) -> str:
     """What limits every estimate of this model."""
-    made, whose = estimate.model, "women" if sex == "female" else "men"
+    made = estimate.model
     people = f"{made['training_people']} {'simulated ' if made['trained_on_simulated_data'] else ''}people"
     by = f" with LV mass by {made['modality']}" if made["modality"] else ""
     covered = made["interval_coverage"]
-    share = "" if covered is None else f", and its intervals held {100 * covered:.0f} % of the {whose} there"
-    return [
-        "Research software, not for clinical use.",
-        *(
-            ["The model knows simulated hearts only: of a real one it gives an example."]
-            * made["trained_on_simulated_data"]
-        ),
-        f"It is {printed(made['network'])} of the study {made['study']} ({made['study_fingerprint']}), "
-        f"trained on {people}{by}; "
-        f"its mean absolute error out of fold was {made['out_of_fold_mae_g']:.1f} g{share}.",
-        "For people unlike those in training, estimate and interval may be far off.",
-        "“Probable” and “improbable” mean that the whole interval lies above or below the cut-off.",
-    ]
+    share = "" if covered is None else f", and its intervals held {100 * covered:.0f} % of the {printed(sex)} there"
+    example = "The model knows simulated hearts only: of a real one it gives an example. "
+    return (
+        f"Research software, not for clinical use. {example if made['trained_on_simulated_data'] else ''}It is "
+        f"{printed(made['network'])} of the study {made['study']} ({made['study_fingerprint']}), trained on "
+        f"{people}{by}; its mean absolute error out of fold was {made['out_of_fold_mae_g']:.1f} g{share}. For people "
+        "unlike those in training, estimate and interval may be far off. “Probable” and “improbable” mean that the "
+        "whole interval lies above or below the cut-off."
+    )
 
 
 def standing(estimate: Estimate, sex: str, card: Card) -> Picture:
     """Draw the interval of an LVM index against the cut-off, and the training people of the same sex below it."""
     figure, axes = new_figure(width=3.5, height=1.9)
-    whose = (
-        f"{'simulated ' if card.trained_on_simulated_data else ''}{'women' if sex == 'female' else 'men'} in training"
-    )
+    whose = f"{'simulated ' if card.trained_on_simulated_data else ''}{printed(sex)} in training"
     axes.axvline(estimate.lvh_cutoff_g_m2, color="#222222", ls="--", lw=1)
     axes.text(estimate.lvh_cutoff_g_m2, 1.62, "cut-off", ha="center", fontsize=8)
     if estimate.lvmi_low_g_m2 is not None:
