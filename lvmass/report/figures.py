@@ -256,8 +256,8 @@ def forest(
     """
     if rows.empty:
         return missing(title)
-    rows = rows.assign(**{name: "" for name in ("section", "note", "aside") if name not in rows})
-    rows = rows if "hue" in rows else rows.assign(hue="this study file")
+    plain = {"section": "", "note": "", "aside": "", "hue": "this study file"}
+    rows = rows.assign(**{name: text for name, text in plain.items() if name not in rows})
     hues, sections = list(dict.fromkeys(rows["hue"])), rows["section"].unique()
     shifts = dict(zip(hues, np.linspace(0.24, -0.24, len(hues)) if len(hues) > 1 else [0.0], strict=True))
     n_labels = len(rows[["section", "label"]].drop_duplicates())
@@ -460,7 +460,7 @@ def subgroups(
     labels = [f"{printed(group)} (n = {people.get((variable, group), 0)})" for variable, group in keys]
     who = rows["sex"].where(rows["variable"] != "sex", rows["group"])
     shown = rows.assign(label=labels, section=rows["variable"].map(printed), hue=who.map(printed))
-    counts = rows["n_subjects"].map(lambda n: few(n, smallest))
+    counts = rows["n_subjects"].map(few, smallest=smallest)
     shown["note"] = shown["hue"] + ", n = " + counts + ": " + shown["note"].astype(str)
     for column in ("label", "note"):
         shown[column] = shown[column].str.replace("n = (?=<|not)", "n ", regex=True)
