@@ -13,28 +13,13 @@ from scipy import stats
 
 from lvmass.cohort.schema import SEXES
 from lvmass.evaluation import paired_sample_size
-from lvmass.report.page import (
-    missing,
-    p_value,
-    say,
-    select,
-    verdict,
-    with_interval,
-)
+from lvmass.report.page import in_sexes, missing, p_value, say, select, verdict, with_interval
 from lvmass.report.published import HERE, NOT_HERE, main_fit, paper_answer, paper_results
-from lvmass.report.words import PUBLISHED, printed
+from lvmass.report.words import PUBLISHED, TEXTS, printed
 from lvmass.study.study import Study
 from lvmass.training.model import FittedModel
 
-SWITCH = (
-    "In the study files of this book a linear regression learns from the counterfactual cohort, too, which trains in "
-    "seconds. It reads T waves, on which the switch acts, and has no products of sex with a measurement: trained on "
-    "both sexes it cannot follow what differs between them, trained on one it can."
-)
-
 GAP_NEEDS = "it needs women and men, and a model trained both pooled and sex-specific"
-
-TOO_FEW = "There are too few people with LVH, or without, in one of the sexes."
 
 NO_GAP = pd.DataFrame(columns=["cutoffs", "cohort", "model", "sex", "quantity", "estimate", "note"])
 """The table ``gap`` of a study that trains no model both ways."""
@@ -58,16 +43,13 @@ def costs(study: Study) -> pd.DataFrame:
     --------
     >>> costs(Study.from_toml("book/studies/quick.toml"))  # doctest: +SKIP
     """
+    networks = {name: model for name, model in study.config.models.items() if model.is_network}
     rows = []
-    for name, model in study.config.models.items():
-        for training in model.training if model.is_network else ():
-            fits = study.fits(name, training)
-            network = fits[0].predictor
-            assert isinstance(network, FittedModel)
-            row = {"model": name, "training": training, "parameters": network.n_parameters}
-            row |= {"mflop": _mflop_per_person(network), "fits": len(fits)}
-            rows.append(row | {"fit_s": float(np.mean([fit.seconds for fit in fits]))})
-    return pd.DataFrame(rows)
+    for name, training in ((name, training) for name, model in networks.items() for training in model.training):
+        network, seconds = study.networks(name, training)[0], [fit.seconds for fit in study.fits(name, training)]
+        size = network.n_parameters, _mflop_per_person(network)
+        rows.append((name, training, *size, len(seconds), float(np.mean(seconds))))
+    return pd.DataFrame(rows, columns=["model", "training", "parameters", "mflop", "fits", "fit_s"])
 
 
 def _mflop_per_person(model: FittedModel) -> float:
@@ -86,11 +68,9 @@ def _mflop_per_person(model: FittedModel) -> float:
     from torch.utils.flop_counter import FlopCounterMode
 
     counter, network = FlopCounterMode(display=False), model.build().to("meta")
+    shapes = (1, 12, model.n_samples), (1, 2 * len(model.covariates))
     with counter, torch.no_grad():  # weight normalization fails when counted in inference mode
-        network(
-            torch.zeros(1, 12, model.n_samples, device="meta"),
-            torch.zeros(1, 2 * len(model.covariates), device="meta"),
-        )
+        network(*(torch.zeros(shape, device="meta") for shape in shapes))
     return float(counter.get_total_flops()) / 1e6
 
 
@@ -130,19 +110,16 @@ def parts(differences: pd.DataFrame, origin: str) -> Markdown:
     rows = select(everyone, model_a="elvmass-net", model_b=[*CREDITED])
     if rows.empty:
         return missing("what the parts are worth")
-    significant = rows[rows["p_holm"] < 0.05]
-    told = [CREDITED[str(name)] for name in significant["model_b"]]
+    told = rows["model_b"][rows["p_holm"] < 0.05].map(CREDITED)
     costs_g = "; ".join(f"{CREDITED[str(row['model_b'])]} {_cost(row)}" for _, row in rows.iterrows())
     visible_g = 2.8 * float((rows["ci_high"] - rows["ci_low"]).max()) / 3.92
     lead_g = PUBLISHED["comparator_mae_g"].value - PUBLISHED["mae_g"].value
-    found = f"Significant after Holm's correction: {'; '.join(told)}." if told else "None is significant."
+    found = f"Significant after Holm's correction: {'; '.join(told)}." if len(told) else "None is significant."
     text = (
         f"**Which part carries it?** Changes that undo what the abstracts credit raise the MAE by: {costs_g}. {found} "
         f"A rise of {visible_g:.2f} g would have been found with a power of 80 % before correction, in the least "
-        f"certain; the "
-        f"published lead over the better comparator is {lead_g:.2f} g. All this is in {origin}: "
-        + ("" if told else "whatever carried the lead in patients, ")
-        + "a simulator has no more to synchronize and to group than was put into it."
+        f"certain; the published lead over the better comparator is {lead_g:.2f} g. All this is in {origin}: whatever "
+        "carried the lead in patients, a simulator has no more to synchronize and to group than was put into it."
     )
     for _, row in select(everyone, model_a="beat at 100 Hz", model_b="10-s signal at 100 Hz").iterrows():
         text += f" The whole signal instead of the beat, both at 100 Hz, raises the MAE by {_cost(row)}."
@@ -159,11 +136,9 @@ def verdicts(rows: pd.DataFrame, reference: str) -> Markdown:
 
     ``rows``: ``model_b``, ``mae_a_g`` (of the reference), ``difference_g`` and ``p_holm``.
     """
-    if rows.empty:
-        return missing("a verdict", "there is no other model of the same training")
-    rows = rows[rows["p_holm"].notna()]  # too few people: no test, no verdict
-    if rows.empty:
-        return missing("a verdict", "there are too few people for a test")
+    if rows.empty or rows["p_holm"].isna().all():
+        return missing("a verdict", "it takes another model of the same training, and enough people for a test")
+    rows = rows.dropna(subset="p_holm")
     told = rows["p_holm"] < 0.05
     kinds = {
         "Better than": told & (rows["difference_g"] < 0),
@@ -185,12 +160,9 @@ def published_settings(errors: pd.DataFrame) -> Markdown:
         mae = select(own, metric="mae_g", sex="all").iloc[0]
         biases = select(own, metric="bias_g", sex=list(SEXES))
         off = ((biases["ci_low"] > 0) | (biases["ci_high"] < 0)).any()
-        by_sex = ", ".join(f"{with_interval(row, unit=' g')} in {printed(row['sex'])}" for _, row in biases.iterrows())
         words = "not trainable so on this many people: no victory over it" if off else "no significant bias"
-        said.append(
-            f"{printed(name)}, pooled, has an MAE of {with_interval(mae, unit=' g')} "
-            f"and a mean error of {by_sex}: {words}"
-        )
+        mae_g = with_interval(mae, unit=" g")
+        said.append(f"{printed(name)}, pooled, has an MAE of {mae_g} and a mean error of {in_sexes(biases)}: {words}")
     return say(f"{'; '.join(said)}.") if said else missing("networks with their authors' settings")
 
 
@@ -238,16 +210,13 @@ def ecg_only(mae: pd.DataFrame) -> Markdown:
         if name in rows
     ]
     published, errors_g = PUBLISHED["comparator_mae_g"], [row["estimate"] for row in alone.values()]
-    assert published.sd is not None
-    low, high = published.value - published.sd, published.value + published.sd
-    if min(errors_g) > high:
-        means = "all of these are above: leaving out demographics would explain it, and more"
-    elif max(errors_g) < low:
-        means = "all of these are below: leaving out demographics alone does not explain it here"
-    elif min(errors_g) < low or max(errors_g) > high:
-        means = f"these span {min(errors_g):.1f} to {max(errors_g):.1f} g: it may be such a network, or a worse one"
-    else:
-        means = "such an error is what each of these networks has here without demographics, whatever its architecture"
+    span = {"ci_low": min(errors_g) - published.value, "ci_high": max(errors_g) - published.value}
+    means = verdict(
+        span,
+        "all of these are above: leaving out demographics would explain it, and more",
+        "all of these are below: leaving out demographics alone does not explain it here",
+        f"these span {min(errors_g):.1f} to {max(errors_g):.1f} g: it may be such a network, or a worse one",
+    )
     return say(f"{'; '.join(pairs)}. The better published comparator has {published}; {means}.")
 
 
@@ -269,24 +238,21 @@ def gap_answer(gap: pd.DataFrame, whose: str = "**Answer.**") -> Markdown:
         whole, mechanical, training = (with_interval(rows[sex, name], digits=3) for name in steps)
         own = with_interval(rows[sex, "sex-specific"], digits=2)
         published = PUBLISHED[f"auc_{sex}"].value - PUBLISHED["auc_pooled"].value
-        p, difference = rows[sex, "training"]["p_holm"], rows[sex, "training"]["estimate"]
-        changed = "sex-specific training raised it" if difference > 0 else "sex-specific training lowered it"
-        found = "no significant difference" if p >= 0.05 else changed
+        p, raised = rows[sex, "training"]["p_holm"], rows[sex, "training"]["estimate"] > 0
+        changed = f"sex-specific training {'raised' if raised else 'lowered'} it"
         said.append(
             f"In {printed(sex)}, the sex-specific model has {own}, a gap of {whole} (published: {published:.2f}). "
-            f"**Its mechanical part is "
-            f"{mechanical}**: the *same* pooled model, judged within the sex, without any training. **The part of "
-            f"training on one sex**, on the same people, **is {training}**: {found} (p {p_value(p)} after "
-            "Holm's correction)."
+            f"**Its mechanical part is {mechanical}**: the *same* pooled model, judged within the sex, without any "
+            f"training. **The part of training on one sex**, on the same people, **is {training}**: "
+            f"{changed if p < 0.05 else 'no significant difference'} (p {p_value(p)} after Holm's correction)."
         )
     if all(rows[sex, "gap"]["note"] for sex in SEXES):
-        return say(f"{whose} None. {TOO_FEW}")
-    n = int(rows["mean", "pooled in everyone"]["n_repeats"])
+        return say(f"{whose} None. There are too few people with LVH, or without, in one of the sexes.")
+    everyone = rows["mean", "pooled in everyone"]
+    n = int(everyone["n_repeats"])
     runs = f"mean of {n} cross-validations, whose spread is part of the intervals" if n > 1 else "models held fixed"
-    runs += "; one cohort to learn from"
-    everyone = with_interval(rows["mean", "pooled in everyone"], digits=2)
-    start = f"{whose} The pooled model has a c-statistic of {everyone} in everyone (95 % intervals, {runs})."
-    return say("\n\n".join([start, *said]))
+    start = f"{whose} The pooled model has a c-statistic of {with_interval(everyone, digits=2)} in everyone"
+    return say("\n\n".join([f"{start} (95 % intervals, {runs}; one cohort to learn from).", *said]))
 
 
 def control(rows: pd.DataFrame) -> Markdown:
@@ -334,17 +300,16 @@ def switch(rows: pd.DataFrame) -> Markdown:
     rows = rows[rows["cohort"].astype(str).str.contains(" minus ")]
     if rows.empty:
         return missing("a counterfactual cohort", "this study file has none, or too few people")
-    said = []
-    for _, row in rows.iterrows():
-        what = verdict(
-            row,
-            "it pays where the ECG follows mass otherwise in women and men",
-            "it pays less with the switch on, which was not to be expected",
-            "not significantly different from zero at this number of people",
-        )
-        who = f"in {printed(row['sex'])} ({printed(row['model'])})"
-        said.append(f"by {with_interval(row, digits=3)} {who}: {what}")
-    return say(f"{SWITCH} The switch changes what learning from one sex only adds {'; '.join(said)}.")
+    words = (
+        "it pays where the ECG follows mass otherwise in women and men",
+        "it pays less with the switch on, which was not to be expected",
+        "not significantly different from zero at this number of people",
+    )
+    said = "; ".join(
+        f"by {with_interval(row, digits=3)} in {printed(row['sex'])} ({printed(row['model'])}): {verdict(row, *words)}"
+        for _, row in rows.iterrows()
+    )
+    return say(f"{TEXTS['switch']} The switch changes what learning from one sex only adds {said}.")
 
 
 def sample_size(tests: pd.DataFrame, auc_a: float = 0.77, auc_b: float = 0.75, prevalence: float = 0.2) -> Markdown:
@@ -387,12 +352,6 @@ def saliency_shares(study: Study) -> pd.DataFrame:
     shares = segment_shares(saliency.grams, saliency.waves)
     shares = shares.assign(sex=shares["person"].map(saliency.people["sex"]))
     return shares[shares.groupby("sex")["person"].transform("nunique") >= study.small_cell]
-
-
-def explained(shares: pd.DataFrame) -> str:
-    """How many people of each sex were explained, for a caption; ``shares`` of `saliency_shares`."""
-    n = shares.groupby("sex")["person"].nunique()
-    return "out of fold, " + " and ".join(f"{n[sex]} {printed(sex)}" for sex in SEXES if sex in n)
 
 
 def saliency_findings(shares: pd.DataFrame, simulated: bool) -> pd.DataFrame:

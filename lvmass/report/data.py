@@ -1,6 +1,6 @@
 """What chapters 1 and 2 say and tabulate: people, cut-offs, the simulator's cohort, and what became of recordings."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,8 @@ from lvmass.ecg.beats import BeatConfig
 from lvmass.evaluation import LVH_CUTOFFS_G_M2
 from lvmass.evaluation.inverse import PREDICTED
 from lvmass.evaluation.lvh import with_cutoffs
-from lvmass.report.page import few, no_small_class, parts, say, select, table, whole, with_lvh
-from lvmass.report.words import CUTOFFS, PUBLISHED, printed, reasons
+from lvmass.report.page import few, laid_out, no_small_class, parts, say, select, table, whole, with_lvh
+from lvmass.report.words import CAPTIONS, CUTOFFS, DEPARTURES, PUBLISHED, printed, reasons
 from lvmass.study.study import Study
 
 
@@ -48,23 +48,24 @@ def cohort_answer(study: Study, people: pd.DataFrame, shares: pd.DataFrame) -> M
         for (sex, group), n in zip(groups, sizes, strict=True):
             mass, known = group["lvm_g"], group["lvh"].dropna()
             others = select(shares, cohort=label, people=printed(sex))["LVH (%)"]
-            who = f"{n} {printed(sex)}" if n != "not shown" else printed(sex)
-            if len(group) < study.small_cell:
-                own.append(f"{who}, too few to describe")
-                continue
-            told = f"{who} with a mean LVM of {mass.mean():.0f} g (SD {mass.std():.0f} g), "
-            if known.empty:
-                own.append(told + "nobody's LVM index is known")
-            elif others.notna().all():
-                of = "them" if len(known) == len(group) else f"{len(known):,}"
-                told += f"{100 * known.mean():.0f} % of {of} with LVH ({others.min():.1f} to {others.max():.1f} % by "
-                own.append(told + "the cut-offs below)")
-            else:
-                own.append(told.rstrip(", "))
-        n_ecgs = len(study.cohort(name))
-        size = f" ({people['cohort'].eq(label).sum():,} people, {n_ecgs:,} ECGs)"
-        said.append(f"{label}{size}: {'; '.join(own)}. The paper: {published.value:,} {published.what}.")
+            told = f"{n} {printed(sex)}".removeprefix("not shown ")
+            if len(group) >= study.small_cell:
+                told += f" with a mean LVM of {mass.mean():.0f} g (SD {mass.std():.0f} g)"
+                if len(known) and others.notna().all():
+                    of = "them" if len(known) == len(group) else f"{len(known):,}"
+                    told += f", {100 * known.mean():.0f} % of {of} with LVH ({others.min():.1f} to {others.max():.1f} %"
+                    told += " by the cut-offs below)"
+            own.append(told)
+        size = f"{people['cohort'].eq(label).sum():,} people, {len(study.cohort(name)):,} ECGs"
+        said.append(f"{label} ({size}): {'; '.join(own)}. The paper: {published.value:,} {published.what}.")
     return say("**Answer.** " + "\n\n".join(said))
+
+
+def _hidden(n_yes: int, n: int, smallest: int) -> str:
+    """What to write for a count if it, or the rest of ``n``, is too small to show; nothing if it may be shown."""
+    if 0 < n_yes < smallest:
+        return f"< {smallest}"
+    return f"all but < {smallest}" if 0 < n - n_yes < smallest else ""
 
 
 def table_one(people: pd.DataFrame, by: str, smallest: int = 1) -> pd.DataFrame:
@@ -85,28 +86,24 @@ def table_one(people: pd.DataFrame, by: str, smallest: int = 1) -> pd.DataFrame:
         A row for mean (SD) of a number or number (%) of a flag, a column for each group.
     """
     numbers = ["age_years", "height_cm", "weight_kg", "bsa_m2", "sbp_mmhg", "lvm_g", "lvmi_g_m2"]
-    numbers = [name for name in numbers if name in people and people[name].notna().any()]
-    flags = [name for name in ("hypertension", "diabetes", "lvh") if name in people and people[name].notna().any()]
-    groups = people[by].unique()
+    known, groups = people.columns[people.notna().any()], people[by].unique()
+    flags = [printed(name) for name in ("hypertension", "diabetes", "lvh") if name in known]
     shown = people.reset_index(drop=True).rename(columns=printed)
-    answers = {name: people[name].astype(float).map({0.0: "no", 1.0: "yes"}).to_numpy() for name in flags}
-    flags = [*map(printed, flags)]
-    shown = shown.assign(**dict(zip(flags, answers.values(), strict=True)))
+    shown = shown.assign(**{flag: shown[flag].astype(float).map({0.0: "no", 1.0: "yes"}) for flag in flags})
     summary = TableOne(
-        shown, columns=[*map(printed, numbers), *flags], groupby=printed(by), smd=len(groups) == 2,
-        categorical=flags, limit=dict.fromkeys(flags, 1), order={name: ["yes", "no"] for name in flags},
-        overall=False, missing=False,
+        shown, columns=[*(printed(name) for name in numbers if name in known), *flags], groupby=printed(by),
+        smd=len(groups) == 2, categorical=flags, limit=dict.fromkeys(flags, 1),
+        order={name: ["yes", "no"] for name in flags}, overall=False, missing=False,
     ).tableone.droplevel(0, axis=1)  # fmt: skip
     rows: dict[str, Any] = {"": [f"{row}: {level}" if level else row for row, level in summary.index]}
     sizes, hidden = [int((people[by] == group).sum()) for group in groups], np.zeros(len(rows[""]), bool)
     for group, size, written in zip(groups, sizes, parts(sizes, smallest), strict=True):
         cells = np.array(summary[group], dtype=object)
         for flag in flags:
-            classes = shown.loc[(people[by] == group).to_numpy(), flag].value_counts()
-            if any(0 < count < smallest for count in classes):
+            answers = shown.loc[shown[printed(by)] == group, flag].dropna()
+            if instead := _hidden(answers.eq("yes").sum(), len(answers), smallest):
                 of_flag = np.array([text.startswith(f"{flag}, ") for text in rows[""]])
-                cells[of_flag] = f"< {smallest}" if classes.get("yes", 0) < smallest else f"all but < {smallest}"
-                hidden |= of_flag
+                cells[of_flag], hidden = instead, hidden | of_flag
         if smallest > 1:
             cells = np.where(size < smallest, "–", cells)
             cells[0] = written
@@ -139,11 +136,9 @@ def prevalence(people: pd.DataFrame, cutoffs_g_m2: Mapping[str, float], smallest
     for (cohort, sex), index in known.groupby(["cohort", "sex"], sort=False)["lvmi_g_m2"]:
         for name, cutoffs in _cutoff_sets(cutoffs_g_m2).items():
             above = index > cutoffs[str(sex)]
-            row = {"cohort": cohort, "people": printed(sex), "cut-off": printed(name)}
-            row |= {"above (g/m²)": cutoffs[str(sex)], "n": few(len(index), smallest)}
-            hidden = any(0 < count < smallest for count in (above.sum(), (~above).sum()))
-            row |= {"with LVH": few(above.sum(), smallest), "LVH (%)": None if hidden else 100 * above.mean()}
-            rows.append(row | ({"with LVH": f"all but < {smallest}"} if hidden and above.sum() >= smallest else {}))
+            hidden = _hidden(above.sum(), len(above), smallest)
+            counts = few(len(above), smallest), hidden or f"{above.sum():,}", None if hidden else 100 * above.mean()
+            rows.append((cohort, printed(sex), printed(name), cutoffs[str(sex)], *counts))
     columns = ["cohort", "people", "cut-off", "above (g/m²)", "n", "with LVH", "LVH (%)"]
     return pd.DataFrame(rows, columns=columns).astype({"LVH (%)": float})
 
@@ -169,19 +164,6 @@ def implied(cohorts: pd.DataFrame) -> Markdown:
     )
 
 
-TELLS_MORE = "the published errors need an ECG that says more of mass than small studies found"
-
-DEPARTURES = {
-    "LVM SD, g": "the published MAE and MAPE need a wider spread of mass",
-    "partial R² of the ECG": TELLS_MORE,
-    "R² of the ECG alone": TELLS_MORE,
-    "r of Sokolow-Lyon with LVM": TELLS_MORE,
-    "r of Cornell product with LVM": TELLS_MORE,
-    "voltage, obese to lean, %": "large bodies have larger hearts, whose voltage makes up for part of the chest",
-}
-"""Why quantities of the calibration card are above their target in the setting ``published``."""
-
-
 def departures(card: pd.DataFrame, setting: str) -> Markdown:
     """What a setting of the simulator lets an ECG know of mass, and the rows of the card outside their target, why."""
     here, other = SETTINGS[setting], next(each for name, each in SETTINGS.items() if name != setting)
@@ -191,9 +173,8 @@ def departures(card: pd.DataFrame, setting: str) -> Markdown:
     largest = [f"{each.tail[2] ** -each.tail[1]:.1f}" for each in (here, other)]
     outside: dict[str, list[str]] = {}
     for row in card[~card["met"]].to_dict("records"):
-        known = setting == "published" and row["got"] > row["high"]
-        why = DEPARTURES.get(row["quantity"], "") if known else ""
-        names = outside.setdefault(why or "no reason but chance is known", [])
+        known = DEPARTURES if setting == "published" and row["got"] > row["high"] else {}
+        names = outside.setdefault(known.get(row["quantity"], "no reason but chance is known"), [])
         names.append(f"{row['quantity']} ({printed(row['sex'])}): {row['got']:.3g} for {row['target']}")
     listed = [f"Outside ({why}): {'; '.join(names)}." for why, names in outside.items()]
     return say(
@@ -223,9 +204,8 @@ def measured_by_sex(people: pd.DataFrame, smallest: int = 1) -> pd.DataFrame:
     columns = {}
     for sex, group in people.groupby("sex").filter(lambda group: len(group) >= smallest).groupby("sex"):
         both = zip(group[names].mean(), group[names].std(), strict=True)
-        cells = ["–" if pd.isna(mean) else f"{mean:.0f} ({sd:.0f})" for mean, sd in both]
-        columns[f"{printed(sex)}, n = {len(group):,}"] = cells
-    return pd.DataFrame({"": names} | columns)
+        columns[f"{printed(sex)}, n = {len(group):,}"] = [f"{mean:.0f} ({sd:.0f})" for mean, sd in both]
+    return pd.DataFrame({"": names} | columns).replace("nan (nan)", "–")
 
 
 _BIAS_SD = "{bias_ms:.1f} ± {sd_ms:.1f}"
@@ -253,58 +233,35 @@ def beat_settings(config: BeatConfig, findings: Sequence[Any]) -> Markdown:
     low_pass = config.band_high_hz < config.sampling_rate_hz / 2  # beyond, there is nothing left to take out
     band = f"high-pass {config.band_low_hz:g} Hz, " if config.band_low_hz else "no high-pass, "
     band += f"low-pass {config.band_high_hz:g} Hz" if low_pass else "no low-pass"
+    found = " ".join(finding.message for finding in findings) or "none."
     return say(
         f"Filter of this study: {band}. Window: {config.window_before_ms:g} ms before to {config.window_after_ms:g} ms "
-        f"after R. Beats are combined by '{config.average}'. Findings about this recording: "
-        + (" ".join(finding.message for finding in findings) or "none.")
+        f"after R. Beats are combined by '{config.average}'. Findings about this recording: {found}"
     )
 
 
 def validation(found: Mapping[str, Any]) -> list[HTML | Markdown]:
     """Tables of ``book/validation``: wave boundaries, R peaks, beats and criteria on real recordings."""
-    boundaries, peaks, beats, criteria = (found[f"ecg_{name}"] for name in ("delineation", "peaks", "beat", "criteria"))
+    edges, peaks, beats, criteria = (found[f"ecg_{name}"] for name in CAPTIONS)
 
-    def by_method(rows: Mapping[str, Any], methods: Sequence[str], write: Callable[[Any], str]) -> pd.DataFrame:
-        cells: dict[str, dict[str, str]] = {}
-        for method in methods:
-            for key in (key for key in rows if key.endswith(f" {method}")):
-                cells.setdefault(key.removesuffix(method).strip().replace(" + ", ", "), {})[method] = write(rows[key])
-        return pd.DataFrame([{"": name} | each for name, each in cells.items()])
+    def by_method(rows: Mapping[str, Any], methods: Sequence[str], text: str) -> pd.DataFrame:
+        columns = {
+            method: {key.removesuffix(f" {method}").replace(" + ", ", "): text.format_map(rows[key])
+                     for key in rows if key.endswith(f" {method}")} for method in methods
+        }  # fmt: skip
+        return pd.DataFrame(columns).rename_axis("").reset_index()
 
-    device = [
-        {"the cart's beat against": key.removeprefix("device "), "correlation": f"{row['correlation']:.4f}",
-         "difference, RMS (µV)": f"{row['rms_uv']:.1f}"}
-        for key, row in beats.items() if key.startswith("device ")
-    ]  # fmt: skip
-    areas = [
-        {"criterion": printed(name), "AUC (95 %)": f"{row['auc']:.2f} ({row['low']:.2f} to {row['high']:.2f})"}
-        for name, row in criteria.items() if isinstance(row, dict)
-    ]  # fmt: skip
-    methods = ("lvmass", "NeuroKit2 prominence", "NeuroKit2 dwt")
-    edges = by_method(boundaries, methods, (_BIAS_SD + " ({n})").format_map)
-    detectors = ("lvmass", "lvmass one lead", "NeuroKit2", "XQRS")
-    beats_found = by_method(peaks, detectors, "{f1:.4f} ({leads})".format_map)
+    carts = [row | {"beat": name.removeprefix("device ")} for name, row in beats.items() if name.startswith("device ")]
+    rows = [row | {"criterion": name} for name, row in criteria.items() if isinstance(row, dict)]
+    areas = pd.DataFrame(rows).rename(columns={"low": "ci_low", "high": "ci_high"})
     sizes = [f"{row['beats']:,} beats of {row['records']} recordings in {name.removesuffix(' lvmass')}"
              for name, row in peaks.items() if name in ("LUDB lvmass", "MIT-BIH lvmass")]  # fmt: skip
+    captions = [CAPTIONS[name].format_map(found[f"ecg_{name}"] | {"people": "; ".join(sizes)}) for name in CAPTIONS]
+    headers = {"beat": "the cart's beat against", "correlation": "correlation", "rms_uv": "difference, RMS (µV)"}
+    shown = pd.DataFrame(carts)[[*headers]].rename(columns=headers)
     return [
-        table(
-            edges,
-            "Wave boundaries: bias ± SD in ms against LUDB's readers, over the recordings with this wave (their number "
-            f"in brackets). n = {boundaries['records']} recordings; each method gets {boundaries['leads']} leads. "
-            f"Peer: {boundaries['peer']}.",
-        ),
-        table(
-            beats_found,
-            f"R peaks within {peaks['tolerance_ms']:.0f} ms of the readers' beats: F1, and in brackets the number of "
-            f"leads that the detector gets. n = {'; '.join(sizes)}. Added noise at 6 dB.",
-        ),
-        table(
-            pd.DataFrame(device),
-            "Synchronized beats against the beat that a cart made of the same real recording. n = 1 recording.",
-        ),
-        table(
-            pd.DataFrame(areas),
-            f"Criteria of LVH: n = {criteria['n_lvh']} ECGs with LVH statements against {criteria['n_normal']} normal "
-            "ones in PTB-XL.",
-        ),
+        table(by_method(edges, ("lvmass", "NeuroKit2 prominence", "NeuroKit2 dwt"), _BIAS_SD + " ({n})"), captions[0]),
+        table(by_method(peaks, ("lvmass", "lvmass one lead", "NeuroKit2", "XQRS"), "{f1:.4f} ({leads})"), captions[1]),
+        table(shown, captions[2], digits={"correlation": 4, "difference, RMS (µV)": 1}),
+        table(laid_out(areas, "areas"), captions[3]),
     ]

@@ -1,6 +1,6 @@
 """ECGs as clinicians read them, and what becomes of them on the way to one beat."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -51,8 +51,7 @@ def twelve_leads(recording: Recording, title: str, *, spacing_mv: float = 3.0) -
             time_s = np.arange(samples.start, samples.start + len(voltage)) / rate
             axes.plot(time_s, voltage - np.median(voltage) - row * spacing_mv, color="#111111", lw=0.7)
             axes.text(column * part + 0.04, 0.35 * spacing_mv - row * spacing_mv, name, fontsize=9, weight="bold")
-    stated = f"{title} (25 mm/s, 10 mm/mV)" if title else "25 mm/s, 10 mm/mV"
-    axes.set_title(stated)
+    axes.set_title(f"{title} (25 mm/s, 10 mm/mV)" if title else "25 mm/s, 10 mm/mV")
     return Picture(figure, f"{title or 'Recording'}: twelve-lead ECG on millimetre paper, rhythm strip of lead II.")
 
 
@@ -108,17 +107,6 @@ def measured_beat(beat: Beat, measured: EcgParameters, *, width: float = 8.0, he
     return Picture(figure, f"{said}, {measured.qrs_duration_ms:.0f} ms long, is shaded.")
 
 
-def _on_paper(axes: Any) -> Iterator[tuple[Any, str, int]]:
-    """Panel, name and row of every lead, arranged as on paper; edges of the figure are labelled."""
-    for row, names in enumerate(_LAYOUT):
-        for panel, name in zip(axes[row], names, strict=True):
-            panel.set_title(name)
-            yield panel, name, LEADS.index(name)
-        axes[row, 0].set_ylabel("mV")
-    for panel in axes[-1]:
-        panel.set_xlabel("ms from R")
-
-
 def mean_beats(
     waveform_mv: NDArray[np.float32], sex: NDArray[Any], time_ms: NDArray[np.float64], smallest: int = 1
 ) -> Picture:
@@ -127,12 +115,17 @@ def mean_beats(
     A sex of fewer than ``smallest`` people is left out.
     """
     figure, axes = new_figure(3, 4, width=10.0, height=6.0, sharex=True, sharey=True)
-    for panel, _, lead in _on_paper(axes):
+    for panel, name in zip(axes.flat, (name for names in _LAYOUT for name in names), strict=True):
+        panel.set_title(name)
         for group in (group for group in np.unique(sex) if (sex == group).sum() >= smallest):
-            beats = waveform_mv[sex == group, lead]
+            beats = waveform_mv[sex == group, LEADS.index(name)]
             half = np.percentile(beats, [25, 75], axis=0)
             panel.fill_between(time_ms, *half, color=SEX_COLOURS[group], alpha=0.2, lw=0)
             panel.plot(time_ms, beats.mean(axis=0), color=SEX_COLOURS[group], lw=1.3, label=printed(group))
+    for panel in axes[-1]:
+        panel.set_xlabel("ms from R")
+    for panel in axes[:, 0]:
+        panel.set_ylabel("mV")
     axes[0, 0].legend(fontsize=8)
     return Picture(figure, "Mean synchronized beat of each sex in the twelve leads, middle half of people shaded.")
 
@@ -159,12 +152,10 @@ def receptive_field(
     """
     encoder = network.encoders[0]
     assert isinstance(encoder, Tcn)
-    step_ms = float(time_ms[1] - time_ms[0]) * encoder.stem.stride[1]
-    convolutions = [
-        [part for part in block.body.modules() if isinstance(part, TimeConv)]
-        for block in encoder.blocks
-        if isinstance(block, TcnBlock)
-    ]
+    step = float(time_ms[1] - time_ms[0])
+    step_ms = step * encoder.stem.stride[1]
+    blocks = [block for block in encoder.blocks if isinstance(block, TcnBlock)]
+    convolutions = [[part for part in block.body.modules() if isinstance(part, TimeConv)] for block in blocks]
     heights = {"height_ratios": [3, 1.2]}
     figure, (levels, wave) = new_figure(2, 1, width=8.0, height=4.6, sharex=True, gridspec_kw=heights)
     seen = np.zeros(1, int)  # steps from the output
@@ -185,11 +176,7 @@ def receptive_field(
     levels.set_yticklabels(["stem", *(str(level) for level in range(1, len(convolutions) + 1))])
     wave.plot(time_ms, beat_mv, color="#222222", lw=1.1)
     wave.set(xlabel="time from R (ms)", ylabel="mV", xlim=(time_ms[0], time_ms[-1]))
-    step = float(time_ms[1] - time_ms[0])
     width_ms, beat_ms = network.receptive_field_samples * step, len(time_ms) * step
     levels.set_title(f"One output sees {width_ms:.0f} ms; the beat lasts {beat_ms:.0f} ms")
-    return Picture(
-        figure,
-        f"The {len(convolutions)} levels of an encoder above a beat: one output at {at_ms:.0f} ms from R is reached "
-        f"from {width_ms:.0f} ms of the signal, in steps that double from level to level.",
-    )
+    said = f"The {len(convolutions)} levels of an encoder above a beat: one output at {at_ms:.0f} ms from R is reached "
+    return Picture(figure, f"{said}from {width_ms:.0f} ms of the signal, in steps that double from level to level.")

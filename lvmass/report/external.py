@@ -10,6 +10,7 @@ from IPython.display import HTML, Markdown
 from lvmass.cohort.schema import SEXES
 from lvmass.evaluation.calibration import interval_factors
 from lvmass.report.page import (
+    in_sexes,
     laid_out,
     mean_sd,
     missing,
@@ -77,15 +78,11 @@ def analysed(results: Mapping[str, pd.DataFrame], *cohorts: str, few: int = 1) -
 def spread(rows: pd.DataFrame) -> Markdown:
     """Intraclass correlation within each sex, and whether errors spread more in large estimates; of ``agreement``."""
     said = []
-    for _, row in select(rows[rows["icc"].notna()], sex=["female", "male"]).iterrows():
-        text = f"in {printed(row['sex'])} {with_interval(row, 'icc', 2)}"
-        if pd.notna(row["sd_slope"]):
-            ends = {"ci_low": row["sd_slope_ci_low"], "ci_high": row["sd_slope_ci_high"]}
-            how = verdict(ends, "grows", "falls", "does not change significantly")
-            text += (
-                f", where the SD of the error {how} with the estimate: by {with_interval(row, 'sd_slope', 2)} g a gram"
-            )
-        said.append(text)
+    for _, row in select(rows.dropna(subset=["icc", "sd_slope"]), sex=list(SEXES)).iterrows():
+        ends = {"ci_low": row["sd_slope_ci_low"], "ci_high": row["sd_slope_ci_high"]}
+        how = verdict(ends, "grows", "falls", "does not change significantly")
+        text = f"in {printed(row['sex'])} {with_interval(row, 'icc', 2)}, where the SD of the error {how} with the "
+        said.append(f"{text}estimate: by {with_interval(row, 'sd_slope', 2)} g a gram")
     if not said:
         return missing("the intraclass correlation", "there are too few people")
     return say(f"Intraclass correlation of estimated and measured mass: {'; '.join(said)}.")
@@ -93,18 +90,13 @@ def spread(rows: pd.DataFrame) -> Markdown:
 
 def group_effects(rows: pd.DataFrame) -> Markdown:
     """Which variables change an error, by how much and in how many; rows of ``subgroup_effects``, one Holm family."""
-    tested = rows[rows["p_holm"].notna()]
+    tested, said = rows[rows["p_holm"].notna()], []
     if tested.empty:
         return missing("effects of subgroups on the error", "there are too few people")
-    said = [
-        f"{printed(row['variable'])}, {row['contrast']}: {printed(row['metric'])} {with_interval(row)}, "
-        + (
-            f"n = {row['n_group']} against {row['n_others']}"
-            if pd.notna(row["n_group"])
-            else f"n = {row['n_subjects']}"
-        )
-        for _, row in tested[tested["p_holm"] < 0.05].iterrows()
-    ]
+    for _, row in tested[tested["p_holm"] < 0.05].iterrows():
+        text = f"{printed(row['variable'])}, {row['contrast']}: {printed(row['metric'])} {with_interval(row)}, n = "
+        apart = pd.notna(row["n_group"])
+        said.append(text + (f"{row['n_group']} against {row['n_others']}" if apart else f"{row['n_subjects']}"))
     found = "; ".join(said) or "no significant difference"
     return say(f"After Holm's correction of all {len(tested)} effects together (95 % intervals): {found}.")
 
@@ -112,14 +104,10 @@ def group_effects(rows: pd.DataFrame) -> Markdown:
 def coverage(rows: pd.DataFrame) -> Markdown:
     """In which groups fewer people than 90 % lie in their interval; rows of ``interval_coverage``."""
     low = rows[(rows["ci_high"] < 0.9).fillna(False)]
-    said = [
-        f"{printed(row['group'])}, {printed(row['sex'])} {with_interval(row, 'coverage', 2)}"
-        for _, row in low.iterrows()
-    ]
-    return say(
-        f"Coverage below 90 % beyond chance: {'; '.join(said) or 'in no group of this size'}. These are many looks at "
-        "once, without correction."
-    )
+    who = low["group"].map(printed) + ", " + low["sex"].map(printed)
+    said = [f"{name} {with_interval(row, 'coverage', 2)}" for name, (_, row) in zip(who, low.iterrows(), strict=True)]
+    found = "; ".join(said) or "in no group of this size"
+    return say(f"Coverage below 90 % beyond chance: {found}. These are many looks at once, without correction.")
 
 
 def interval_meaning(people: pd.DataFrame, cutoffs_g_m2: Mapping[str, float]) -> Markdown:
@@ -135,8 +123,7 @@ def interval_meaning(people: pd.DataFrame, cutoffs_g_m2: Mapping[str, float]) ->
             f"{at_limit_g * factor:.0f} g, an index of {cutoff / factor:.0f} to {cutoff * factor:.0f} g/m²"
         )
     if not factors or people["bsa_m2"].isna().all():
-        why = "nobody's LVM index is known" if factors else "there are too few people to learn one"
-        return missing("what an interval means", why)
+        return missing("what an interval means", "there are too few people whose LVM index is known")
     return say(
         "90 % of masses lie within a factor *f* of the estimate, from estimate / *f* to estimate · *f*; out of fold in "
         f"development, *f* is {' and '.join(within)}. Near the limit of LVH: {'; '.join(near)}. Whether such a person "
@@ -167,12 +154,10 @@ def _apart(here: Any, home: Any) -> dict[str, Any]:
 def net_benefit(rows: pd.DataFrame, at: float = 0.2) -> Markdown:
     """How the reference compares at the middle of the thresholds; rows of ``net_benefit_differences``."""
     known = select(rows, threshold=at)
-    if known.empty:
+    if known.empty or known["ci_low"].isna().all():
         return missing("differences of net benefit", "there are too few people with LVH, or nothing to compare with")
     words = ("higher than that of", "lower than that of", "not significantly different from that of")
-    known = known[known["ci_low"].notna()]
-    if known.empty:
-        return missing("differences of net benefit", "no difference has an interval")
+    known = known.dropna(subset="ci_low")
     said = [
         f"{verdict(row, *words)} {printed(row['model'])} (difference {with_interval(row, 'difference', 3)})"
         for _, row in known.iterrows()
@@ -184,9 +169,9 @@ def net_benefit(rows: pd.DataFrame, at: float = 0.2) -> Markdown:
 def external_errors(results: Mapping[str, pd.DataFrame], there: str) -> pd.DataFrame:
     """Errors of every fit in a cohort, and its mean error in development beside the one there."""
     shown, index = error_table(results, ["mae_g", "mape_percent", "r2", "bias_g"], there), ["model", "training"]
-    home = select(results.get("errors"), sex="all", metric="bias_g", cohort="development")
     if there == "development":
         return shown
+    home = select(results.get("errors"), sex="all", metric="bias_g", cohort="development")
     home = wide(home, index, "metric", digits=2)
     return shown.merge(home.rename(columns={"bias_g": "mean error in development (g), 95 %"}), on=index)
 
@@ -220,29 +205,26 @@ def external_answer(
     def error(metric: str, name: str = "errors", cohort: str = there) -> Any:
         return select(results.get(name), sex="all", metric=metric, cohort=cohort, **fit).iloc[0]
 
+    def against_home(row: Any) -> str:
+        if there == "development":
+            return ""
+        home = error(row["metric"], cohort="development")
+        apart = _apart(row, home)
+        differs = verdict(apart, "higher there", "lower there", "not significantly different")
+        text = f", against {with_interval(home, unit=' g')} out of fold in development"
+        return f"{text} ({differs}: {with_interval(apart, unit=' g')})"
+
     mae, bias, after = error("mae_g"), error("bias_g"), "errors_after_recalibration"
-    of_sex = select(results.get("errors"), sex=list(SEXES), metric="bias_g", cohort=there, **fit).dropna(
-        subset="ci_low"
-    )
-    by_sex = ", ".join(f"{with_interval(row, unit=' g')} in {printed(row['sex'])}" for _, row in of_sex.iterrows())
+    of_sex = select(results.get("errors"), sex=list(SEXES), metric="bias_g", cohort=there, **fit)
     words = verdict(bias, "it overestimates", "it underestimates", "no significant bias")
-    compared = [""] * 2
-    if there != "development":
-        for k, row in enumerate((mae, bias)):
-            home = error(row["metric"], cohort="development")
-            apart = _apart(row, home)
-            differs = verdict(apart, "higher there", "lower there", "not significantly different")
-            compared[k] = f", against {with_interval(home, unit=' g')} out of fold in development ({differs}: "
-            compared[k] += f"{with_interval(apart, unit=' g')})"
     auc = select(results.get("c_statistics"), sex="all", score="indexed", cohort=there, **fit).iloc[0]
-    lvh = f"The c-statistic of the estimated index is {with_interval(auc, 'auc', 2)}"
-    lvh = f"LVH cannot be judged here: {auc['note']}" if pd.isna(auc["auc"]) else lvh
     return say(
         f"**Answer.** {label}, {analysed(results, there, few=few)}: the MAE of {printed(fit['model'])} is "
-        f"{with_interval(mae, unit=' g')}{compared[0]}. The mean error is {with_interval(bias, unit=' g')} ({words})"
-        f"{compared[1]}{f'; it is {by_sex}' if by_sex else ''}. {lvh}. "
-        f"Recalibrated in the development cohort, MAE {with_interval(error('mae_g', after), unit=' g')} and "
-        f"mean error {with_interval(error('bias_g', after), unit=' g')}. "
+        f"{with_interval(mae, unit=' g')}{against_home(mae)}. The mean error is {with_interval(bias, unit=' g')} "
+        f"({words}){against_home(bias)}; it is {in_sexes(of_sex)}. The c-statistic of the estimated index: "
+        f"{with_interval(auc, 'auc', 2)}. Recalibrated in the development cohort, MAE "
+        f"{with_interval(error('mae_g', after), unit=' g')} and mean error "
+        f"{with_interval(error('bias_g', after), unit=' g')}. "
         f"The paper validated in {PUBLISHED['n_external'].value:,} patients (NTUH), but **its abstracts give no "
         "error there**: no published number can stand beside these."
     )

@@ -59,30 +59,28 @@ def flow_diagram(
     ``beats`` are of `Beats`; ``excluded`` of `Cohort`, people of whom a value is missing. Counts below ``smallest`` are
     not shown, nor those that would give them away.
     """
-    figure, axes = new_figure(1, len(beats), width=4.6 * len(beats), height=3.4)
+    figure, axes = new_figure(1, len(beats), width=4.6 * len(beats), height=3.4, squeeze=False)
+    arrow = {"arrowstyle": "->", "color": "#444444"}
+    frame = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "#444444"}
     told = []
-    for panel, (label, each) in zip(np.atleast_1d(axes), beats.items(), strict=True):
-        unusable, left_out = reasons(each.report), Counter[str]()
-        if excluded is not None:
-            left_out = Counter(EXCLUSION_WORDS[str(code)] for code in excluded[label]["code"])
+    for panel, (label, each) in zip(axes[0], beats.items(), strict=True):
+        codes = excluded[label]["code"].map(str) if excluded else pd.Series(dtype=str)
+        unusable, left_out = reasons(each.report), dict(Counter(codes.map(EXCLUSION_WORDS)))
         analysed, people = len(each.people), each.people.drop_duplicates("patient_id")
-        lost = {"ECGs not usable": unusable, "with a missing value": left_out}
-        every = whole(analysed, len(each.report) + left_out.total(), smallest)
-        totals = parts([sum(counts.values()) for counts in lost.values()], smallest)
+        every = whole(analysed, len(each.report) + len(codes), smallest)
+        lost, missed = parts([sum(unusable.values()), len(codes)], smallest)
         women, men = parts([int((people["sex"] == sex).sum()) for sex in SEXES], smallest)
         boxes = [
             (0.28, 0.90, f"{every} ECGs in the table"),
             (0.28, 0.10, f"{analysed:,} analysed, of\n{women} women, {men} men"),
+            (0.72, 0.32 if left_out else 0.50, _listed(f"{lost} ECGs not usable", unusable, smallest)),
         ]
-        for y, total, (what, counts) in zip((0.32 if left_out else 0.50, 0.72), totals, lost.items(), strict=True):
-            if counts or what == "ECGs not usable":
-                boxes.append((0.72, y, _listed(f"{total} {what}", counts, smallest)))
-        arrow = {"arrowstyle": "->", "color": "#444444"}
+        if left_out:
+            boxes.append((0.72, 0.72, _listed(f"{missed} with a missing value", left_out, smallest)))
         panel.annotate("", (0.28, 0.2), (0.28, 0.8), arrowprops=arrow)
         for x, y, text in boxes:
             if x > 0.5:
                 panel.annotate("", (0.45, y), (0.28, y), arrowprops=arrow)
-            frame = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "#444444"}
             panel.text(x, y, text, ha="center", va="center", fontsize=9, bbox=frame)
         panel.set(title=label, xlim=(0, 1), ylim=(0, 1))
         panel.axis("off")
@@ -106,7 +104,7 @@ def lvm_distributions(people: pd.DataFrame, smallest: int = 1) -> Picture:
     bins = np.arange(low - low % 8, high + 8, 8)
     for panel, label in zip(np.atleast_1d(axes), cohorts, strict=True):
         groups = people[people["cohort"] == label].groupby("sex")["lvm_g"]
-        apart = all(len(masses) >= smallest for _, masses in groups)  # else the number of one gives away the other's
+        apart = groups.size().min() >= smallest  # else the number of one gives away the other's
         for sex, masses in groups:
             text = f"{printed(sex)}, n = {len(masses)}" if apart else printed(sex)
             sns.histplot(masses, ax=panel, color=SEX_COLOURS[str(sex)], label=text, bins=bins, alpha=0.5)
@@ -147,8 +145,8 @@ def learning_curves(histories: Mapping[str, Sequence[Sequence[Mapping[str, float
     if not drawn:
         kept_last = "the last epoch counts, and nobody was set apart to look at the others"
         return missing("learning curves", kept_last if histories else "the reference is no network")
-    figure, axes = new_figure(1, len(drawn), width=3.3 * max(2, len(drawn)), height=3.0, sharey=True)
-    for panel, (name, fits) in zip(np.atleast_1d(axes), drawn.items(), strict=True):
+    figure, axes = new_figure(1, len(drawn), width=3.3 * max(2, len(drawn)), height=3.0, sharey=True, squeeze=False)
+    for panel, (name, fits) in zip(axes[0], drawn.items(), strict=True):
         for history in fits:
             mae_g = [epoch["validation_mae_g"] for epoch in history]
             panel.plot(range(1, len(mae_g) + 1), mae_g, color="#999999", lw=0.9)
@@ -156,7 +154,7 @@ def learning_curves(histories: Mapping[str, Sequence[Sequence[Mapping[str, float
             panel.plot(kept + 1, mae_g[kept], "o", color=OURS, ms=5)
         panel.set(title=name, xlabel="epoch")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    np.atleast_1d(axes)[0].set_ylabel("MAE, inner validation split (g)")
+    axes[0, 0].set_ylabel("MAE, inner validation split (g)")
     return Picture(figure, f"MAE on the inner validation split by epoch, {', '.join(drawn)}; the kept epoch is marked.")
 
 
@@ -189,16 +187,16 @@ def bland_altman(groups: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], smalle
 
     Lines go from the 5th to the 95th percentile of the estimates; ``smallest`` as of `_cloud`.
     """
-    groups = {label: (people, rows[rows["lower_g"].notna()]) for label, (people, rows) in groups.items() if len(rows)}
-    groups = {label: pair for label, pair in groups.items() if len(pair[1])}
+    groups = {label: (people, rows) for label, (people, rows) in groups.items() if len(rows) and rows["lower_g"].any()}
     if not groups:
         return missing("Bland-Altman plots")
-    figure, axes = new_figure(1, len(groups), width=4.8 * len(groups), height=3.9, sharex=True, sharey=True)
+    options: dict[str, Any] = {"sharex": True, "sharey": True, "squeeze": False}
+    figure, axes = new_figure(1, len(groups), width=4.8 * len(groups), height=3.9, **options)
     said = []
-    for panel, (label, (people, limits)) in zip(np.atleast_1d(axes), groups.items(), strict=True):
+    for panel, (label, (people, limits)) in zip(axes[0], groups.items(), strict=True):
         errors = people.assign(error_g=people["predicted_lvm_g"] - people["lvm_g"])
         _cloud(panel, errors, "predicted_lvm_g", "error_g", smallest, ms=3, alpha=0.35)
-        for sex, rows in limits.groupby("sex"):
+        for sex, rows in limits.dropna(subset="lower_g").groupby("sex"):
             x, colour = rows["predicted_g"].to_numpy(float), SEX_COLOURS[str(sex)]
             for name, style in (("mean_error", "-"), ("lower", "--"), ("upper", "--")):
                 y, *ends = _numbers(rows, f"{name}_g", f"{name}_ci_low_g", f"{name}_ci_high_g")
@@ -209,8 +207,8 @@ def bland_altman(groups: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], smalle
             said.append(f"{label}, {printed(sex)}: mean error at the median estimate {text}")
         panel.axhline(0, color="#222222", lw=0.8)
         panel.set(title=label, xlabel="estimated LVM (g)")
-    np.atleast_1d(axes)[0].set_ylabel("estimated minus measured (g)")
-    np.atleast_1d(axes)[0].legend(loc="lower left", fontsize=8)
+    axes[0, 0].set_ylabel("estimated minus measured (g)")
+    axes[0, 0].legend(loc="lower left", fontsize=8)
     return Picture(figure, f"Errors against estimates, with mean, 95 % limits, and their intervals. {'; '.join(said)}.")
 
 
@@ -269,8 +267,8 @@ def forest(
     """
     if rows.empty:
         return missing(title)
-    rows = rows.assign(**{name: "" for name in ("section", "note", "aside") if name not in rows})
-    rows = rows if "hue" in rows else rows.assign(hue="this study file")
+    plain = {"section": "", "note": "", "aside": "", "hue": "this study file"}
+    rows = rows.assign(**{name: text for name, text in plain.items() if name not in rows})
     hues, sections = list(dict.fromkeys(rows["hue"])), rows["section"].unique()
     shifts = dict(zip(hues, np.linspace(0.24, -0.24, len(hues)) if len(hues) > 1 else [0.0], strict=True))
     n_labels = len(rows[["section", "label"]].drop_duplicates())
@@ -311,13 +309,13 @@ def forest(
 
 def differences(rows: pd.DataFrame, reference: str, title: str) -> list[Any]:
     """Table, forest plot and verdicts of rows of ``error_differences``, smallest error first."""
+    if rows.empty:
+        return [missing(f"{title}: paired difference of absolute errors"), missing(title), verdicts(rows, reference)]
     words = verdicts(rows, reference)
-    rows = rows.sort_values("mae_b_g") if len(rows) else rows
-    axis_label = f"MAE of {reference} minus MAE of the other (g)"
-    near = rows
-    if len(rows):
-        near = rows[rows["difference_g"].abs() < 5].assign(label=lambda own: own["model_b"].map(printed))
+    rows = rows.sort_values("mae_b_g").assign(label=rows["model_b"].map(printed))
+    near = rows[rows["difference_g"].abs() < 5]
     far = "" if len(near) == len(rows) else "; farther than 5 g: in the table only"
+    axis_label = f"MAE of {reference} minus MAE of the other (g)"
     shown = table(laid_out(rows, "error_differences"), f"{title}: paired difference of absolute errors.")
     drawn = forest(near, title + far, axis_label, value="difference_g", reference=0.0)
     return [shown, drawn, words]
@@ -351,26 +349,21 @@ def beside_published(ours: Mapping[str, pd.DataFrame], title: str) -> Shown:
     if not facts:
         return missing(title)
     units = {fact.unit: [key for key in facts if facts[key].unit == fact.unit] for fact in facts.values()}
-    every = {"published, patients": {key: (fact.value, fact.sd) for key, fact in facts.items()}} | {
-        whose: dict(zip(numbers["key"], zip(*_numbers(numbers, "mean", "sd"), strict=True), strict=True))
-        for whose, numbers in ours.items()
-    }
+    theirs = pd.DataFrame([{"key": key, "mean": fact.value, "sd": fact.sd} for key, fact in facts.items()])
+    every = {"published, patients": theirs} | dict(ours)
     tall = [0.4 + len(keys) for keys in units.values()]
-    figure, axes = new_figure(
-        len(units), width=6.0, height=0.8 * sum(tall) + 0.9, height_ratios=tall, squeeze=False
-    )  # fmt: skip
+    options: dict[str, Any] = {"height_ratios": tall, "squeeze": False}
+    figure, axes = new_figure(len(units), width=6.0, height=0.8 * sum(tall) + 0.9, **options)
     for panel, (unit, keys) in zip(axes[:, 0], units.items(), strict=True):
+        grey = {"transform": panel.get_yaxis_transform(), "va": "center", "fontsize": 8, "color": "#777777"}
         for turn, (whose, numbers) in enumerate(every.items()):
-            colour = _colour(whose, turn)
-            for line, key in enumerate(keys):
-                if key not in numbers:
+            for _, row in select(numbers, key=keys).iterrows():
+                y = 0.25 - 0.5 * turn / max(1, len(every) - 1) - keys.index(row["key"])
+                if pd.isna(row["mean"]):
+                    panel.text(0.01, y, f"{whose}: too few for folds", **grey)
                     continue
-                (mean, sd), y = numbers[key], -line + 0.25 - 0.5 * turn / max(1, len(every) - 1)
-                if np.isnan(mean):
-                    at = {"transform": panel.get_yaxis_transform(), "va": "center"}
-                    panel.text(0.01, y, f"{whose}: too few for folds", fontsize=8, color="#777777", **at)
-                    continue
-                panel.errorbar(mean, y, xerr=sd, fmt="D" if turn == 0 else "o", color=colour, ms=5, lw=1.8)
+                look = {"fmt": "D" if turn == 0 else "o", "color": _colour(whose, turn), "ms": 5, "lw": 1.8}
+                panel.errorbar(row["mean"], y, xerr=row["sd"], **look)
         names = [textwrap.fill(facts[key].what, 26, break_on_hyphens=False) for key in keys]
         panel.set(yticks=-np.arange(len(keys)), yticklabels=names, ylim=(0.6 - len(keys), 0.6))
         panel.set_xlabel(unit or "c-statistic")
@@ -405,14 +398,12 @@ def gap_cohorts(steps: pd.DataFrame, tests: pd.DataFrame, title: str) -> list[An
     for (model, test), found in select(percent, switch="off").groupby(["model", "test"], sort=False):
         counts = (f"{row['found']} of {row['n_cohorts']} in {printed(row['sex'])}" for _, row in found.iterrows())
         said.append(f"{printed(model)}, {test}: {', '.join(counts)}")
+    caption = "Cohorts (%, 95 %) in which a test finds a gain; a paired one in one sex by chance in half its level."
     return [
         figure,
         table(means, "Mean steps of the c-statistic (95 %), by the simulator's switch."),
         say(f"With the switch off, tests find the sex-specific model better in cohorts as follows. {'; '.join(said)}."),
-        table(
-            shown,
-            "Cohorts (%, 95 %) in which a test finds a gain; a paired one in one sex by chance in half its level.",
-        ),
+        table(shown, caption),
     ]
 
 
@@ -478,12 +469,12 @@ def subgroups(
     }
     keys = zip(rows["variable"], rows["group"], strict=True)
     labels = [f"{printed(group)} (n = {people.get((variable, group), 0)})" for variable, group in keys]
-    labels = [label.replace("= <", "<").replace("= not", "not") for label in labels]
     who = rows["sex"].where(rows["variable"] != "sex", rows["group"])
     shown = rows.assign(label=labels, section=rows["variable"].map(printed), hue=who.map(printed))
-    counts = [few(n, smallest) for n in shown["n_subjects"]]
-    shown["note"] = shown["hue"] + ", n = " + pd.Series(counts, shown.index) + ": " + shown["note"].astype(str)
-    shown["note"] = shown["note"].str.replace("n = <", "n <")
+    counts = rows["n_subjects"].map(few, smallest=smallest)
+    shown["note"] = shown["hue"] + ", n = " + counts + ": " + shown["note"].astype(str)
+    for column in ("label", "note"):
+        shown[column] = shown[column].str.replace("n = (?=<|not)", "n ", regex=True)
     return forest(shown, title, axis_label, tests=beside, **options)
 
 
@@ -532,12 +523,12 @@ def decision_curves(rows: pd.DataFrame, pairs: pd.DataFrame, models: Sequence[st
 
     Rows of ``decision_curves`` and ``net_benefit_differences`` of one training, cohort and sex.
     """
-    known = rows[rows["net_benefit"].notna()] if len(rows) else rows
-    known = select(known, model=[*models])
+    known = select(rows.dropna(subset="net_benefit") if len(rows) else rows, model=[*models])
     if known.empty:
         return [missing(title, "there are too few people with LVH, or without")]
     figure, axes = new_figure(width=7.0, height=4.0)
-    for turn, model in enumerate(models := [name for name in models if (known["model"] == name).any()]):
+    models = [name for name in models if (known["model"] == name).any()]
+    for turn, model in enumerate(models):
         x, y, everyone = _numbers(known[known["model"] == model], "threshold", "net_benefit", "net_benefit_all")
         axes.plot(100 * x, y, label=printed(model), color=(OURS, *OTHERS)[turn], lw=1.2 if turn else 2.5)
     axes.plot(100 * x, everyone, color="#222222", lw=1, ls=":", label="examine everyone")

@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,23 +37,18 @@ def identifiers(study: Study) -> dict[str, str]:
         Lower case; empty where everybody is simulated.
     """
     found: dict[str, str] = {}
-    for name in study.cohort_names():
-        if study.config.cohort(name).simulate is not None:
-            continue
+    for name in (name for name in study.cohort_names() if study.config.cohort(name).simulate is None):
         people = study.cohort(name).subjects
-        paths = people["ecg_path"].map(Path)
-        folders = {study.path.absolute().parent, *(path.parent for path in paths)}
-        kinds: dict[str, list[object]] = {
-            "an id": [*people["subject_id"], *people["patient_id"]],
-            "a folder": [*folders],
-        }
-        kinds["a file name"] = [text for path in paths for text in (path.name, path.stem)]
-        kinds["a date"] = [
-            day for key in ("ecg_date", "ct_date") if key in people for day in pd.to_datetime(people[key]).dropna()
-        ]
+        paths, days = people["ecg_path"].map(Path), people.filter(["ecg_date", "ct_date"])
         readable = np.flatnonzero(study.beats(name).report["code"] != UNREADABLE)
         chosen = readable[np.linspace(0, len(readable) - 1, min(MAX_HEADERS, len(readable))).astype(int)]
-        kinds["an entry of an ECG file's header"] = [text for i in chosen for text in _header(paths[i])]
+        kinds: dict[str, list[Any]] = {
+            "an id": [*people["subject_id"], *people["patient_id"]],
+            "a folder": [study.path.absolute().parent, *{path.parent for path in paths}],
+            "a file name": [text for path in paths for text in (path.name, path.stem)],
+            "a date": [day for column in days for day in pd.to_datetime(days[column]).dropna()],
+            "an entry of an ECG file's header": [text for i in chosen for text in _header(paths[i])],
+        }
         for kind, texts in kinds.items():
             found |= {each: kind for text in texts for each in _written(text) if each not in found}
     return found

@@ -19,19 +19,8 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from lvmass import __version__
-from lvmass.report.words import LAYOUTS, PUBLISHED, printed
+from lvmass.report.words import LAYOUTS, PUBLISHED, TEXTS, printed
 from lvmass.study.study import Study
-
-SIMULATED = (
-    "<strong>Simulated cohort.</strong> The people of this study and their ECGs come out of a simulator; "
-    "its numbers are no clinical evidence."
-)
-OWN = "<strong>Cohort from files.</strong> Its people are real."
-APPENDIX = (
-    "<strong>Appendix on simulated people.</strong> Everyone on this page comes out of a simulator; its numbers are no "
-    "clinical evidence, and are not about a cohort from files."
-)
-
 
 # --- what a page is made of ---
 
@@ -40,20 +29,13 @@ def banner(study: Study, *, appendix: bool = False) -> HTML:
     """Say what study made the page, whether its people are simulated, and what of its numbers is by construction."""
     cohorts = [study.config.cohort(name) for name in study.cohort_names()]
     simulated = [cohort.label for cohort in cohorts if cohort.simulate is not None]
-    whose = APPENDIX if appendix else SIMULATED if simulated else OWN
+    whose = TEXTS["appendix" if appendix else "simulated" if simulated else "own"]
     if not appendix and 0 < len(simulated) < len(cohorts):
-        whose = f"{SIMULATED.replace('this study', html.escape(simulated[0]))} The other cohort is from files."
+        whose = f"{whose.replace('this study', html.escape(simulated[0]))} The other cohort is from files."
     if any(cohort.simulate is not None and cohort.setting == "published" for cohort in cohorts):
-        whose += (
-            " They follow the setting <code>published</code>, which was fitted to the paper's MAE, MAPE and pooled "
-            "c-statistic: agreement in these is by construction."
-        )
-    made = (
-        f"Study <code>{html.escape(study.path.name)}</code> (fingerprint <code>{study.fingerprint}</code>), "
-        f"lvmass {__version__}. Published numbers are labelled as such and come from patients. "
-        "To run or change this page: <code>make lab</code>, as the README says, or its notebook or script from the "
-        "download button, in the folder <code>book</code>."
-    )
+        whose += f" {TEXTS['by_construction']}"
+    made = f"Study <code>{html.escape(study.path.name)}</code> (fingerprint <code>{study.fingerprint}</code>), "
+    made += f"lvmass {__version__}. {TEXTS['page']}"
     return HTML(f'<div class="lvmass-banner">{whose} {made}</div>')
 
 
@@ -112,8 +94,8 @@ def no_small_class(rows: pd.DataFrame, smallest: int) -> bool:
     """
     if rows.empty:
         return True
-    classes = [*rows["n_lvh"], *(rows["n_subjects"] - rows["n_lvh"])]
-    return not any(0 < count < smallest for count in classes if pd.notna(count))
+    classes = pd.concat([rows["n_lvh"], rows["n_subjects"] - rows["n_lvh"]])
+    return not classes.between(0, smallest, inclusive="neither").any()
 
 
 def terminal(command: str, folder: str | Path) -> HTML:
@@ -125,10 +107,9 @@ def terminal(command: str, folder: str | Path) -> HTML:
     True
     """
     called = [sys.executable, "-c", "from lvmass.cli import main; main()", *shlex.split(command)]
-    environment = os.environ | {"COLUMNS": "90"}
-    done = subprocess.run(called, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    printed_text = html.escape(f"$ lvmass {command}\n{done.stdout}{done.stderr}".rstrip())
-    return HTML(f'<pre class="lvmass-terminal">{printed_text}</pre>')
+    done = subprocess.run(called, cwd=folder, env=os.environ | {"COLUMNS": "90"}, capture_output=True, text=True)
+    shown = html.escape(f"$ lvmass {command}\n{done.stdout}{done.stderr}".rstrip())
+    return HTML(f'<pre class="lvmass-terminal">{shown}</pre>')
 
 
 def select(rows: pd.DataFrame | None, **where: Any) -> pd.DataFrame:
@@ -165,8 +146,7 @@ def table(rows: pd.DataFrame, caption: str, *, digits: int | Mapping[str, int] =
         precision=digits if isinstance(digits, int) else 2, na_rep="–", escape="html"
     )
     for column, places in digits.items() if isinstance(digits, Mapping) else ():
-        if column in shown:
-            styler.format(precision=places, na_rep="–", subset=[column])
+        styler.format(precision=places, na_rep="–", subset=[column])
     body = styler.format_index(escape="html", axis=1).to_html(exclude_styles=True, table_attributes='class="table"')
     body = _link_facts(f"<figcaption>{html.escape(caption)}</figcaption>{body}")
     return HTML(f'<figure class="lvmass-table" tabindex="0">{body}</figure>')  # scrolled by keys where it is too wide
@@ -228,14 +208,17 @@ def wide(
 def beside(ours: Mapping[str, str] | pd.DataFrame, caption: str, whose: str = "this study file") -> HTML | Markdown:
     """Show published numbers beside ours: texts by keys of ``PUBLISHED``, or the columns of `over_folds`."""
     texts = dict(zip(ours["key"], ours["text"], strict=True)) if isinstance(ours, pd.DataFrame) else ours
-    rows = [
-        {"what": fact.what, "published (patients)": str(fact), whose: text, "source": fact.source}
-        for fact, text in ((PUBLISHED[key], text) for key, text in texts.items())
-    ]
-    return table(pd.DataFrame(rows), caption)
+    facts = [PUBLISHED[key] for key in texts]
+    rows = [(fact.what, str(fact), text, fact.source) for fact, text in zip(facts, texts.values(), strict=True)]
+    return table(pd.DataFrame(rows, columns=["what", "published (patients)", whose, "source"]), caption)
 
 
 # --- numbers in sentences ---
+
+
+def in_sexes(rows: pd.DataFrame) -> str:
+    """Write the mean error of each sex, rows of ``errors``."""
+    return ", ".join(f"{with_interval(row, unit=' g')} in {printed(row['sex'])}" for _, row in rows.iterrows())
 
 
 def with_lvh(n: int, n_lvh: int, n_known: int, *, shown: bool = True) -> str:
@@ -248,9 +231,8 @@ def with_lvh(n: int, n_lvh: int, n_known: int, *, shown: bool = True) -> str:
     """
     if not n_known:
         return f"n = {n:,}, nobody's LVM index is known"
-    if not shown:
-        return f"n = {n:,}"
-    return f"n = {n:,}, {n_lvh:,}{'' if n_known == n else f' of {n_known:,} whose LVM index is known'} with LVH"
+    of_known = "" if n_known == n else f" of {n_known:,} whose LVM index is known"
+    return f"n = {n:,}, {n_lvh:,}{of_known} with LVH" if shown else f"n = {n:,}"
 
 
 def mean_sd(mean: Any, sd: Any, digits: int = 2) -> str:
@@ -315,6 +297,5 @@ def with_interval(row: Any, value: str = "estimate", digits: int = 1, unit: str 
     text = f"{row[value]:z.{digits}f}{unit}"
     if low not in row:
         return text
-    if pd.isna(row[low]):
-        return f"{text} ({row['note']})"
-    return f"{text} ({row[low]:z.{digits}f} to {row[high]:z.{digits}f})"
+    interval = row["note"] if pd.isna(row[low]) else f"{row[low]:z.{digits}f} to {row[high]:z.{digits}f}"
+    return f"{text} ({interval})"

@@ -18,20 +18,11 @@ from lvmass.report.style import OURS, SEX_COLOURS, Picture, new_figure
 from lvmass.report.words import facts
 from lvmass.training.card import Card
 
-_HEAD = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Left-ventricular mass from the ECG</title><style>
-@page { size: A4 landscape; margin: 9mm }
-body { font: 9.5pt/1.35 "DejaVu Sans", Arial, sans-serif; color: #222; margin: 0 auto; width: 277mm }
-@media screen { body { padding: 5mm } }
-section { break-after: page; break-inside: avoid; margin-bottom: 8mm }
-h1 { font-size: 13pt; margin: 0 } header span { white-space: nowrap }
-header, .below { display: flex; gap: 6mm; justify-content: space-between }
-.below { margin-top: 1mm } .below > * { flex: 1 } .below .text { flex: 1.25 }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 3mm; margin: 0 } dt { color: #555 }
-dd { margin: 0 } ul { margin: 1mm 0 0; padding-left: 4mm } .caveat { font-size: 8pt; color: #555; margin: 1mm 0 0 }
-img { display: block; margin: 0 auto } dd:nth-of-type(-n+3) { font-weight: bold }
-</style></head><body>
-"""
+_STYLE = Path(__file__).with_name("person.css")
+_HEAD = (
+    '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Left-ventricular mass from the ECG</title>'
+    "<style>\n{style}</style></head><body>\n"
+)
 
 
 def write_report(
@@ -48,7 +39,7 @@ def write_report(
     """
     load_predictor(model_folder)  # a bad model is one sentence, before anything is written
     with whole_file(out) as file:
-        file.write(_HEAD)
+        file.write(_HEAD.format(style=_STYLE.read_text(encoding="utf-8")))
         for pages in block_by_block(report_block, people, out, (1, 16), model_folder, reading, workers):
             file.writelines(pages)
         file.write("</body></html>\n")
@@ -102,9 +93,7 @@ def _caveats(estimate: Estimate, model: str) -> list[str]:
 def standing(estimate: Estimate, sex: str, card: Card) -> Picture:
     """Draw the interval of an LVM index against the cut-off, and the training people of the same sex below it."""
     figure, axes = new_figure(width=3.5, height=1.9)
-    whose = (
-        f"{'simulated ' if card.trained_on_simulated_data else ''}{'women' if sex == 'female' else 'men'} in training"
-    )
+    whose = f"{'simulated ' if card.trained_on_simulated_data else ''}{printed(sex)} in training"
     axes.axvline(estimate.lvh_cutoff_g_m2, color="#222222", ls="--", lw=1)
     axes.text(estimate.lvh_cutoff_g_m2, 1.62, "cut-off", ha="center", fontsize=8)
     if estimate.lvmi_low_g_m2 is not None:

@@ -54,12 +54,9 @@ def wave_of_samples(beats_mv: Floats, people: pd.DataFrame, time_ms: Floats) -> 
         r_peaks = np.array([zero, zero + round(rr)])
         at = delineate(Beat(beat_mv, r_peaks, 1, 1000 / step_ms, 1000 / step_ms, zero))
         t_onset = at.qrs_offset_ms + ST_SHARE * (at.t_offset_ms - at.qrs_offset_ms)
-        ends = [("QRS", at.qrs_onset_ms, at.qrs_offset_ms), ("ST", at.qrs_offset_ms, t_onset)]
-        ends += [("T", t_onset, at.t_offset_ms)]
-        if np.isfinite(pr_ms):
-            ends += [("P", at.p_onset_ms, at.p_offset_ms), ("PR", at.p_offset_ms, at.qrs_onset_ms)]
-        for wave, start, stop in ends:
-            row[(time_ms >= start) & (time_ms < stop)] = WAVES.index(wave)
+        ends = [at.p_onset_ms, at.p_offset_ms, at.qrs_onset_ms, at.qrs_offset_ms, t_onset, at.t_offset_ms]
+        for wave in range(0 if np.isfinite(pr_ms) else WAVES.index("QRS"), len(WAVES) - 1):
+            row[(time_ms >= ends[wave]) & (time_ms < ends[wave + 1])] = wave
     return waves
 
 

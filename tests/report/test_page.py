@@ -80,7 +80,7 @@ def test_published_stands_beside_ours_with_its_source() -> None:
     ("grams", "means"),
     [
         ((17.0, 18.0), "all of these are below"),
-        ((19.0, 20.0), "whatever its architecture"),
+        ((19.0, 20.0), "span 19.0 to 20.0 g"),
         ((18.0, 20.0), "span 18.0 to 20.0 g"),
         ((21.0, 22.0), "and more"),
     ],
