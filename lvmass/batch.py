@@ -10,9 +10,9 @@ from typing import Any, TextIO
 import joblib
 import pandas as pd
 
+from lvmass.cohort.manifest import read_as_stated
 from lvmass.cohort.problems import refuse
 from lvmass.cohort.table import read_table
-from lvmass.ecg.reading import ARRAY_FILES, read_ecg
 from lvmass.ecg.recording import Recording
 from lvmass.errors import DataError
 from lvmass.evaluation.results import safe_csv
@@ -39,31 +39,21 @@ def people_in_files(paths: Sequence[Path], person: Mapping[str, Any], written: C
     DataError
         If sex, age, height or weight is not given, or there is no file.
     """
-    lacking = [name for name in PERSON if person.get(name) is None]
+    lacking = ", ".join(name for name in PERSON if person.get(name) is None)
     if lacking:
-        raise DataError(
-            f"{paths[0]}: {', '.join(lacking)} of these people are not known; give a table of people with --table."
-        )
-    files = [
-        (str(path.relative_to(given)), path)
-        for given in paths
-        if given.is_dir()
-        for path in _ecg_files(given)
-        if path.resolve() not in {file.resolve() for file in written}
-    ]
-    files += [(str(path), path) for path in paths if not path.is_dir()]
+        raise DataError(f"{paths[0]}: {lacking} of these people are not known; give a table of people with --table.")
+    files, ours = [(str(path), str(path)) for path in paths if not path.is_dir()], {file.resolve() for file in written}
+    for folder in filter(Path.is_dir, paths):
+        for path in sorted(folder.rglob("*")):
+            name, of_wfdb = path.relative_to(folder), path.suffix != ".hea" and path.with_suffix(".hea").is_file()
+            hidden = any(part.startswith(".") for part in name.parts) or path.resolve() in ours
+            if path.is_file() and not (of_wfdb or hidden or path.is_symlink()):
+                files.append((str(name), str(path)))
     if not files:
         raise DataError(f"{paths[0]}: there is no file in this folder; give the folder of the ECGs.")
-    table = pd.DataFrame(files, columns=["file", "ecg_path"])
-    return table.assign(ecg_path=table["ecg_path"].astype(str), folder="", **{name: person[name] for name in PERSON})
-
-
-def _ecg_files(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        of_wfdb = path.suffix != ".hea" and path.with_suffix(".hea").is_file()
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.is_file() and not (of_wfdb or hidden or path.is_symlink()):
-            yield path
+    return pd.DataFrame(files, columns=["file", "ecg_path"]).assign(
+        folder="", **{name: person[name] for name in PERSON}
+    )
 
 
 def people_in_table(path: Path, person: Mapping[str, Any]) -> pd.DataFrame:
@@ -145,7 +135,8 @@ def predict_block(
     """Estimates of some people as rows of the table; ``model_key`` stands for what is in the folder."""
     model, card = load_predictor(model_folder)
     usable: dict[int, Examined] = {}
-    found = [dict.fromkeys(_COLUMNS, "") | dict([next(iter(row.items()))]) for row in rows]
+    first = next(iter(rows[0]))  # what the table calls its rows by
+    found = [dict.fromkeys(_COLUMNS, "") | {first: row[first]} for row in rows]
     for i, row in enumerate(rows):
         try:
             usable[i] = examined(recording_of(row, reading), row, card)
@@ -153,9 +144,8 @@ def predict_block(
             found[i]["error"] = str(error)
     for i, estimate in zip(usable, estimates(model, card, list(usable.values())), strict=True):
         made = estimate.model
-        found[i] |= asdict(estimate) | {"notes": " ".join(estimate.notes)}
-        found[i]["model"] = f"{made['network']}, study {made['study']} ({made['study_fingerprint']})"
-        found[i]["trained_on_simulated_data"] = made["trained_on_simulated_data"]
+        model_name = f"{made['network']}, study {made['study']} ({made['study_fingerprint']})"
+        found[i] |= asdict(estimate) | made | {"notes": " ".join(estimate.notes), "model": model_name}
     return found
 
 
@@ -164,9 +154,7 @@ def recording_of(row: Mapping[str, Any], reading: Mapping[str, Any]) -> Recordin
     path = Path(row["folder"], str(row["ecg_path"]))
     if row["folder"] and not path.resolve().is_relative_to(Path(row["folder"]).resolve()):
         raise DataError(f"{row['ecg_path']}: outside the folder of the table; move the ECG there.")
-    if path.suffix.lower() not in ARRAY_FILES:
-        return read_ecg(path, unit=reading.get("unit"))
-    return read_ecg(path, **reading)
+    return read_as_stated(path, **reading)
 
 
 # --- how it is made ---
@@ -189,8 +177,7 @@ def block_by_block(
     load_predictor(model_folder)  # a bad model is one sentence, not one for each person
     files = [path for path in sorted(Path(model_folder).iterdir()) if path.is_file()]
     settings = {"reading": dict(reading or {}), "model_key": joblib.hash([path.read_bytes() for path in files])}
-    store = Store(_unfinished(out), workers or joblib.cpu_count())
-    places = {"model_folder": Path(model_folder)}
+    store, places = Store(_unfinished(out), workers or joblib.cpu_count()), {"model_folder": Path(model_folder)}
     size, at_once = sizes
     for first in range(0, len(people), at_once):
         part = people[first : first + at_once]

@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study file.")]
+Model = Annotated[Path | None, typer.Option(metavar="DIR", help="A saved model instead of the package's.")]
 
 
 def main() -> None:
@@ -92,7 +93,7 @@ def _predict(
     unit: Annotated[str | None, typer.Option(help="mV, uV or V, for files that state none")] = None,
     sampling_rate_hz: Annotated[float | None, typer.Option(help="for files that state none, such as CSV")] = None,
     leads: Annotated[str | None, typer.Option(help="such as I,II,V1, for files that name none")] = None,
-    model: Annotated[Path | None, typer.Option(metavar="DIR", help="A saved model instead of the package's.")] = None,
+    model: Model = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, of one ECG.")] = False,
 ) -> None:
     """Estimate LVM from one recording, or from many into a table."""
@@ -104,23 +105,21 @@ def _predict(
     folder, paths, failed = model or PRETRAINED, files or [], 0
     if (table is None) == (not paths):
         raise typer.BadParameter("give ECG files, or a folder of them, or --table")
-    if single := out is None and len(paths) == 1 and not paths[0].is_dir():
-        for name, value in person.items():
-            if value is None:
-                raise typer.BadParameter(f"one ECG needs --{name.split('_')[0]}")
-    if single:
+    if out is None and len(paths) == 1 and not paths[0].is_dir():
+        lacking = [f"--{name.split('_')[0]}" for name, value in person.items() if value is None]
+        if lacking:
+            raise typer.BadParameter(f"one ECG needs {', '.join(lacking)}")
         estimate = predict(read_ecg(paths[0], **reading), **person, model_folder=folder)
         print(json.dumps(dataclasses.asdict(estimate), indent=2) if as_json else _estimate_text(estimate))
         if report is None:
             return
+    elif out is None or as_json:
+        told = "of several ECGs a table is written; give --out FILE.csv, without --json."
+        raise DataError(f"{table or paths[0]}: {told}")
     from lvmass.batch import people_in_files, people_in_table, predict_people  # one estimate needs no tables
 
     written = [file for file in (out, report) if file is not None]
     people = people_in_files(paths, person, written) if table is None else people_in_table(table, person)
-    if not single and (out is None or as_json):
-        raise DataError(
-            f"{table or paths[0]}: of several ECGs a table is written; give --out FILE.csv, without --json."
-        )
     if out is not None:
         estimated, failed = predict_people(people, out, model_folder=folder, reading=reading)
         print(f"{out}: {estimated} estimated, {failed} not{' (why: column error)' if failed else ''}")
@@ -135,8 +134,7 @@ def _predict(
 
 @app.command("export")
 def _export(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write.")],
-    model: Annotated[Path | None, typer.Option(metavar="DIR", help="A saved model instead of the package's.")] = None,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write.")], model: Model = None
 ) -> None:
     """Write a saved model as ONNX, for use without Python or torch."""
     from lvmass.prediction import PRETRAINED
@@ -239,6 +237,7 @@ def _estimate_text(estimate: "Estimate") -> str:
         index = f"{level} {estimate.lvmi_low_g_m2:.0f} to {estimate.lvmi_high_g_m2:.0f} g/m2"
     made = estimate.model
     people = f"{made['training_people']} {'simulated ' if made['trained_on_simulated_data'] else ''}people"
+    error = f"out-of-fold MAE {made['out_of_fold_mae_g']:.1f} g there"
     shown = [
         ("LV mass", f"{estimate.lvm_g:.0f} g ({grams})"),
         ("LVM index", f"{estimate.lvmi_g_m2:.0f} g/m2 ({index}; BSA {estimate.bsa_m2:.2f} m2, Mosteller)"),
@@ -248,11 +247,10 @@ def _estimate_text(estimate: "Estimate") -> str:
                 f"QRS {_number(estimate.qrs_duration_ms, ' ms')}, QTc {_number(estimate.qtc_ms, ' ms')}, "
                 f"axis {_number(estimate.qrs_axis_deg, ' deg')}; {estimate.n_beats} beats"),
         ("Made by", f"{printed(made['network'])}, trained on {people}, LV mass by "
-                    f"{made['modality'] or 'a method not stated'} (out-of-fold MAE {made['out_of_fold_mae_g']:.1f} g there)"),
+                    f"{made['modality'] or 'a method not stated'} ({error})"),
+        *(("Note", note) for note in estimate.notes),
     ]  # fmt: skip
-    lines = [f"{name:<10}{text}" for name, text in shown]
-    lines += [f"{'Note':<10}{note}" for note in estimate.notes]
-    return "\n".join([*lines, "Research software, not for clinical use."])
+    return "\n".join([*(f"{name:<10}{text}" for name, text in shown), "Research software, not for clinical use."])
 
 
 def _number(value: float | None, unit: str) -> str:

@@ -5,7 +5,7 @@ fewer than ``MIN_PEOPLE`` people have is not written.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -25,23 +25,16 @@ Modality = Literal["CT", "MR", "echo"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Variable(NamedTuple):
-    """How a variable is called, and its unit."""
-
-    name: str
-    unit: str
-
-
 VARIABLES = {
-    "age_years": _Variable("age", "years"),
-    "height_cm": _Variable("height", "cm"),
-    "weight_kg": _Variable("weight", "kg"),
-    "bmi_kg_m2": _Variable("body-mass index", "kg/m²"),
-    "qrs_duration_ms": _Variable("QRS duration", "ms"),
-    "lvm_g": _Variable("LV mass", "g"),
-    "lvmi_g_m2": _Variable("LVM index", "g/m²"),
+    "age_years": ("age", "years"),
+    "height_cm": ("height", "cm"),
+    "weight_kg": ("weight", "kg"),
+    "bmi_kg_m2": ("body-mass index", "kg/m²"),
+    "qrs_duration_ms": ("QRS duration", "ms"),
+    "lvm_g": ("LV mass", "g"),
+    "lvmi_g_m2": ("LVM index", "g/m²"),
 }
-"""What a card gives the ranges of."""
+"""What a card gives the ranges of: how it is called, and its unit."""
 
 
 class Range(BaseModel):
@@ -52,15 +45,11 @@ class Range(BaseModel):
     people : int
         Of whom it is known.
     percentiles : dict of int to float
-        The 1st, 25th, 50th, 75th and 99th.
-    least, most : float or None
-        Of simulated people; a real person's own value is not written.
+        The 1st, 25th, 50th, 75th and 99th; the extremes would be single people's.
     """
 
     people: int = Field(ge=MIN_PEOPLE)
     percentiles: Annotated[dict[int, float], Field(min_length=len(PERCENTILES))]
-    least: float | None = None
-    most: float | None = None
 
     def holds(self, value: float) -> bool:
         """Whether a value lies between the 1st and the 99th percentile; so does one that is not known."""
@@ -107,45 +96,41 @@ def load_card(folder: str | Path) -> tuple[FittedModel, Card]:
         return model, Card.model_validate(contents)
     except ValidationError as error:
         where = ", ".join(sorted({str(problem["loc"][0]) for problem in error.errors()}))
-        told = f"model.json lacks, or has no usable value of, {where}; save the model again."
-        raise DataError(f"{folder}: {told}") from None
+        raise DataError(f"{folder}: model.json lacks, or has no usable value of, {where}; save it again.") from None
 
 
-def training_ranges(people: pd.DataFrame, *, simulated: bool) -> dict[Sex, dict[str, Range]]:
+def training_ranges(people: pd.DataFrame) -> dict[Sex, dict[str, Range]]:
     """Ranges of `VARIABLES` in each sex.
 
     Parameters
     ----------
     people : DataFrame
         The training people: sex, age, height, weight, mass and QRS duration.
-    simulated : bool
-        Whether extreme values are nobody's.
 
     Examples
     --------
     >>> people = pd.DataFrame({"sex": "male", "age_years": np.arange(40.0, 61), "height_cm": 180.0, "weight_kg": 80.0,
     ...                        "lvm_g": 120.0, "qrs_duration_ms": 90.0})
-    >>> found = training_ranges(people, simulated=False)["male"]
-    >>> found["age_years"].percentiles[50], found["lvmi_g_m2"].holds(59), found["age_years"].most
-    (50.0, False, None)
+    >>> found = training_ranges(people)["male"]
+    >>> found["age_years"].percentiles[50], found["lvmi_g_m2"].holds(59)
+    (50.0, False)
     """
     known = people.assign(
         bmi_kg_m2=people["weight_kg"] / (people["height_cm"] / 100) ** 2,
         lvmi_g_m2=people["lvm_g"] / bsa_mosteller_m2(people["height_cm"], people["weight_kg"]),
     )
-    found: dict[Sex, dict[str, Range]] = {sex: {} for sex in SEXES}
-    for sex, ranges in found.items():
+    found: dict[Sex, dict[str, Range]] = {}
+    for sex in SEXES:
         for name in VARIABLES:
             values = known.loc[known["sex"] == sex, name].dropna().to_numpy(float)
             if len(values) >= MIN_PEOPLE:
-                ends = {"least": values.min().round(1), "most": values.max().round(1)} if simulated else {}
                 rounded = np.percentile(values, PERCENTILES).round(1).tolist()
                 percentiles = dict(zip(PERCENTILES, rounded, strict=True))
-                ranges[name] = Range(people=len(values), percentiles=percentiles, **ends)
-    return {sex: ranges for sex, ranges in found.items() if ranges}
+                found.setdefault(sex, {})[name] = Range(people=len(values), percentiles=percentiles)
+    return found
 
 
-def lvh_probability(
+def lvh_probability_by_interval(
     lvmi_g_m2: ArrayLike, cutoff_g_m2: ArrayLike, interval_factor: ArrayLike, interval_level: float
 ) -> NDArray[np.float64]:
     """Probability that the true LVM index is above a cut-off, from the estimate and its interval alone.
@@ -167,7 +152,7 @@ def lvh_probability(
 
     Examples
     --------
-    >>> lvh_probability([50, 65, 80], 65, 1.25, 0.9).round(2).tolist()
+    >>> lvh_probability_by_interval([50, 65, 80], 65, 1.25, 0.9).round(2).tolist()
     [0.02, 0.47, 0.93]
     """
     sd = np.maximum(np.log(interval_factor), 1e-9) / ndtri((1 + interval_level) / 2)
