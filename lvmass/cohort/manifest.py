@@ -34,10 +34,7 @@ class _RecordingSource(Protocol):
 
 
 def read_as_stated(
-    path: Path,
-    unit: str | None = None,
-    sampling_rate_hz: float | None = None,
-    leads: Sequence[str] | None = None,
+    path: Path, unit: str | None = None, sampling_rate_hz: float | None = None, leads: Sequence[str] | None = None
 ) -> Recording:
     """Read an ECG file of any format; rate and leads are for files of numbers alone, which state none."""
     from lvmass.ecg.reading import ARRAY_FILES, read_ecg

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from scipy import special, stats
 from statsmodels.regression.linear_model import OLS
 
-from lvmass.errors import DataError
 from lvmass.evaluation.results import FIT, At, Inputs, Statistic
 from lvmass.evaluation.tables import LEVEL, NotEstimable, limited
 
@@ -254,11 +253,6 @@ def _subgroup_levels(subjects: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         cohort (if given), subject_id, variable, value, group.
 
-    Raises
-    ------
-    DataError
-        If there is no subject_id, or a subject is there twice.
-
     Examples
     --------
     >>> people = pd.DataFrame({"subject_id": [1, 2], "age_years": [49.0, 65.0], "height_cm": 160.0, "weight_kg": 80.0})
@@ -266,8 +260,6 @@ def _subgroup_levels(subjects: pd.DataFrame) -> pd.DataFrame:
     [['age_years', '< 50'], ['age_years', '≥ 65'], ['bmi_kg_m2', '≥ 30'], ['bmi_kg_m2', '≥ 30']]
     """
     keys = [name for name in ("cohort", "subject_id") if name in subjects.columns]
-    if "subject_id" not in keys or subjects.duplicated(keys).any():
-        raise DataError("The subjects table needs a subject_id, and every subject once.")
     if {"height_cm", "weight_kg"} <= set(subjects.columns):
         subjects = subjects.assign(bmi_kg_m2=subjects["weight_kg"] / (subjects["height_cm"] / 100) ** 2)
     parts = []

@@ -42,9 +42,6 @@ PEOPLE_COLUMNS = (
 Array = NDArray[np.floating]
 Tables = Sequence[pd.DataFrame]
 
-HOW_WRITTEN = ("columns", "units", "codes", "ecg_folder")
-"""Settings of a cohort that say how its table is written, as `lvmass.cohort.manifest.read_subjects` takes them."""
-
 
 @dataclass(frozen=True, eq=False)
 class Fit:
@@ -103,7 +100,8 @@ def open_cohort(config: CohortConfig) -> Cohort:
         couplings = Couplings(sex_interaction=config.sex_interaction)
         simulated = config.model_dump(include={"n", "seed", "setting"})
         return simulate_cohort(like=config.simulate, couplings=couplings, **simulated)
-    options = {name: getattr(config, name) for name in ("unit", "sampling_rate_hz", "leads", *HOW_WRITTEN)}
+    written = ("columns", "units", "codes", "ecg_folder")  # as `lvmass.cohort.manifest.read_subjects` takes them
+    options = {name: getattr(config, name) for name in ("unit", "sampling_rate_hz", "leads", *written)}
     return load_cohort(str(config.subjects), name=config.label, **options | {"missing": config.missing.model_dump()})
 
 

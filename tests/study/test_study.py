@@ -205,9 +205,9 @@ def test_gap_has_a_counterfactual_cohort_and_size_matched_training(
     people, folds = tiny_study.beats().people, tiny_study.folds()["fold"]
     fitted: list[np.ndarray] = []
 
-    def spy(kind: str, covariates: np.ndarray, lvm_g: np.ndarray) -> object:
+    def spy(kind: str, covariates: np.ndarray, lvm_g: np.ndarray, names: tuple[str, ...]) -> object:
         fitted.append(covariates)
-        return baselines.fit_baseline(kind, covariates, lvm_g)
+        return baselines.fit_baseline(kind, covariates, lvm_g, names)
 
     monkeypatch.setattr(steps, "fit_baseline", spy)
     tasks = [task for task in tiny_study.tasks if task.size_matched and task.cohort == "development"]
