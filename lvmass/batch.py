@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import joblib
 import pandas as pd
 
-from lvmass.cohort.manifest import _FileSource, _record_files, find_ecgs
+from lvmass.cohort.manifest import _record_files, find_ecgs, read_as_stated
 from lvmass.cohort.problems import refuse
 from lvmass.cohort.subjects import EXCLUSION_WORDS, _folded, _renamed, check_subjects
 from lvmass.cohort.table import read_table
@@ -55,7 +55,7 @@ def people_in_files(paths: Sequence[Path], person: Mapping[str, Any], written: C
     DataError
         If sex, age, height or weight is not given, or there is no file.
     """
-    lacking = [name for name in PERSON if person.get(name) is None]
+    lacking = ", ".join(name for name in PERSON if person.get(name) is None)
     if lacking:
         raise DataError(
             f"{paths[0]}: {', '.join(lacking)} of these people are not known; give a table of people with --table."
@@ -220,7 +220,8 @@ def predict_block(
     """Estimates of some people as rows of the table; ``model_key`` stands for what is in the folder."""
     model, card = load_predictor(model_folder)
     usable: dict[int, Examined] = {}
-    found = [dict.fromkeys(_COLUMNS, "") | dict([next(iter(row.items()))]) for row in rows]
+    first = next(iter(rows[0]))  # what the table calls its rows by
+    found = [dict.fromkeys(_COLUMNS, "") | {first: row[first]} for row in rows]
     for i, row in enumerate(rows):
         try:
             usable[i] = examined(recording_of(row, reading), row, card)
@@ -228,9 +229,8 @@ def predict_block(
             found[i]["error"] = str(error)
     for i, estimate in zip(usable, estimates(model, card, list(usable.values())), strict=True):
         made = estimate.model
-        found[i] |= asdict(estimate) | {"notes": " ".join(estimate.notes)}
-        found[i]["model"] = f"{made['network']}, study {made['study']} ({made['study_fingerprint']})"
-        found[i]["trained_on_simulated_data"] = made["trained_on_simulated_data"]
+        model_name = f"{made['network']}, study {made['study']} ({made['study_fingerprint']})"
+        found[i] |= asdict(estimate) | made | {"notes": " ".join(estimate.notes), "model": model_name}
     return found
 
 
@@ -238,7 +238,7 @@ def recording_of(row: Mapping[str, Any], reading: Mapping[str, Any]) -> Recordin
     """Read the ECG of a row, unless its table says what is wrong with it."""
     if row.get("error"):
         raise DataError(row["error"])
-    return _FileSource((Path(row["ecg_path"]),), **reading).one(0)
+    return read_as_stated(Path(row["ecg_path"]), **reading)
 
 
 # --- how it is made ---
@@ -260,8 +260,7 @@ def block_by_block(
     """
     files = [path for path in sorted(Path(model_folder).iterdir()) if path.is_file()]
     settings = {"reading": dict(reading or {}), "model_key": joblib.hash([path.read_bytes() for path in files])}
-    store = Store(_unfinished(out), workers or joblib.cpu_count())
-    places = {"model_folder": Path(model_folder)}
+    store, places = Store(_unfinished(out), workers or joblib.cpu_count()), {"model_folder": Path(model_folder)}
     size, at_once = sizes
     for first in range(0, len(people), at_once):
         part = people[first : first + at_once]

@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study file.")]
+Model = Annotated[Path | None, typer.Option(metavar="DIR", help="A saved model instead of the package's.")]
 
 
 def main() -> None:
@@ -99,7 +100,7 @@ def _predict(
     unit: Annotated[str | None, typer.Option(help="mV, uV or V, for files that state none")] = None,
     sampling_rate_hz: Annotated[float | None, typer.Option(help="for files that state none, such as CSV")] = None,
     leads: Annotated[str | None, typer.Option(help="such as I,II,V1, for files that name none")] = None,
-    model: Annotated[Path | None, typer.Option(metavar="DIR", help="A saved model instead of the package's.")] = None,
+    model: Model = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, of one ECG.")] = False,
 ) -> None:
     """Estimate LVM from one recording, or from many into a table."""
@@ -147,8 +148,7 @@ def _predict(
 
 @app.command("export")
 def _export(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write.")],
-    model: Annotated[Path | None, typer.Option(metavar="DIR", help="A saved model instead of the package's.")] = None,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write.")], model: Model = None
 ) -> None:
     """Write a saved model as ONNX, for use without Python or torch."""
     from lvmass.prediction import PRETRAINED

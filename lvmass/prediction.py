@@ -144,9 +144,8 @@ def load_predictor(model_folder: str | Path) -> tuple[FittedModel, Card]:
     """Read a saved model, see `lvmass.training.card.load_card`, and refuse one of other leads than this package's."""
     model, card = load_card(model_folder)
     if card.leads != LEADS:
-        raise DataError(
-            f"{model_folder}: the model wants the leads {list(card.leads)}; this package gives {list(LEADS)}."
-        )
+        wanted = f"the model wants the leads {list(card.leads)}"
+        raise DataError(f"{model_folder}: {wanted}; this package gives {list(LEADS)}.")
     return model, card
 
 
@@ -185,31 +184,28 @@ def _estimate(model: FittedModel, card: Card, rests_on: Examined, lvm_g: float) 
     sex, factor = person["sex"], card.interval_factor[person["sex"]]
     bsa_m2 = float(bsa_mosteller_m2(person["height_cm"], person["weight_kg"]))
     index, cutoff_g_m2 = lvm_g / bsa_m2, card.lvh_cutoff_g_m2[sex]
-    low, high = (index / factor, index * factor) if lvm_g > 0 else (None, None)
+    low, high = (index / factor, index * factor) if lvm_g > 0 else (np.nan, np.nan)
     by_interval: Literal["probable", "improbable", "undecided"] = "undecided"
-    if low is None or high is None:
-        notes += ("No interval: the estimate is not a positive mass.",)
-    elif low > cutoff_g_m2 or high < cutoff_g_m2:
+    if low > cutoff_g_m2 or high < cutoff_g_m2:
         by_interval = "probable" if low > cutoff_g_m2 else "improbable"
+    if lvm_g <= 0:
+        notes += ("No interval: the estimate is not a positive mass.",)
     known = person | {"lvm_g": lvm_g, "lvmi_g_m2": index}
     known["bmi_kg_m2"] = person["weight_kg"] / (person["height_cm"] / 100) ** 2
-    shown = {name: getattr(rests_on.measured, name) for name in _SHOWN}
+    may_lack = {name: getattr(rests_on.measured, name) for name in _SHOWN}
+    may_lack |= {"lvm_low_g": low * bsa_m2, "lvm_high_g": high * bsa_m2, "lvmi_low_g_m2": low, "lvmi_high_g_m2": high}
     probability = probability_above_cutoff(max(index, 1e-9), cutoff_g_m2, factor, card.interval_level)
     return Estimate(
         lvm_g=lvm_g,
-        lvm_low_g=None if low is None else low * bsa_m2,
-        lvm_high_g=None if high is None else high * bsa_m2,
         interval_level=card.interval_level,
         bsa_m2=bsa_m2,
         lvmi_g_m2=index,
-        lvmi_low_g_m2=low,
-        lvmi_high_g_m2=high,
         lvh_cutoff_g_m2=cutoff_g_m2,
         lvh_cutoff_source=card.lvh_cutoff_source,
         lvh=index > cutoff_g_m2,
         lvh_by_interval=by_interval,
         lvh_probability=float(probability),
-        **{name: None if np.isnan(value) else float(value) for name, value in shown.items()},  # JSON knows no NaN
+        **{name: None if np.isnan(value) else float(value) for name, value in may_lack.items()},  # JSON knows no NaN
         n_beats=rests_on.beat.n_beats,
         source=rests_on.source,
         notes=(*notes, *_outside(card, known)),
@@ -228,9 +224,8 @@ def _outside(card: Card, known: Mapping[str, Any]) -> Iterator[str]:
     rare = [name for name, span in spans.items() if name in VARIABLES and not span.holds(known[name])]
     if rare:
         people = "simulated " * card.trained_on_simulated_data + ("men" if known["sex"] == "male" else "women")
-        said = [
-            f"{VARIABLES[name].name} {known[name]:.0f} {VARIABLES[name].unit} "
-            f"({spans[name].percentiles[1]:.0f} to {spans[name].percentiles[99]:.0f})"
-            for name in rare
-        ]
+        said = []
+        for name in rare:
+            (label, unit), at = VARIABLES[name], spans[name].percentiles
+            said.append(f"{label} {known[name]:.0f} {unit} ({at[1]:.0f} to {at[99]:.0f})")
         yield f"Outside the range of 98 % of the {people} in training: {', '.join(said)}."

@@ -5,7 +5,7 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -33,6 +33,17 @@ class _RecordingSource(Protocol):
         """Hash everything that the ECGs depend on."""
 
 
+def read_as_stated(
+    path: Path, unit: str | None = None, sampling_rate_hz: float | None = None, leads: Sequence[str] | None = None
+) -> Recording:
+    """Read an ECG file of any format; rate and leads are for files of numbers alone, which state none."""
+    from lvmass.ecg.reading import ARRAY_FILES, read_ecg
+
+    if path.suffix.lower() not in ARRAY_FILES:
+        return read_ecg(path, unit=unit)
+    return read_ecg(path, unit=unit, sampling_rate_hz=sampling_rate_hz, leads=leads)
+
+
 @dataclass(frozen=True, eq=False)
 class _FileSource:
     """ECGs in files.
@@ -55,16 +66,11 @@ class _FileSource:
 
     def one(self, i: int) -> Recording:
         """Return the ECG of row ``i``."""
-        from lvmass.ecg.reading import ARRAY_FILES, read_ecg
-
-        path = self.paths[i]
-        if path.suffix.lower() not in ARRAY_FILES:
-            return read_ecg(path, unit=self.unit)
-        return read_ecg(path, unit=self.unit, sampling_rate_hz=self.sampling_rate_hz, leads=self.leads)
+        return read_as_stated(self.paths[i], self.unit, self.sampling_rate_hz, self.leads)
 
     def many(self, rows: Sequence[int]) -> Iterator[Recording]:
         """Yield the ECGs of these rows in order."""
-        return (self.one(i) for i in rows)
+        return map(self.one, rows)
 
     def hashes(self, of: FileHashes | None = None) -> list[str]:
         """SHA-256 of each ECG's samples on disk, in the order of rows, to find the same ECG twice.
@@ -77,11 +83,9 @@ class _FileSource:
 
     def key(self, of: FileHashes | None = None) -> str:
         """Hash how files are read and the bytes of every file."""
-        of = of or FileHashes()
-        hashes = [" ".join(map(of.of, _record_files(path))) for path in self.paths]
-        return hashlib.sha256(
-            "\n".join([f"{self.unit} {self.sampling_rate_hz} {self.leads}", *hashes]).encode()
-        ).hexdigest()
+        of, lines = of or FileHashes(), [f"{self.unit} {self.sampling_rate_hz} {self.leads}"]
+        lines += [" ".join(map(of.of, _record_files(path))) for path in self.paths]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,13 +165,10 @@ def _record_files(path: Path) -> list[str]:
 def _resolve(folder: Path, text: str) -> Path | None:
     """Return the regular file that a cell names, or None; ``name.hea`` may be written without its ending."""
     text = text.replace("\\", "/")
-    for candidate in (folder / text, folder / f"{text}.hea"):
-        try:
-            if candidate.is_file():
-                return candidate.resolve()
-        except OSError:
-            return None
-    return None
+    try:
+        return next((path.resolve() for path in (folder / text, folder / f"{text}.hea") if path.is_file()), None)
+    except OSError:  # such as a name that is too long
+        return None
 
 
 def read_subjects(
@@ -362,8 +363,6 @@ def shared_people(
         ]
         if len(rows):
             count = f"1 {what} stands" if len(rows) == 1 else f"{len(rows)} {what}s stand"
-            some = "for example " if len(rows) > len(examples) else ""
-            seen = f"{count} in both cohorts: {some}{', '.join(examples)}"
-            level: Literal["error", "warning"] = "warning" if allowed else "error"
-            problems.append(Problem(level, "the study", seen, "leave each in one"))
+            seen = f"{count} in both cohorts: {'for example ' * (len(rows) > 5)}{', '.join(examples)}"
+            problems.append(Problem("warning" if allowed else "error", "the study", seen, "leave each in one"))
     return problems

@@ -228,18 +228,15 @@ def _without_names(text: str, path: Path) -> str:
 def signals_of_block(
     cohort: Cohort, start: int, stop: int, wanted: frozenset[str], sampling_rate_hz: float
 ) -> NDArray[np.float32]:
-    """Whole recordings of the wanted people among rows ``start`` to ``stop``: ``(n, 12, 10 s x rate)`` in mV."""
+    """Whole recordings of the wanted people among rows ``start`` to ``stop``: ``(n, 12, 10 s x rate)`` in mV.
+
+    Zero after the end of one that is shorter.
+    """
     ids = cohort.subjects["subject_id"].iloc[start:stop]
-    kept = [
-        _resampled(recording, sampling_rate_hz)
-        for subject_id, recording in zip(ids, _readable(cohort, start, stop), strict=True)
-        if subject_id in wanted and isinstance(recording, Recording)
-    ]
-    return np.stack(kept) if kept else np.empty((0, 12, round(SIGNAL_SECONDS * sampling_rate_hz)), np.float32)
-
-
-def _resampled(recording: Recording, sampling_rate_hz: float) -> NDArray[np.float32]:
-    """First ten seconds of a recording at another rate, zero after its end: ``(12, 10 s x rate)`` in mV."""
     n_samples = round(SIGNAL_SECONDS * sampling_rate_hz)
-    whole = resample(recording.signal_mv, recording.sampling_rate_hz, sampling_rate_hz)[:, :n_samples]
-    return np.pad(whole, ((0, 0), (0, n_samples - whole.shape[1])))
+    kept = [np.empty((0, 12, n_samples), np.float32)]
+    for subject_id, recording in zip(ids, _readable(cohort, start, stop), strict=True):
+        if subject_id in wanted and isinstance(recording, Recording):
+            whole = resample(recording.signal_mv, recording.sampling_rate_hz, sampling_rate_hz)[:, :n_samples]
+            kept.append(np.pad(whole, ((0, 0), (0, n_samples - whole.shape[1])))[None])
+    return np.concatenate(kept)

@@ -26,14 +26,8 @@ _SEX_WORDS |= dict.fromkeys(
 )
 _SEX_LETTERS = ({"f": "female", "m": "male"}, {"w": "female", "m": "male"})  # with h (Spanish), m is a woman
 
-EXCLUSION_WORDS = {
-    "no_sex": "no sex",
-    "no_age": "no age",
-    "no_height": "no height",
-    "no_weight": "no weight",
-    "no_lvm": "no LVM",
-    "no_ecg": "no ECG file",
-}
+EXCLUSION_WORDS = {f"no_{what}": f"no {what}" for what in ("sex", "age", "height", "weight")}
+EXCLUSION_WORDS |= {"no_lvm": "no LVM", "no_ecg": "no ECG file"}
 """Why a person is left out, by the code, which holds the first word of the column."""
 
 
@@ -95,7 +89,7 @@ def check_subjects(
     """
     columns, units, codes, missing = columns or {}, units or {}, codes or {}, missing or {}
     table, theirs, problems = _renamed(table, where, columns)
-    units, codes, more = _for_our_columns(table, where, theirs, units, codes)
+    units, codes, more = _for_our_columns(where, theirs, units, codes)
     problems += more
     code = pd.Series("", table.index, dtype=object)
     for name, field in Subject.model_fields.items():
@@ -129,11 +123,11 @@ def _folded(name: str) -> str:
     return re.sub(r"[\s_]+", "", unicodedata.normalize("NFKC", name).casefold())
 
 
-def _nearest(name: str, known: Collection[str]) -> str:
-    """The name that looks most like it, or ""."""
+def _nearest(name: str, known: Collection[str], do: str, otherwise: str) -> str:
+    """What to do, with the name that looks most like it in the place of NAME; or otherwise, where none does."""
     by_fold = {_folded(each): each for each in known}
     near = difflib.get_close_matches(_folded(name), by_fold, n=1, cutoff=0.6)
-    return by_fold[near[0]] if near else ""
+    return do.replace("NAME", repr(by_fold[near[0]])) if near else otherwise
 
 
 def _renamed(
@@ -144,21 +138,18 @@ def _renamed(
     named: dict[str, str] = {}  # theirs to ours
     for own, name in columns.items():
         same = [each for each in header if each == own] or [each for each in header if _folded(each) == _folded(own)]
-        if name not in ours:
-            near = _nearest(name, ours)
-            do = f"write {near!r}" if near else f"give one of {', '.join(ours)}"
-            told = f"[columns] calls it {name!r}, which is not in the data dictionary"
-            problems.append(Problem("error", where, told, do, column=own))
-        elif not same:
-            near = _nearest(own, header)
-            do = f"write {near!r} in [columns]" if near else f"correct [columns]; there are {', '.join(header)[:300]}"
-            problems.append(Problem("error", where, "[columns] names it, and it is not in the table", do, column=own))
-        elif same[0] in named:
-            problems.append(Problem("error", where, "[columns] names it twice", "keep one", column=own))
-        else:
+        if name in ours and same and same[0] not in named:
             named[same[0]] = name
-    exact = [name for name in header if name in ours and name not in named]
-    named |= {name: name for name in exact}
+            continue
+        told, do = "[columns] names it twice", "keep one"
+        if name not in ours:
+            told = f"[columns] calls it {name!r}, which is not in the data dictionary"
+            do = _nearest(name, ours, "write NAME", f"give one of {', '.join(ours)}")
+        elif not same:
+            told = "[columns] names it, and it is not in the table"
+            do = _nearest(own, header, "write NAME in [columns]", f"there are {', '.join(header)[:300]}")
+        problems.append(Problem("error", where, told, do, column=own))
+    named |= {name: name for name in header if name in ours and name not in named}
     for name in header:  # such as "Sex" for sex, where nothing else is
         meant = [each for each in ours if _folded(each) == _folded(name)]
         if name not in named and meant and meant[0] not in named.values():
@@ -166,18 +157,13 @@ def _renamed(
     final = pd.Series([named.get(name, name) for name in header])
     for name in dict.fromkeys(final[final.duplicated()]):
         own = ", ".join(dict.fromkeys(each for each, new in zip(header, final, strict=True) if new == name))
-        told = f"it appears more than once{f' (as {own})' if own != name else ''}"
-        problems.append(Problem("error", where, told, "keep one", column=name))
+        problems.append(Problem("error", where, f"it appears more than once (as {own})", "keep one", column=name))
     table = table.set_axis(final.tolist(), axis=1).loc[:, ~final.duplicated().to_numpy()]
     return table.copy(), {new: own for own, new in named.items()}, problems
 
 
 def _for_our_columns(
-    table: pd.DataFrame,
-    where: str,
-    theirs: Mapping[str, str],
-    units: Mapping[str, str],
-    codes: Mapping[str, Mapping[str, str]],
+    where: str, theirs: Mapping[str, str], units: Mapping[str, str], codes: Mapping[str, Mapping[str, str]]
 ) -> tuple[dict[str, str], dict[str, Mapping[str, str]], list[Problem]]:
     """Units and codes by our names of the columns, as far as they can be."""
     known = {_folded(own): name for name, own in theirs.items()} | {_folded(name): name for name in theirs}
@@ -186,13 +172,12 @@ def _for_our_columns(
     def of_ours(section: str, given: Mapping[str, Any]) -> dict[str, Any]:
         for own in given:
             if _folded(own) not in known:
-                near = _nearest(own, [*theirs, *theirs.values()])
-                do = f"write {near!r} in [{section}]" if near else f"leave it out of [{section}]"
+                do = _nearest(own, known.values(), f"write NAME in [{section}]", f"leave it out of [{section}]")
                 told = f"[{section}] names it, and the table has no such column of the data dictionary"
                 problems.append(Problem("error", where, told, do, column=own))
         return {known[_folded(own)]: value for own, value in given.items() if _folded(own) in known}
 
-    found = {}
+    found, kept = {}, of_ours("codes", codes)
     for name, unit in of_ours("units", units).items():
         ours = column(name).unit
         allowed = {each.lower(): each for each in (ours, *UNITS.get(ours, ())) if each}
@@ -201,19 +186,18 @@ def _for_our_columns(
         else:
             do = f"give {', '.join(allowed.values())}" if allowed else "leave it out of [units]"
             problems.append(Problem("error", where, f"[units] says {unit!r}", do, column=theirs[name]))
-    kept = of_ours("codes", codes)
-    for name, meant in kept.items():
-        for code, value in meant.items():
-            if value.strip().lower() not in _MISSING and not _possible(name, [value]):
-                told, do = f"[codes] says that {code!r} is {value!r}", f"give {column(name).allowed}"
-                problems.append(Problem("error", where, told, do, column=theirs[name]))
+    for name, code, value in ((name, *pair) for name, meant in kept.items() for pair in meant.items()):
+        if value.strip().lower() not in _MISSING and _faults(name, [value]):
+            told, do = f"[codes] says that {code!r} is {value!r}", f"give {column(name).allowed}"
+            problems.append(Problem("error", where, told, do, column=theirs[name]))
     return found, kept, problems
 
 
 def _lacking(table: pd.DataFrame, where: str, name: str, *, imputable: bool) -> Problem:
     """A required column that is not there, with the nearest name that is."""
-    near = _nearest(name, [str(each) for each in table if each not in Subject.model_fields])
-    do = f"write {near!r} = {name!r} in [columns] if that is it" if near else "add it, or name yours in [columns]"
+    others = [str(each) for each in table if each not in Subject.model_fields]
+    named = f"write NAME = {name!r} in [columns] if that is it"
+    do = _nearest(name, others, named, "add it, or name yours in [columns]")
     if imputable and name in ("age_years", "height_cm", "weight_kg"):
         do += f'; if nobody has it, write {name} = "impute" in [missing]'
     meaning = str(Subject.model_fields[name].description).rstrip(".")
@@ -229,11 +213,8 @@ def _parsed(
     meant = {code.strip().lower(): value.strip() for code, value in codes.items()}
     coded = name == "sex" or kind == "boolean"
     # a code is a whole number in most tables, and 1.0 where another cell of its column was empty
-    whole = [re.sub(r"^([0-9]+)[.,]0+$", r"\1", cell) for cell in seen]
-    given = [
-        meant.get(cell.lower(), meant.get(code.lower(), code if coded else cell))
-        for cell, code in zip(seen, whole, strict=True)
-    ]
+    whole = zip(seen, [re.sub(r"^([0-9]+)[.,]0+$", r"\1", cell) for cell in seen], strict=True)
+    given = [meant.get(cell.lower(), meant.get(code.lower(), code if coded else cell)) for cell, code in whole]
     values: list[Any] = [None if cell.lower() in _MISSING else cell for cell in given]
     absent = pd.Series([cell is None for cell in values], cells.index)
     wrong: list[tuple[str, str, int | None]] = []
@@ -242,14 +223,10 @@ def _parsed(
     except ValueError as error:
         wrong.append((str(error), "write all numbers of the column alike", None))
         values = [None] * len(values)
-    faults = {}
-    try:
-        read = column(name).cells.validate_python(values)
-    except ValidationError as error:
-        faults = {int(fault["loc"][0]): fault["type"] for fault in error.errors(include_url=False)}
-        good = [i for i in range(len(values)) if i not in faults]
-        checked = column(name).cells.validate_python([values[i] for i in good])
-        read = pd.Series(checked, good, dtype=object).reindex(range(len(values))).tolist()
+    faults = _faults(name, values)
+    good = [i for i in range(len(values)) if i not in faults]
+    checked = column(name).cells.validate_python([values[i] for i in good])
+    read = pd.Series(checked, good, dtype=object).reindex(range(len(values))).set_axis(cells.index)
     unknown: dict[str, list[int]] = {}
     for i, fault in faults.items():
         if values[i] is None and name == "subject_id":
@@ -264,13 +241,11 @@ def _parsed(
         more = f", in {len(where)} rows" if len(where) > 1 else ""
         do = f"give {column(name).allowed}, or write in [codes] what it means: {name} = {{ {example} }}"
         wrong.append((f"the value is {code[:60]!r}{more}", do, where[0]))
-    if name == "subject_id":
-        again = pd.Series(values).duplicated() & pd.Series(values).notna()
-        wrong += [
-            (f"{values[i]!r} is used again", "give each row its own name", rows[i]) for i in np.flatnonzero(again)
-        ]
+    again = pd.Series(values, rows, dtype=object).dropna()
+    for row, cell in again[again.duplicated()].items() if name == "subject_id" else ():
+        wrong.append((f"{cell!r} is used again", "give each row its own name", int(str(row))))
     dtypes: dict[str, Any] = {"number": np.float64, "boolean": np.float64, "date-time": "datetime64[ns]"}
-    return pd.Series(read, cells.index, dtype=object).astype(dtypes.get(kind, object)), absent, wrong
+    return read.astype(dtypes.get(kind, object)), absent, wrong
 
 
 def _told(cell: str, number: Any, name: str, unit: str) -> tuple[str, str]:
@@ -290,7 +265,7 @@ def _numbers(given: Sequence[str | None], name: str, unit: str) -> list[Any]:
     """
     factor = UNITS.get(column(name).unit, {}).get(unit, 1.0)
     readings = [[_times(cell, factor) for cell in cells] for cells in decimal_points(given)]
-    fitting = [cells for cells in readings if len(readings) == 1 or _possible(name, [c for c in cells if c])]
+    fitting = [cells for cells in readings if len(readings) == 1 or not _faults(name, [c for c in cells if c])]
     if len(fitting) != 1:
         unclear = next(cell for cell in given if cell and "," in cell)
         raise ValueError(f"{unclear!r} could be {unclear.replace(',', '')} or {unclear.replace(',', '.')}")
@@ -307,13 +282,13 @@ def _times(cell: str | None, factor: float) -> Any:
         return cell
 
 
-def _possible(name: str, cells: Sequence[Any]) -> bool:
-    """Whether a column may hold all these cells."""
+def _faults(name: str, cells: Sequence[Any]) -> dict[int, str]:
+    """Which cells a column may not hold, and why in pydantic's words."""
     try:
         column(name).cells.validate_python(list(cells))
-    except ValidationError:
-        return False
-    return True
+    except ValidationError as error:
+        return {int(fault["loc"][0]): fault["type"] for fault in error.errors(include_url=False)}
+    return {}
 
 
 def _sexes(given: Sequence[str | None]) -> list[str | None]:

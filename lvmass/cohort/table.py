@@ -10,6 +10,7 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import date, datetime, time
 from itertools import islice
 from pathlib import Path
@@ -143,14 +144,9 @@ def _framed(rows: Iterable[Sequence[str]]) -> pd.DataFrame:
 def _delimited(path: Path) -> Iterator[Sequence[str]]:
     """Rows of a text file."""
     raw, text = path.read_bytes(), ""
-    wide = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
-    for encoding in ("utf-16",) if wide else ("utf-8-sig", "cp1252", "latin-1"):
-        try:
-            text = raw.decode(encoding)
-            break
-        except UnicodeDecodeError as error:
-            if wide:
-                raise _Unreadable("this is no text in UTF-16", "save the table as 'CSV UTF-8'") from error
+    for encoding in ("utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig", "cp1252", "latin-1"):
+        with suppress(UnicodeDecodeError):
+            text = text or raw.decode(encoding)
     if "\0" in text:
         raise _Unreadable("this is no text", "save the table as CSV, Excel (.xlsx) or Parquet")
     stated = re.match(r"sep=(.)\r?\n", text, re.IGNORECASE)  # Excel reads such a first line and does not show it
@@ -195,11 +191,8 @@ def _excel(path: Path) -> Iterator[Sequence[str]]:
             n_cells += len(values)
             if n_cells > _MAX_CELLS or number > _MAX_ROWS:
                 raise _Unreadable("the first sheet is too large", "delete empty rows and columns, or save it as CSV")
-            kept = formulas[0] if formulas else values
-            yield [
-                _text(getattr(own, "text", own) if cell is None else cell)
-                for cell, own in zip(values, kept, strict=True)
-            ]
+            cells = zip(values, formulas[0] if formulas else values, strict=True)
+            yield [_text(getattr(own, "text", own) if cell is None else cell) for cell, own in cells]
     finally:
         for book in books:
             book.close()
@@ -223,9 +216,7 @@ def _parquet(path: Path) -> Iterator[Sequence[str]]:
         nested = [field.name for field in schema if pa.types.is_nested(field.type) or pa.types.is_binary(field.type)]
         if nested:
             raise _Unreadable(f"the column {nested[0]} holds no plain cells", "keep numbers, text and dates only")
-        text = [
-            field.name for field in schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
-        ]
+        text = [field.name for field in schema if field.type in (pa.string(), pa.large_string())]
     yield schema.names
     with pq.ParquetFile(path, read_dictionary=text) as file:
         for batch in file.iter_batches(batch_size=10_000):
@@ -241,9 +232,7 @@ def _text(value: Any) -> str:
     """One cell as a CSV would have it."""
     if value is None or value != value:  # NaN, NaT
         return ""
-    if isinstance(value, bool):
-        return str(int(value))
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+    if isinstance(value, bool) or (isinstance(value, float) and value.is_integer() and abs(value) < 1e15):
         return str(int(value))
     if isinstance(value, datetime) and value.time() == time():
         value = value.date()

@@ -14,8 +14,8 @@ from scipy import stats
 
 from lvmass.evaluation.calibration import recalibrated
 from lvmass.evaluation.errors import MIN_PEOPLE
-from lvmass.evaluation.results import FIT, LEVEL, At, Statistic
-from lvmass.evaluation.tables import NotEstimable
+from lvmass.evaluation.results import FIT, At, Statistic
+from lvmass.evaluation.tables import LEVEL, NotEstimable, limited
 
 FloatArray = NDArray[np.float64]
 
@@ -26,10 +26,9 @@ Z = float(stats.norm.isf(0.025))
 PERCENTILES = (5, 50, 95)
 
 
-def _given(name: str, value: float, half: float) -> dict[str, float]:
-    """Columns of an estimate in gram and of its interval."""
-    ends = {f"{name}_ci_low_g": value - half, f"{name}_ci_high_g": value + half}
-    return {key: float(number) for key, number in ({f"{name}_g": value} | ends).items()}
+def _given(name: str, value: float, half: float, unit: str = "_g") -> dict[str, float]:
+    """Columns of an estimate, in gram unless said otherwise, and of its interval."""
+    return limited(name, value, value - half, value + half, unit)
 
 
 def _bland_altman(error: FloatArray) -> dict[str, float]:
@@ -82,7 +81,7 @@ def _icc(x: FloatArray) -> dict[str, float]:
     msc = n * np.square(methods - grand).sum() / (k - 1)
     mse = np.square(x - people[:, None] - methods + grand).sum() / ((n - 1) * (k - 1))
     if mse == 0 and msc == 0:
-        return {"icc": 1.0, "icc_ci_low": 1.0, "icc_ci_high": 1.0}
+        return limited("icc", 1, 1, 1)
     icc = (msr - mse) / (msr + (k - 1) * mse + k * (msc - mse) / n)
     a = k * icc / (n * (1 - icc))
     b = 1 + k * icc * (n - 1) / (n * (1 - icc))
@@ -91,7 +90,7 @@ def _icc(x: FloatArray) -> dict[str, float]:
     rest = k * msc + (k * n - k - n) * mse
     low = n * (msr - f_low * mse) / (f_low * rest + n * msr)
     high = n * (f_high * msr - mse) / (rest + n * f_high * msr)
-    return {"icc": float(icc), "icc_ci_low": float(low), "icc_ci_high": float(high)}
+    return limited("icc", icc, low, high)
 
 
 _AGREEMENT = (
@@ -120,8 +119,7 @@ def _agreement(people: pd.DataFrame, at: At) -> dict[str, Any]:
         return row | {"note": "one prediction for everyone, no slope"}
     lines, influence = _lines(predicted, error)
     half = stats.t.isf((1 - LEVEL) / 2, error.size - 2) * np.sqrt(np.square(influence[1, 1]).sum())
-    ends = zip(("sd_slope", "sd_slope_ci_low", "sd_slope_ci_high"), (0, -half, half), strict=True)
-    return row | {name: float(lines[1, 1] + add) for name, add in ends}
+    return row | _given("sd_slope", lines[1, 1], half, "")
 
 
 _LIMITS = "sex percentile predicted_g " + " ".join(

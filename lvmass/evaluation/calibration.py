@@ -19,8 +19,8 @@ from statsmodels.genmod.generalized_linear_model import GLM
 from lvmass.errors import DataError
 from lvmass.evaluation.errors import ESTIMATES, MIN_GROUP, MIN_PEOPLE, bootstrap_limits, over_people, with_groups
 from lvmass.evaluation.lvh import MIN_CLASS, PRIMARY, both_classes, lvh_score
-from lvmass.evaluation.results import FIT, LEVEL, At, Inputs, Statistic
-from lvmass.evaluation.tables import NotEstimable
+from lvmass.evaluation.results import FIT, At, Inputs, Statistic
+from lvmass.evaluation.tables import LEVEL, NotEstimable, limited
 
 FloatArray = NDArray[np.float64]
 
@@ -227,13 +227,11 @@ def _calibrated(people: pd.DataFrame, at: At) -> dict[str, Any]:
     steep = GLM(y.astype(float), np.column_stack([odds, np.ones_like(odds)]), family=families.Binomial()).fit()
     large = GLM(y.astype(float), np.ones((y.size, 1)), family=families.Binomial(), offset=odds).fit()
     for name, fit in (("slope", steep), ("intercept", large)):
-        low, high = fit.conf_int(1 - LEVEL)[0]
-        row |= {name: float(fit.params[0]), f"{name}_ci_low": float(low), f"{name}_ci_high": float(high)}
+        row |= limited(name, fit.params[0], *fit.conf_int(1 - LEVEL)[0])
     terms = np.stack([np.ones_like(p), y, p, (p - y) ** 2])
     limits = bootstrap_limits(terms, _off, LEVEL, at.n_resamples, at.seed)
     for name, value, low, high in zip(_PROBABLE.split()[2:], _off(terms.sum(axis=1)), *limits, strict=True):
-        ends = {f"{name}_ci_low": float(low), f"{name}_ci_high": float(high)}
-        row |= {name: float(value)} | (ends if np.isfinite([low, high]).all() else {})
+        row |= limited(name, value, low, high)
     return row
 
 
@@ -358,10 +356,8 @@ def conformal_intervals(
                 log, limit = np.log(np.maximum(estimates[own], tiny)), np.sort(ratio)[-rank]
                 limits[:, own] = log - limit, log + limit
                 continue
-            table, (codes, folds) = (
-                fit.pivot_table("predicted_lvm_g", "subject_id", "fold"),
-                pd.factorize(known["fold"]),
-            )
+            codes, folds = pd.factorize(known["fold"])
+            table = fit.pivot_table("predicted_lvm_g", "subject_id", "fold")
             by_model = np.log(np.maximum(table.loc[rows.loc[own, "subject_id"], folds].to_numpy(float), tiny))
             ratios = [np.sort(ratio[codes == k]) for k in range(len(folds))]
             limits[:, own] = _smallest(by_model, ratios, rank), -_smallest(-by_model, ratios, rank)
@@ -382,9 +378,8 @@ def _smallest(logs: FloatArray, ratios: list[FloatArray], rank: int) -> FloatArr
     """
 
     def counted(limit: FloatArray) -> NDArray[np.intp]:
-        return np.stack(
-            [each.size - np.searchsorted(each, log - limit) for each, log in zip(ratios, logs.T, strict=True)]
-        )
+        pairs = zip(ratios, logs.T, strict=True)
+        return np.stack([each.size - np.searchsorted(each, log - limit) for each, log in pairs])
 
     largest = max(float(each[np.isfinite(each)].max(initial=0)) for each in ratios)
     low, high = logs.min(axis=1) - largest - 1, logs.max(axis=1)

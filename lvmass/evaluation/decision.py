@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.metrics import roc_curve
 
-from lvmass.errors import DataError
 from lvmass.evaluation.calibration import as_learnt_from, known_probability, out_of_fold, probable
 from lvmass.evaluation.delong import auc_interval
 from lvmass.evaluation.errors import bootstrap_limits, by_patient
 from lvmass.evaluation.lvh import EACH_SCORE, MIN_CLASS, both_classes, lvh_score
-from lvmass.evaluation.results import FIT, LEVEL, At, Inputs, Statistic
-from lvmass.evaluation.tables import NotEstimable
+from lvmass.evaluation.results import FIT, At, Inputs, Statistic
+from lvmass.evaluation.tables import LEVEL, NotEstimable
 
 # Where ROC curves are evaluated, so that every one has the same length.
 GRID = np.linspace(0, 1, 201)
@@ -29,13 +28,9 @@ def _operating_point(y: NDArray[np.bool_], called: NDArray[np.bool_]) -> dict[st
     A predictive value is None where no one is called positive, or no one negative.
     """
     values: dict[str, float | None] = {}
-    for name, right, of in (
-        ("sensitivity", y & called, y),
-        ("specificity", ~y & ~called, ~y),
-        ("ppv", y & called, called),
-        ("npv", ~y & ~called, ~called),
-    ):
-        count, n = int(right.sum()), int(of.sum())
+    right = y == called
+    for name, of in (("sensitivity", y), ("specificity", ~y), ("ppv", called), ("npv", ~called)):
+        count, n = int((right & of).sum()), int(of.sum())
         limits = stats.binomtest(count, n).proportion_ci(LEVEL, "wilson") if n else (None, None)
         values |= {name: count / n if n else None, f"{name}_ci_low": limits[0], f"{name}_ci_high": limits[1]}
     return values
@@ -90,24 +85,16 @@ def criteria_rows(criteria: pd.DataFrame, subject_id: pd.Series, cohort: str) ->
     >>> print(*criteria_rows(wide, pd.Series(["a", "b"]), "dev").iloc[1])
     dev b cornell_voltage_mv 3.0 True
     """
-    names = [name for name in criteria.columns if not name.endswith("_positive")]
-    parts = [
-        pd.DataFrame({"cohort": cohort, "subject_id": subject_id.to_numpy(), "criterion": name}).assign(
-            value=criteria[name].to_numpy(float), positive=criteria[f"{name}_positive"].to_numpy(bool)
-        )
-        for name in names
-    ]
+    names, parts = [name for name in criteria.columns if not name.endswith("_positive")], []
+    for name in names:
+        found = {"value": criteria[name].to_numpy(float), "positive": criteria[f"{name}_positive"].to_numpy(bool)}
+        parts.append(pd.DataFrame({"cohort": cohort, "subject_id": subject_id.to_numpy(), "criterion": name} | found))
     return pd.concat(parts, ignore_index=True)
 
 
 def _with_criteria(study: Inputs) -> pd.DataFrame:
     """One row a fit, subject and criterion."""
     assert study.criteria is not None
-    lacking = {"cohort", "subject_id", "criterion", "value", "positive"} - set(study.criteria.columns)
-    if lacking:
-        raise DataError(f"The criteria table lacks the columns {', '.join(sorted(lacking))}.")
-    if study.criteria.duplicated(["cohort", "subject_id", "criterion"]).any():
-        raise DataError("The criteria table has a subject twice for one criterion.")
     return study.predictions.merge(study.criteria, on=["cohort", "subject_id"])
 
 
@@ -190,23 +177,15 @@ def _matched(people: pd.DataFrame, at: At) -> dict[str, Any]:
     model = people["called"].to_numpy(float) > 0
     only_model, only_criterion = int((model & ~positive & lvh).sum()), int((positive & ~model & lvh).sum())
     discordant = only_model + only_criterion
-    spared, found = (_paired(own[who], other[who]) for own, other, who in
-                     ((~model, ~positive, ~lvh), (model, positive, lvh)))  # fmt: skip
+    spared, found = _paired(~model[~lvh], ~positive[~lvh]), _paired(model[lvh], positive[lvh])
     row = dict(zip(("difference", "ci_low", "ci_high"), found, strict=True))
     ends = ("", "_ci_low", "_ci_high")
     row |= {f"specificity_difference{end}": value for end, value in zip(ends, spared, strict=True)}
     auc = auc_interval(lvh, _ranked(people))
-    return (
-        row
-        | {
-            "specificity": float((~positive[~lvh]).mean()),
-            "model_specificity": float((~model[~lvh]).mean()),
-            "criterion_sensitivity": float(positive[lvh].mean()),
-            "model_sensitivity": float(model[lvh].mean()),
-            "p_value": float(stats.binomtest(only_model, discordant).pvalue) if discordant else 1.0,
-        }
-        | {f"criterion_auc{end}": value for end, value in zip(ends, auc, strict=True)}
-    )
+    row |= {f"criterion_auc{end}": value for end, value in zip(ends, auc, strict=True)}
+    row |= {"specificity": float((~positive[~lvh]).mean()), "model_specificity": float((~model[~lvh]).mean())}
+    row |= {"criterion_sensitivity": float(positive[lvh].mean()), "model_sensitivity": float(model[lvh].mean())}
+    return row | {"p_value": float(stats.binomtest(only_model, discordant).pvalue) if discordant else 1.0}
 
 
 # Probabilities of LVH at which one may want to act, stated beforehand: who acts at 10 % accepts nine unnecessary

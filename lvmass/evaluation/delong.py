@@ -14,7 +14,7 @@ compared that are ranked right.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,9 +22,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, stats
 
 from lvmass.errors import DataError
-from lvmass.evaluation.tables import NotEstimable
+from lvmass.evaluation.tables import LEVEL, NotEstimable
 
 FloatArray = NDArray[np.float64]
+Z = float(stats.norm.isf((1 - LEVEL) / 2))
 # Whose each row is, or in which fold; None: every row is of its own patient, or all are of one fold.
 Clusters = ArrayLike | None
 
@@ -49,7 +50,6 @@ class DelongResult:
     variance_b: float
     covariance: float
     standard_error: float
-    level: float = 0.95
     df: float | None = None
     p_value_normal: float | None = None
 
@@ -67,9 +67,8 @@ def _check(y_true: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.bool_], Flo
     positive = y.astype(bool)
     n_positive = int(positive.sum())
     if min(n_positive, y.size - n_positive) < 2:
-        raise NotEstimable(
-            f"DeLong: {n_positive} of {y.size} people have the condition; it takes two with and two without."
-        )
+        told = f"{n_positive} of {y.size} people have the condition; it takes two with and two without."
+        raise NotEstimable(f"DeLong: {told}")
     return positive, s
 
 
@@ -201,13 +200,7 @@ def delong_variance(
 
 
 def auc_interval(
-    y_true: ArrayLike,
-    score: ArrayLike,
-    level: float = 0.95,
-    method: str = "plain",
-    *,
-    cluster: Clusters = None,
-    fold: Clusters = None,
+    y_true: ArrayLike, score: ArrayLike, method: str = "plain", *, cluster: Clusters = None, fold: Clusters = None
 ) -> tuple[float, float, float]:
     """Area and its confidence limits: ``auc ± z·se`` clipped to [0, 1], or the same on the logit scale.
 
@@ -226,48 +219,38 @@ def auc_interval(
     0.889 (0.261 to 0.995)
     """
     auc, variance = delong_variance(y_true, score, cluster=cluster, fold=fold)
-    half = stats.norm.isf((1 - level) / 2) * np.sqrt(variance)
+    se = float(np.sqrt(variance))
     if method == "plain":
-        return auc, max(0.0, float(auc - half)), min(1.0, float(auc + half))
+        return auc, max(0.0, auc - Z * se), min(1.0, auc + Z * se)
     if auc in (0.0, 1.0):
         raise NotEstimable(f"The classes are separated perfectly (area {auc:g}): there is no logit interval.")
-    return auc, *logit_limits(auc, float(np.sqrt(variance)), level)
+    return auc, *logit_limits(auc, se)
 
 
-def logit_limits(auc: float, se: float, level: float) -> tuple[float, float]:
+def logit_limits(auc: float, se: float, level: float = LEVEL) -> tuple[float, float]:
     """Limits of an area strictly between 0 and 1 that are symmetric on the logit scale."""
     half = stats.norm.isf((1 - level) / 2) * se / (auc * (1 - auc))
     low, high = 1 / (1 + (1 - auc) / auc * np.exp(np.array([half, -half])))
     return float(low), float(high)
 
 
-def _result(
-    aucs: FloatArray, covariance: FloatArray, variance: float, level: float, df: float | None = None
-) -> DelongResult:
+def _result(aucs: FloatArray, covariance: FloatArray, variance: float, df: float | None = None) -> DelongResult:
     """Test one difference of areas whose variance is known."""
-    difference, se = float(aucs[0] - aucs[1]), float(np.sqrt(variance))
+    (auc_a, auc_b), se = aucs.tolist(), float(np.sqrt(variance))
+    difference = auc_a - auc_b
     if se == 0 and difference != 0:
-        raise NotEstimable(f"The areas {aucs[0]:g} and {aucs[1]:g} have variance 0: there is no DeLong test.")
+        raise NotEstimable(f"The areas {auc_a:g} and {auc_b:g} have variance 0: there is no DeLong test.")
     z = difference / se if se > 0 else 0.0
     law = stats.norm if df is None else stats.t(df)
-    half = float(law.isf((1 - level) / 2)) * se
+    half, p = float(law.isf((1 - LEVEL) / 2)) * se, float(2 * law.sf(abs(z)))
     (variance_a, covariance_ab), (_, variance_b) = covariance.tolist()
+    test = auc_a, auc_b, difference, difference - half, difference + half, z, p
     normal = None if df is None else float(2 * stats.norm.sf(abs(z)))
-    low, high, p = difference - half, difference + half, float(2 * law.sf(abs(z)))
-    areas = float(aucs[0]), float(aucs[1])
-    return DelongResult(
-        *areas, difference, low, high, z, p, variance_a, variance_b, covariance_ab, se, level, df, normal
-    )
+    return DelongResult(*test, variance_a, variance_b, covariance_ab, se, df, normal)
 
 
 def delong_paired(
-    y_true: ArrayLike,
-    score_a: ArrayLike,
-    score_b: ArrayLike,
-    level: float = 0.95,
-    *,
-    cluster: Clusters = None,
-    fold: Clusters = None,
+    y_true: ArrayLike, score_a: ArrayLike, score_b: ArrayLike, *, cluster: Clusters = None, fold: Clusters = None
 ) -> DelongResult:
     """Compare two scores of the same people: ``z = (A - B) / sqrt(var A + var B - 2 cov)``.
 
@@ -281,7 +264,7 @@ def delong_paired(
     """
     folds = _folds(y_true, [np.asarray(score_a), np.asarray(score_b)], cluster, fold)
     areas, covariance = _areas(folds, ((1.0, 0.0), (0.0, 1.0), (1.0, -1.0)))
-    return _result(areas[:2], covariance[:2, :2], float(covariance[2, 2]), level)
+    return _result(areas[:2], covariance[:2, :2], float(covariance[2, 2]))
 
 
 def delong_unpaired(
@@ -289,7 +272,6 @@ def delong_unpaired(
     score_a: ArrayLike,
     y_true_b: ArrayLike,
     score_b: ArrayLike,
-    level: float = 0.95,
     *,
     cluster: tuple[ArrayLike, ArrayLike] | None = None,
     fold: tuple[Clusters, Clusters] = (None, None),
@@ -306,19 +288,14 @@ def delong_unpaired(
     >>> round(result.z, 3), round(result.df, 2), round(result.p_value, 3), round(result.p_value_normal, 3)
     (0.359, 4.2, 0.737, 0.72)
     """
-    whose_a, whose_b = (np.arange(np.size(y_true_a)), np.arange(np.size(y_true_b))) if cluster is None else cluster
-    (auc_a, variance_a), n_a = (
-        delong_variance(y_true_a, score_a, cluster=whose_a, fold=fold[0]),
-        np.unique(whose_a).size,
-    )
-    (auc_b, variance_b), n_b = (
-        delong_variance(y_true_b, score_b, cluster=whose_b, fold=fold[1]),
-        np.unique(whose_b).size,
-    )
+    whose = cluster or (np.arange(np.size(y_true_a)), np.arange(np.size(y_true_b)))
+    n_a, n_b = (np.unique(each).size for each in whose)
+    auc_a, variance_a = delong_variance(y_true_a, score_a, cluster=whose[0], fold=fold[0])
+    auc_b, variance_b = delong_variance(y_true_b, score_b, cluster=whose[1], fold=fold[1])
     variance = variance_a + variance_b
     spread = variance_a**2 / (n_a - 1) + variance_b**2 / (n_b - 1)
     df = variance**2 / spread if spread > 0 else float(n_a + n_b - 2)
-    return _result(np.array([auc_a, auc_b]), np.diag([variance_a, variance_b]), variance, level, df=df)
+    return _result(np.array([auc_a, auc_b]), np.diag([variance_a, variance_b]), variance, df)
 
 
 def auc_influence(
@@ -347,56 +324,45 @@ def auc_influence(
     return float(_areas(folds)[0][0]), part
 
 
-def _foreseen_variance(auc: float, n_with: float, n_without: float) -> float:
+def foreseen_variance(auc: Any, n_with: Any, n_without: Any) -> Any:
     """Variance of an area foreseen from its size alone (Hanley and McNeil, Radiology 1982;143:29)."""
     q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
     spread = auc * (1 - auc) + (n_with - 1) * (q1 - auc**2) + (n_without - 1) * (q2 - auc**2)
     return spread / (n_with * n_without)
 
 
-def _paired_power(
-    auc_a: float, auc_b: float, n: float, prevalence: float, *, correlation: float = 0.5, alpha: float = 0.05
-) -> float:
-    """Power of the paired two-sided test with n people (Hanley–McNeil variances, Obuchowski 1994).
-
-    Parameters
-    ----------
-    auc_a, auc_b : float
-        Areas supposed to be true.
-    n, prevalence : float
-        People, and the share with the condition.
-    correlation : float
-        Of the two estimated areas: ``covariance / sqrt(variance_a variance_b)`` of a `DelongResult`.
-    alpha : float
-        Level of the test.
-
-    Raises
-    ------
-    DataError
-        If a share is not inside (0, 1) or there are fewer than two people in a class.
+def _paired_power(auc_a: float, auc_b: float, n: float, prevalence: float, correlation: float = 0.5) -> float:
+    """Power of the paired two-sided test at 5 % with n people (Hanley–McNeil variances, Obuchowski 1994).
 
     Examples
     --------
     >>> round(_paired_power(0.77, 0.70, 700, 0.2, correlation=0.5), 2)
     0.78
     """
-    n_with = n * prevalence
-    if not all(0 < share < 1 for share in (auc_a, auc_b, prevalence, alpha)) or not -1 < correlation < 1:
-        raise DataError(
-            "Power: areas, prevalence and alpha must lie between 0 and 1, the correlation between -1 and 1."
-        )
-    if min(n_with, n - n_with) < 2:
-        raise DataError(f"Power: {n:g} people at prevalence {prevalence:g} leave fewer than two in a class.")
-    var_a, var_b = (_foreseen_variance(auc, n_with, n - n_with) for auc in (auc_a, auc_b))
-    se = np.sqrt(var_a + var_b - 2 * correlation * np.sqrt(var_a * var_b))
-    shift, critical = abs(auc_a - auc_b) / se, stats.norm.isf(alpha / 2)
-    return float(stats.norm.sf(critical - shift) + stats.norm.cdf(-critical - shift))
+    var_a, var_b = (foreseen_variance(auc, n * prevalence, n * (1 - prevalence)) for auc in (auc_a, auc_b))
+    shift = abs(auc_a - auc_b) / np.sqrt(var_a + var_b - 2 * correlation * np.sqrt(var_a * var_b))
+    return float(stats.norm.sf(Z - shift) + stats.norm.cdf(-Z - shift))
 
 
 def paired_sample_size(
-    auc_a: float, auc_b: float, prevalence: float, *, power: float = 0.8, correlation: float = 0.5, alpha: float = 0.05
+    auc_a: float, auc_b: float, prevalence: float, *, power: float = 0.8, correlation: float = 0.5
 ) -> int:
-    """Fewest people that give the paired test this power; parameters and errors as `_paired_power`.
+    """Fewest people that give the paired two-sided test at 5 % this power.
+
+    Parameters
+    ----------
+    auc_a, auc_b : float
+        Areas supposed to be true.
+    prevalence : float
+        Share of people with the condition.
+    power : float
+    correlation : float
+        Of the two estimated areas: ``covariance / sqrt(variance_a variance_b)`` of a `DelongResult`.
+
+    Raises
+    ------
+    DataError
+        If there is no difference, or a share is not inside its range.
 
     Examples
     --------
@@ -405,11 +371,11 @@ def paired_sample_size(
     """
     if auc_a == auc_b:
         raise DataError("No number of people finds a difference of zero.")
-    if not (0 < prevalence < 1 and alpha < power < 1):
-        raise DataError("Sample size: the prevalence must lie between 0 and 1, the power between alpha and 1.")
+    if not (0 < prevalence < 1 and 1 - LEVEL < power < 1):
+        raise DataError("Sample size: the prevalence must lie between 0 and 1, the power between 0.05 and 1.")
 
     def lacking(n: float) -> float:
-        return _paired_power(auc_a, auc_b, n, prevalence, correlation=correlation, alpha=alpha) - power
+        return _paired_power(auc_a, auc_b, n, prevalence, correlation) - power
 
     fewest = 2.1 / min(prevalence, 1 - prevalence)
     if lacking(fewest) >= 0:

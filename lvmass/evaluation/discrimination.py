@@ -19,16 +19,10 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from lvmass.cohort.schema import SEXES
-from lvmass.evaluation.delong import (
-    auc_influence,
-    delong_paired,
-    delong_unpaired,
-    delong_variance,
-    logit_limits,
-)
+from lvmass.evaluation.delong import auc_influence, delong_paired, delong_unpaired, delong_variance, logit_limits
 from lvmass.evaluation.lvh import EACH_SCORE, both_classes, lvh_score
-from lvmass.evaluation.results import FIT, LEVEL, At, Inputs, Statistic
-from lvmass.evaluation.tables import EXTERNAL_FOLD, NotEstimable
+from lvmass.evaluation.results import FIT, At, Inputs, Statistic
+from lvmass.evaluation.tables import EXTERNAL_FOLD, LEVEL, NotEstimable
 
 
 @contextmanager
@@ -44,7 +38,7 @@ def _limits(area: float, se: float) -> dict[str, Any]:
     """Logit interval of an area, which covers better than the plain one (benchmarks/delong_simulation.py)."""
     if not 0 < area < 1:
         return {"note": "perfect separation, no interval"}
-    return dict(zip(("ci_low", "ci_high"), logit_limits(area, se, LEVEL), strict=True))
+    return dict(zip(("ci_low", "ci_high"), logit_limits(area, se), strict=True))
 
 
 _AUC = (

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from scipy import special, stats
 from statsmodels.regression.linear_model import OLS
 
-from lvmass.errors import DataError
-from lvmass.evaluation.results import FIT, LEVEL, At, Inputs, Statistic
-from lvmass.evaluation.tables import NotEstimable
+from lvmass.evaluation.results import FIT, At, Inputs, Statistic
+from lvmass.evaluation.tables import LEVEL, NotEstimable, limited
 
 FloatArray = NDArray[np.float64]
 
@@ -134,13 +133,11 @@ def bootstrap_limits(
     return np.array(low), np.array(high)
 
 
+_METRIC = {"metric": tuple(METRICS)}
+
+
 @Statistic(
-    "errors_by_fold",
-    FIT,
-    "sex metric unit mean sd n_folds n_subjects note",
-    each={"metric": tuple(METRICS)},
-    clusters=True,
-    least=1,
+    "errors_by_fold", FIT, "sex metric unit mean sd n_folds n_subjects note", each=_METRIC, clusters=True, least=1
 )
 def _by_fold(people: pd.DataFrame, at: At, metric: str) -> dict[str, Any]:
     """Mean ± SD over folds, as the paper prints it; an external cohort has one "fold", the averaged fold models."""
@@ -229,19 +226,17 @@ def _single_against_mean(people: pd.DataFrame, at: At) -> dict[str, Any]:
 
     Their mean error is the same by arithmetic; it is in ``errors``.
     """
-    single, mean = (
-        people["single_g"].to_numpy(float),
-        (people["predicted_lvm_g"] - people["lvm_g"]).abs().to_numpy(float),
-    )
+    single, mean = people["single_g"].to_numpy(float), _terms(people)[1]
     terms = by_patient(np.stack([np.ones_like(single), single, mean, mean - single]), people)
     row: dict[str, Any] = {"n_models": int(people["n_models"].max())}
-    row |= {f"{name}_g": float(value) for name, value in zip(_ALONE, terms[1:].sum(axis=1) / len(people), strict=True)}
-    if terms.shape[1] < MIN_PEOPLE:
-        return row | {"note": "too few people for an interval"}
-    limits = bootstrap_limits(terms, lambda sums: sums[1:] / sums[0], LEVEL, at.n_resamples, at.seed)
-    for end, values in zip(("low", "high"), limits, strict=True):
-        row |= {f"{name}_ci_{end}_g": float(v) for name, v in zip(_ALONE, values, strict=True) if np.isfinite(v)}
-    return row if f"{_ALONE[-1]}_ci_low_g" in row else row | {"note": "no spread, no interval"}
+    low = high = np.full(len(_ALONE), np.nan)
+    if enough := terms.shape[1] >= MIN_PEOPLE:
+        low, high = bootstrap_limits(terms, lambda sums: sums[1:] / sums[0], LEVEL, at.n_resamples, at.seed)
+    for name, value, below, above in zip(_ALONE, terms[1:].sum(axis=1) / len(people), low, high, strict=True):
+        row |= limited(name, value, below, above, "_g")
+    if np.isfinite(low[-1]):
+        return row
+    return row | {"note": "no spread, no interval" if enough else "too few people for an interval"}
 
 
 def _subgroup_levels(subjects: pd.DataFrame) -> pd.DataFrame:
@@ -258,11 +253,6 @@ def _subgroup_levels(subjects: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         cohort (if given), subject_id, variable, value, group.
 
-    Raises
-    ------
-    DataError
-        If there is no subject_id, or a subject is there twice.
-
     Examples
     --------
     >>> people = pd.DataFrame({"subject_id": [1, 2], "age_years": [49.0, 65.0], "height_cm": 160.0, "weight_kg": 80.0})
@@ -270,8 +260,6 @@ def _subgroup_levels(subjects: pd.DataFrame) -> pd.DataFrame:
     [['age_years', '< 50'], ['age_years', '≥ 65'], ['bmi_kg_m2', '≥ 30'], ['bmi_kg_m2', '≥ 30']]
     """
     keys = [name for name in ("cohort", "subject_id") if name in subjects.columns]
-    if "subject_id" not in keys or subjects.duplicated(keys).any():
-        raise DataError("The subjects table needs a subject_id, and every subject once.")
     if {"height_cm", "weight_kg"} <= set(subjects.columns):
         subjects = subjects.assign(bmi_kg_m2=subjects["weight_kg"] / (subjects["height_cm"] / 100) ** 2)
     parts = []

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import chi2, norm
 
+from lvmass.evaluation.delong import foreseen_variance
 from lvmass.evaluation.lvh import LVH_CUTOFFS_G_M2
 
 Floats = NDArray[np.float64]
@@ -99,12 +100,8 @@ def _given_by(grid: pd.DataFrame, name: str, cutoff: dict[str, float] | float) -
     positive["pooled"], negative["pooled"] = sum(positive.values()), sum(negative.values())
     found = grid.assign(cutoff=name, prevalence=positive["pooled"].sum(1))
     mean_g = sum(share * mean_g for share, mean_g, *_ in _SEXES.values())
-    unknown = {
-        "mae_g": 1.0 - known,
-        "median_mae_g": 1.0,
-        "body_mae_g": 1.0 - body,
-        "comparator_mae_g": 1.0 - known + body,
-    }
+    unknown = {"mae_g": 1.0 - known, "median_mae_g": 1.0, "body_mae_g": 1.0 - body}
+    unknown |= {"comparator_mae_g": 1.0 - known + body}
     for column, share_unknown in unknown.items():
         sd = (spread * np.sqrt(share_unknown))[:, 0]
         # of the median estimate; the mean estimate is smaller than the mean mass by exp(-sd² / 2)
@@ -118,7 +115,8 @@ def _given_by(grid: pd.DataFrame, name: str, cutoff: dict[str, float] | float) -
         found[f"auc_{who}"] = auc
         with_lvh = n * positive[who].sum(1) / (positive[who] + negative[who]).sum(1)
         printed_sd = (FITTED | PREDICTED)[f"auc_{who}"][1]
-        below = chi2.cdf((_FOLDS - 1) * printed_sd**2 / _auc_variance(auc, with_lvh, n - with_lvh), _FOLDS - 1)
+        variance = foreseen_variance(auc, np.maximum(with_lvh, 1.0), n - with_lvh)
+        below = chi2.cdf((_FOLDS - 1) * printed_sd**2 / variance, _FOLDS - 1)
         odds.append(2.0 * np.minimum(below, 1.0 - below))
     return found.assign(fold_sd_p=np.minimum(1.0, len(odds) * np.min(odds, axis=0)))
 
@@ -127,11 +125,3 @@ def _auc(positive: Floats, negative: Floats) -> Floats:
     """c-statistic of an estimate whose density in people with and without LVH is given on ``_GRID``."""
     below = np.cumsum(negative, axis=1) - negative / 2.0
     return np.asarray((positive * below).sum(1) / positive.sum(1) / negative.sum(1))
-
-
-def _auc_variance(auc: Floats, with_lvh: Floats, without: Floats) -> Floats:
-    """Variance of a c-statistic (Hanley and McNeil), of no less than one person with LVH."""
-    with_lvh = np.maximum(with_lvh, 1.0)
-    same_negative, same_positive = auc / (2.0 - auc) - auc**2, 2.0 * auc**2 / (1.0 + auc) - auc**2
-    among = (with_lvh - 1.0) * same_negative + (without - 1.0) * same_positive
-    return np.asarray((auc * (1.0 - auc) + among) / with_lvh / without)

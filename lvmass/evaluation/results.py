@@ -26,9 +26,6 @@ from lvmass.evaluation.tables import EXTERNAL_FOLD, NotEstimable, check_predicti
 # Columns that tell one set of predictions from another.
 FIT = "cohort model training"
 
-# Of every confidence interval.
-LEVEL = 0.95
-
 
 @dataclass(frozen=True, eq=False)
 class Inputs:

@@ -7,21 +7,15 @@ missing (never NaN) in the numeric columns, so that a reader sees a sentence whe
 import numpy as np
 import pandas as pd
 
+from lvmass.cohort.schema import SEXES
 from lvmass.errors import DataError
 
 COLUMNS = (
-    "subject_id",
-    "patient_id",
-    "sex",
-    "model",
-    "training",
-    "cohort",
-    "fold",
-    "lvm_g",
-    "predicted_lvm_g",
-    "bsa_m2",
-    "lvh",
+    *("subject_id", "patient_id", "sex", "model", "training", "cohort", "fold"),
+    *("lvm_g", "predicted_lvm_g", "bsa_m2", "lvh"),
 )
+# Of every confidence interval.
+LEVEL = 0.95
 # The fold of an external cohort: one row a person, the mean of the fold models.
 EXTERNAL_FOLD = -1
 
@@ -36,6 +30,18 @@ class NotEstimable(DataError):
     ...
     lvmass.evaluation.tables.NotEstimable: too few with LVH
     """
+
+
+def limited(name: str, value: float, low: float, high: float, unit: str = "") -> dict[str, float]:
+    """Columns of an estimate and of its interval, as far as that is finite.
+
+    Examples
+    --------
+    >>> limited("bias", 1, -0.5, 2.5, "_g")
+    {'bias_g': 1.0, 'bias_ci_low_g': -0.5, 'bias_ci_high_g': 2.5}
+    """
+    ends = {f"{name}_ci_low{unit}": float(low), f"{name}_ci_high{unit}": float(high)}
+    return {f"{name}{unit}": float(value)} | (ends if np.isfinite([low, high]).all() else {})
 
 
 def check_predictions(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -67,31 +73,24 @@ lvm_g, predicted_lvm_g, bsa_m2, lvh.
         raise DataError(f"The predictions table lacks the columns {', '.join(missing)}.")
     if predictions.empty:
         raise DataError("The predictions table has no rows.")
-    for name, allowed in (("sex", ("female", "male")), ("training", ("pooled", "sex-specific"))):
-        strange = sorted({str(value) for value in predictions[name].unique()} - set(allowed))
-        if strange:
-            raise DataError(f"The predictions table: {name} is {', '.join(strange)}; use {' or '.join(allowed)}.")
     known = predictions["bsa_m2"].notna()
-    for name in ("lvm_g", "predicted_lvm_g", "bsa_m2"):
-        values = predictions.loc[known if name == "bsa_m2" else slice(None), name].to_numpy(float, na_value=np.nan)
-        wrong = ~np.isfinite(values) if name == "predicted_lvm_g" else ~(np.isfinite(values) & (values > 0))
-        if wrong.any():
-            row = int(np.flatnonzero(wrong)[0])
-            raise DataError(
-                f"The predictions table: {name} is {values[row]} for subject "
-                f"{predictions['subject_id'].iloc[row]}; it must be finite{'' if name[0] == 'p' else ' and positive'}."
-            )
-    for name, rule in (("lvh", "it must be true or false"), ("patient_id", "it says whose ECG it is")):
-        if (predictions[name].isna() & (known if name == "lvh" else True)).any():
-            raise DataError(f"The predictions table: {name} is missing for some subjects; {rule}.")
+    numbers = predictions[["lvm_g", "predicted_lvm_g", "bsa_m2"]].astype(float)
+    finite, positive = numbers.abs() < np.inf, (numbers > 0) & (numbers < np.inf)
     keys = ["subject_id", "cohort", "model", "training"] + ["repeat"] * ("repeat" in predictions)
-    twice = predictions.duplicated(keys)
-    if twice.any():
-        first = predictions[twice].iloc[0]
-        raise DataError(
-            f"Subject {first['subject_id']} appears more than once for {first['model']} ({first['training']}) in "
-            f"{first['cohort']}; the statistics need one prediction of each."
-        )
+    for name, wrong, rule in (
+        ("sex", ~predictions["sex"].isin(SEXES), "use female or male"),
+        ("training", ~predictions["training"].isin(("pooled", "sex-specific")), "use pooled or sex-specific"),
+        ("lvm_g", ~positive["lvm_g"], "it must be finite and positive"),
+        ("predicted_lvm_g", ~finite["predicted_lvm_g"], "it must be finite"),
+        ("bsa_m2", known & ~positive["bsa_m2"], "it must be finite and positive"),
+        ("lvh", known & predictions["lvh"].isna(), "it must be true or false"),
+        ("patient_id", predictions["patient_id"].isna(), "it says whose ECG it is"),
+        ("subject_id", predictions.duplicated(keys), "it appears more than once for one model in one cohort"),
+    ):
+        if wrong.any():
+            first = predictions[wrong].iloc[0]
+            told = f"{name} is {first[name]} for subject {first['subject_id']}, {first['model']}"
+            raise DataError(f"The predictions table: {told}; {rule}.")
     return predictions
 
 

@@ -15,7 +15,7 @@ from lvmass.errors import DataError
 from lvmass.prediction import PERSON, Estimate, estimates, examined, load_predictor
 from lvmass.report.ecg_figures import measured_beat, twelve_leads
 from lvmass.report.style import OURS, SEX_COLOURS, Picture, new_figure
-from lvmass.report.words import facts
+from lvmass.report.words import facts, printed
 from lvmass.training.card import Card
 
 _STYLE = Path(__file__).with_name("person.css")

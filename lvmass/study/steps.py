@@ -26,9 +26,9 @@ from lvmass.ecg.beats import BeatConfig
 from lvmass.errors import DataError
 from lvmass.evaluation.calibration import conformal_intervals, lvh_probability
 from lvmass.evaluation.decision import criteria_rows
-from lvmass.evaluation.lvh import above_cutoff
+from lvmass.evaluation.lvh import with_cutoffs
 from lvmass.evaluation.results import evaluate
-from lvmass.evaluation.tables import EXTERNAL_FOLD
+from lvmass.evaluation.tables import COLUMNS, EXTERNAL_FOLD
 from lvmass.study.settings import CohortConfig, FoldsConfig, SaliencyConfig
 from lvmass.study.tasks import FitTask
 from lvmass.training.baselines import Predictor, fit_baseline
@@ -41,9 +41,6 @@ PEOPLE_COLUMNS = (
 
 Array = NDArray[np.floating]
 Tables = Sequence[pd.DataFrame]
-
-HOW_WRITTEN = ("columns", "units", "codes", "ecg_folder")
-"""Settings of a cohort that say how its table is written, as `lvmass.cohort.manifest.read_subjects` takes them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +100,8 @@ def open_cohort(config: CohortConfig) -> Cohort:
         couplings = Couplings(sex_interaction=config.sex_interaction)
         simulated = config.model_dump(include={"n", "seed", "setting"})
         return simulate_cohort(like=config.simulate, couplings=couplings, **simulated)
-    options = {name: getattr(config, name) for name in ("unit", "sampling_rate_hz", "leads", *HOW_WRITTEN)}
+    written = ("columns", "units", "codes", "ecg_folder")  # as `lvmass.cohort.manifest.read_subjects` takes them
+    options = {name: getattr(config, name) for name in ("unit", "sampling_rate_hz", "leads", *written)}
     return load_cohort(str(config.subjects), name=config.label, **options | {"missing": config.missing.model_dump()})
 
 
@@ -177,8 +175,8 @@ def fit_model(
 
     people, inputs = readings(**read)
     fold = folds.set_index("subject_id")["fold"].loc[people["subject_id"]].to_numpy()
-    test = fold == task.fold if task.fold is not None else np.zeros(len(people), bool)
-    eligible = np.ones(len(test), bool) if task.sex is None else (people["sex"] == task.sex).to_numpy()
+    test = fold == (task.fold or 0)  # folds count from 1
+    eligible = people["sex"].isin([task.sex] if task.sex else SEXES).to_numpy()
     training, test_rows = np.flatnonzero(eligible & ~test), np.flatnonzero(eligible & test)
     if not len(training):
         raise DataError(f"There is nobody to train {task.model} ({task.training}) on in fold {task.fold}; add people.")
@@ -211,9 +209,7 @@ def fit_model(
 def estimate_external(task: FitTask, *, fit: Fit, **read: Any) -> pd.DataFrame:
     """Estimate external people with a fold's model, without refit: ``subject_id, predicted_lvm_g``."""
     people, inputs = readings(**read)
-    rows = np.arange(len(people))
-    if task.sex is not None:
-        rows = np.flatnonzero(people["sex"] == task.sex)
+    rows = np.flatnonzero(people["sex"].isin([task.sex] if task.sex else SEXES))
     covariates = covariate_matrix(people, covariate_names(task.config.covariates))
     return _estimated(task, fit.predictor, people, inputs, covariates, rows)
 
@@ -230,9 +226,9 @@ def attribute(
     chosen = people.loc[rows].reset_index(drop=True)
     waves = _waves(chosen, inputs[rows], read["beats"].time_ms)
     parts = []
-    for own in SEXES if options.baseline == "mean of the sex" else (None,):
-        of_sex = np.ones(len(chosen), bool) if own is None else (chosen["sex"] == own).to_numpy()
-        learnt = training if own is None else training[(people["sex"].iloc[training] == own).to_numpy()]
+    for sexes in [[sex] for sex in SEXES] if options.baseline == "mean of the sex" else [SEXES]:
+        of_sex = chosen["sex"].isin(sexes).to_numpy()
+        learnt = training[people["sex"].iloc[training].isin(sexes).to_numpy()]
         made = saliency.attribute(
             model, inputs[rows[of_sex]], _covariates(chosen[of_sex], model, sex), method=options.method,
             baseline_mv=_baseline_mv(inputs, learnt, options.baseline), steps=options.steps,
@@ -240,9 +236,8 @@ def attribute(
         )  # fmt: skip
         missed = {"completeness_error_g": made.completeness_error_g, "difference_g": made.difference_g}
         table = chosen[of_sex].assign(fold=fold, fitted_on=sex or "all", **missed)
-        parts.append(
-            Saliency(table, made.grams, np.abs(made.covariate_grams).sum(axis=1), inputs[rows[of_sex]], waves[of_sex])
-        )
+        of_covariates = np.abs(made.covariate_grams).sum(axis=1)
+        parts.append(Saliency(table, made.grams, of_covariates, inputs[rows[of_sex]], waves[of_sex]))
     return join_saliency(parts)
 
 
@@ -260,8 +255,7 @@ def contribute(*, fold: int, fit: Fit, folds: pd.DataFrame, **read: Any) -> tupl
     people, inputs, model = *readings(**read), fit.predictor
     assert isinstance(model, FittedModel)
     rows, training = _explained(people, folds, fold, None, len(people))
-    chosen, mean_mv = people.loc[rows].reset_index(drop=True), _baseline_mv(inputs, training, "mean")
-    cells = []
+    chosen, mean_mv, cells = people.loc[rows].reset_index(drop=True), _baseline_mv(inputs, training, "mean"), []
     for part in np.array_split(np.arange(len(rows)), -(-len(rows) // 1024)):  # maps of everybody may not fit memory
         beats_mv = inputs[rows[part]]
         made = saliency.attribute(
@@ -285,8 +279,7 @@ def check_maps(
     beats_mv, covariates = np.array(inputs[rows]), _covariates(people.loc[rows], model, sex)
     starts = {name: _baseline_mv(inputs, training, name) for name in ("flat", "mean", "several")}
     time_ms = read["beats"].time_ms
-    waves = _waves(people.loc[rows], beats_mv, time_ms)
-    step_ms = float(time_ms[1] - time_ms[0])
+    waves, step_ms = _waves(people.loc[rows], beats_mv, time_ms), float(time_ms[1] - time_ms[0])
     table, own = agreement(model, beats_mv, covariates, waves, starts, step_ms, seed=fold)
     orders: dict[str, Array] = {"map": own, "random": np.random.default_rng(fold).normal(size=own.shape)}
     orders |= {"|dV/dt|": np.gradient(beats_mv, axis=2)}
@@ -379,11 +372,8 @@ def tabulate_predictions(
     table = groups.mean().reset_index().assign(model_sd_g=groups.std(ddof=0).to_numpy())
     known = beats.people[["subject_id", "patient_id", "sex", "lvm_g", "height_cm", "weight_kg"]]
     table = table.merge(known, on="subject_id", validate="many_to_one")  # people may have columns of these names
-    table["bsa_m2"] = bsa_mosteller_m2(table["height_cm"], table["weight_kg"])
-    table["lvh"] = above_cutoff(table, cutoffs_g_m2)
-    table["cohort"] = cohort
-    columns = ["subject_id", "patient_id", "sex", "model", "training", "cohort", "fold"]
-    return table[[*columns, "lvm_g", "predicted_lvm_g", "bsa_m2", "lvh", "model_sd_g"]]
+    table = table.assign(cohort=cohort, bsa_m2=bsa_mosteller_m2(table["height_cm"], table["weight_kg"]))
+    return with_cutoffs(table, cutoffs_g_m2)[[*COLUMNS, "model_sd_g"]]
 
 
 def tabulate_people(
@@ -395,12 +385,8 @@ def tabulate_people(
     """
     table, development = _joined(predictions), str(predictions[0]["cohort"].iloc[0])
     table = conformal_intervals(table, development, external_single)
-    known = table[table["bsa_m2"].notna()]
-    if len(known):
-        found = lvh_probability(known.astype({"lvh": bool}), development, cutoffs_g_m2)
-        table["lvh_probability"] = pd.Series(found, known.index)
-    else:
-        table["lvh_probability"] = np.nan
+    known = table[table["bsa_m2"].notna()].astype({"lvh": bool})
+    table["lvh_probability"] = pd.Series(lvh_probability(known, development, cutoffs_g_m2), known.index)
     table["fold"] = table["fold"].astype("Int64").where(table["fold"] != EXTERNAL_FOLD)
     for mass, index in (("lvm_g", "lvmi_g_m2"), ("predicted_lvm_g", "predicted_lvmi_g_m2")):
         table[index] = table[mass] / table["bsa_m2"]
@@ -421,8 +407,7 @@ def compute_statistics(
     ``trained`` and ``size_matched``, a table a cohort and a cross-validation of ``repeats``, are what the gap is taken
     apart with; ``options`` are those of `lvmass.evaluation.results.evaluate`.
     """
-    names = [str(part["cohort"].iloc[0]) for part in predictions]
-    named = list(zip(names, beats, strict=True))
+    named = [(str(part["cohort"].iloc[0]), each) for part, each in zip(predictions, beats, strict=True)]
     subjects = _joined([each.people.assign(cohort=name) for name, each in named])
     criteria = _joined([criteria_rows(each.criteria, each.people["subject_id"], name) for name, each in named])
 

@@ -11,9 +11,9 @@ import threading
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -77,12 +77,8 @@ class Job:
         return [job for taken in self.takes.values() for job in _jobs(taken)]
 
 
-def _jobs(taken: Any) -> Iterator[Job]:
-    if isinstance(taken, Job):
-        yield taken
-    elif taken is not None:
-        for each in taken:
-            yield from _jobs(each)
+def _jobs(taken: Any) -> list[Job]:
+    return [taken] if isinstance(taken, Job) else [job for each in taken or () for job in _jobs(each)]
 
 
 class Store:
@@ -113,9 +109,8 @@ class Store:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DataError(
-                f"{self.folder}: results cannot be kept here ({error.strerror}); set cache_dir in the study file."
-            ) from error
+            told = f"{self.folder}: results cannot be kept here ({error.strerror})"
+            raise DataError(f"{told}; set cache_dir in the study file.") from error
 
     def has(self, job: Job) -> bool:
         """Whether a result is there."""
@@ -144,10 +139,8 @@ class Store:
                 return self._kept(job.key, self, job)
         except CacheWarning as warning:
             reason = str(warning).rpartition("Exception: ")[2].rstrip(".")
-            raise DataError(
-                f"{self.folder}: a result could not be kept ({reason}); make room on the disk and run again, "
-                "finished results are not lost."
-            ) from warning
+            do = "make room on the disk and run again, finished results are not lost."
+            raise DataError(f"{self.folder}: a result could not be kept ({reason}); {do}") from warning
 
     def _missing_steps(self, jobs: Sequence[Job]) -> list[tuple[str, list[Job]]]:
         """Missing jobs and the missing ones that they need, the deepest first; jobs of one step need none of it."""
@@ -168,27 +161,26 @@ class Store:
         steps: dict[tuple[int, str], list[Job]] = defaultdict(list)
         for key, job in missing.items():
             steps[depths[key], job.function.__name__.replace("_", " ")].append(job)
-        return [(label, steps[number, label]) for number, label in sorted(steps)]
+        return [(label, step) for (_, label), step in sorted(steps.items(), key=lambda step: step[0])]
 
     def _compute(self, label: str, jobs: Sequence[Job]) -> None:
+        where: dict[str, Any] = {"n_jobs": min(self.workers, len(jobs))}
+        tasks = (delayed(_compute_one)(self, job, job.key, os.getpid()) for job in jobs)
         with ExitStack() as stack:
             # joblib renews a worker whose memory grew, as it does when torch is loaded; nothing is lost
             stack.enter_context(warnings.catch_warnings())
             warnings.filterwarnings("ignore", message="A worker stopped")
-            where: dict[str, Any] = {"n_jobs": min(self.workers, len(jobs))}
             if self.scheduler is not None:
                 from distributed import Client
 
                 where = {"backend": "dask", "client": stack.enter_context(Client(self.scheduler)), "n_jobs": -1}
             stack.enter_context(parallel_config(**where))
-            tasks = (delayed(_compute_one)(self, job, job.key, os.getpid()) for job in jobs)
             try:
                 _tell(label, Parallel(return_as="generator_unordered")(tasks), len(jobs))
             except BrokenExecutor as error:
-                raise DataError(
-                    f"A process that computed '{label}' was ended from outside, mostly because memory ran out; set "
-                    "fewer workers in the study file and run again, finished results are kept."
-                ) from error
+                told = f"A process that computed '{label}' was ended from outside, mostly because memory ran out"
+                do = "set fewer workers in the study file and run again, finished results are kept."
+                raise DataError(f"{told}; {do}") from error
 
 
 def _tell(label: str, finished: Iterable[Any], n: int) -> None:
@@ -209,9 +201,7 @@ def _result(key: str, store: Store, job: Job) -> Any:
     """Compute one result from what it takes, all of which is there; joblib keeps it under the key."""
 
     def handed(taken: Any) -> Any:
-        if isinstance(taken, Job):
-            return store._load(taken)
-        return None if taken is None else [handed(each) for each in taken]
+        return store._load(taken) if isinstance(taken, Job) else taken and [handed(each) for each in taken]
 
     takes = {name: handed(taken) for name, taken in job.takes.items()}
     return job.function(**job.settings, **takes, **job.places)
@@ -267,18 +257,14 @@ def _source_fingerprint(*rooms: str) -> str:
 @cache
 def _library_versions() -> tuple[str, ...]:
     """Installed version of every library that this package needs, and of those that these need."""
-    found: dict[str, str] = {}
-    waiting = ["lvmass"]
+    found, waiting = dict[str, str](), ["lvmass"]
     while waiting:
-        for text in requires(waiting.pop()) or ():
-            needed = Requirement(text)
+        for needed in map(Requirement, requires(waiting.pop()) or ()):
             if needed.name not in found and (needed.marker is None or needed.marker.evaluate({"extra": ""})):
-                try:
+                with suppress(PackageNotFoundError):
                     found[needed.name] = version(needed.name)
-                except PackageNotFoundError:
-                    continue
-                waiting.append(needed.name)
-    return tuple(sorted(f"{name} {number}" for name, number in found.items()))
+                    waiting.append(needed.name)
+    return tuple(sorted(map(" ".join, found.items())))
 
 
 def package_fingerprint(*files: str | Path) -> str:

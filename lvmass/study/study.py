@@ -5,8 +5,7 @@ results of which, from the top down; `lvmass.study.steps` holds what the jobs do
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 from importlib.util import find_spec
@@ -93,8 +92,7 @@ class Study:
     @property
     def simulated(self) -> bool:
         """Whether any of its people are simulated."""
-        cohorts = (self.config.development, self.config.external)
-        return any(cohort is not None and cohort.simulate is not None for cohort in cohorts)
+        return any(self.config.cohort(name).simulate is not None for name in self.cohort_names())
 
     @property
     def small_cell(self) -> int:
@@ -167,11 +165,7 @@ class Study:
         """Write `results` as CSV and JSON, each with units, the study's fingerprint and whether it is simulated."""
         about = {"study": self.config.name, "study_fingerprint": self.fingerprint, "simulated": self.simulated}
         about |= {"package_version": __version__}
-        tables, folder, origin = self.results(), self.results_folder, f"{about} {self._statistics().key}"
-        files = [folder / f"{name}{ending}" for name in tables for ending in (".csv", ".json")]
-        with _unless_written(folder, origin, files) as wanted:
-            if wanted:
-                write_results(tables, folder, about)
+        write_results(self.results(), self.results_folder, about)
 
     @property
     def people_folder(self) -> Path:
@@ -192,15 +186,13 @@ class Study:
 
         Predictions have a row for each ECG, model and training, see `lvmass.study.steps.tabulate_people`.
         """
-        job, folder = self._people(), self.people_folder
-        files = [folder / "predictions.csv", folder / "exclusions.csv"]
-        with _unless_written(folder, job.key, files) as wanted:
-            if wanted:
-                folder.chmod(0o700)
-                parts = self.store.get(job).groupby("cohort", sort=False)
-                people = pd.concat([self._named(part, str(name)) for name, part in parts])
-                for path, table in zip(files, (people, self.exclusions()), strict=True):
-                    write_private(table, path)
+        settings = {"cutoffs_g_m2": self.config.lvh.cutoffs_g_m2}
+        table = self.store.get(Job(steps.tabulate_people, settings, STATISTICS, self._compared()))
+        people = [self._named(part, str(name)) for name, part in table.groupby("cohort", sort=False)]
+        self.people_folder.mkdir(parents=True, exist_ok=True)
+        self.people_folder.chmod(0o700)
+        write_private(pd.concat(people), self.people_folder / "predictions.csv")
+        write_private(self.exclusions(), self.people_folder / "exclusions.csv")
 
     def saliency(self, training: str | None = None) -> Saliency:
         """Out-of-fold attributions of the model that the study file names, by default the reference.
@@ -354,10 +346,6 @@ class Study:
             takes["external_single"] = self._predictions("external", tasks, single=True)
         return takes
 
-    def _people(self) -> Job:
-        settings = {"cutoffs_g_m2": self.config.lvh.cutoffs_g_m2}
-        return Job(steps.tabulate_people, settings, STATISTICS, self._compared())
-
     def _statistics(self) -> Job:
         config = self.config
         settings = {"reference": self.reference, "n_resamples": config.bootstrap, "seed": config.seed}
@@ -392,12 +380,11 @@ def _recordings(cohort: CohortConfig, beat: BeatConfig, rate_hz: float | None, s
 
 def beats_of_files(cohort: Cohort, beat: BeatConfig, hashes: FileHashes) -> list[Job]:
     """Beats of a cohort in files, a job a block of rows; the rest of the table can change without cutting them anew."""
-    jobs = []
-    for start, stop in blocks(len(cohort)):
-        part = ecgs_of_rows(cohort, start, stop)
-        settings = {"content": content_key(part, hashes), "beat": beat}
-        jobs.append(Job(steps.cut_files, settings, RECORDINGS, places={"cohort": part}))
-    return jobs
+    parts = [ecgs_of_rows(cohort, start, stop) for start, stop in blocks(len(cohort))]
+    keys = [{"content": content_key(part, hashes), "beat": beat} for part in parts]
+    return [
+        Job(steps.cut_files, key, RECORDINGS, places={"cohort": part}) for key, part in zip(keys, parts, strict=True)
+    ]
 
 
 def _out_of_fold(table: pd.DataFrame, cutoffs_g_m2: dict[Any, float]) -> dict[str, dict[str, float]]:
@@ -417,25 +404,6 @@ def _out_of_fold(table: pd.DataFrame, cutoffs_g_m2: dict[Any, float]) -> dict[st
             found["lvh_observed"][str(sex)] = round(float(own["lvh"].mean()), 3)
             found["lvh_expected"][str(sex)] = round(float(probability.mean()), 3)
     return found
-
-
-@contextmanager
-def _unless_written(folder: Path, origin: str, files: Sequence[Path]) -> Iterator[bool]:
-    """Say whether files have to be written; once they are, a stamp beside them vouches for all of them together."""
-    stamp = folder / ".written"
-    wanted = not (stamp.is_file() and stamp.read_text() == _digest(origin, files))
-    if wanted:
-        folder.mkdir(parents=True, exist_ok=True)
-        stamp.unlink(missing_ok=True)  # nothing vouches for files that a killed run leaves half
-    yield wanted
-    if wanted:
-        stamp.write_text(_digest(origin, files))
-
-
-def _digest(origin: str, files: Sequence[Path]) -> str:
-    """SHA-256 of what tables come from, and of their files as far as they are there."""
-    contents = [path.read_bytes() for path in files if path.is_file()]
-    return hashlib.sha256(b"".join([origin.encode(), *contents])).hexdigest()
 
 
 def _located(cohort: CohortConfig, folder: Path, hashes: FileHashes) -> CohortConfig:

@@ -5,7 +5,7 @@ fewer than ``MIN_PEOPLE`` people have is not written.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -25,23 +25,16 @@ Modality = Literal["CT", "MR", "echo"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Variable(NamedTuple):
-    """How a variable is called, and its unit."""
-
-    name: str
-    unit: str
-
-
 VARIABLES = {
-    "age_years": _Variable("age", "years"),
-    "height_cm": _Variable("height", "cm"),
-    "weight_kg": _Variable("weight", "kg"),
-    "bmi_kg_m2": _Variable("body-mass index", "kg/m²"),
-    "qrs_duration_ms": _Variable("QRS duration", "ms"),
-    "lvm_g": _Variable("LV mass", "g"),
-    "lvmi_g_m2": _Variable("LVM index", "g/m²"),
+    "age_years": ("age", "years"),
+    "height_cm": ("height", "cm"),
+    "weight_kg": ("weight", "kg"),
+    "bmi_kg_m2": ("body-mass index", "kg/m²"),
+    "qrs_duration_ms": ("QRS duration", "ms"),
+    "lvm_g": ("LV mass", "g"),
+    "lvmi_g_m2": ("LVM index", "g/m²"),
 }
-"""What a card gives the ranges of."""
+"""What a card gives the ranges of: how it is called, and its unit."""
 
 
 class Range(BaseModel):
@@ -103,8 +96,7 @@ def load_card(folder: str | Path) -> tuple[FittedModel, Card]:
         return model, Card.model_validate(contents)
     except ValidationError as error:
         where = ", ".join(sorted({str(problem["loc"][0]) for problem in error.errors()}))
-        told = f"model.json lacks, or has no usable value of, {where}; save the model again."
-        raise DataError(f"{folder}: {told}") from None
+        raise DataError(f"{folder}: model.json lacks, or has no usable value of, {where}; save it again.") from None
 
 
 def training_ranges(people: pd.DataFrame) -> dict[Sex, dict[str, Range]]:
@@ -127,15 +119,15 @@ def training_ranges(people: pd.DataFrame) -> dict[Sex, dict[str, Range]]:
         bmi_kg_m2=people["weight_kg"] / (people["height_cm"] / 100) ** 2,
         lvmi_g_m2=people["lvm_g"] / bsa_mosteller_m2(people["height_cm"], people["weight_kg"]),
     )
-    found: dict[Sex, dict[str, Range]] = {sex: {} for sex in SEXES}
-    for sex, ranges in found.items():
+    found: dict[Sex, dict[str, Range]] = {}
+    for sex in SEXES:
         for name in VARIABLES:
             values = known.loc[known["sex"] == sex, name].dropna().to_numpy(float)
             if len(values) >= MIN_PEOPLE:
                 rounded = np.percentile(values, PERCENTILES).round(1).tolist()
                 percentiles = dict(zip(PERCENTILES, rounded, strict=True))
-                ranges[name] = Range(people=len(values), percentiles=percentiles)
-    return {sex: ranges for sex, ranges in found.items() if ranges}
+                found.setdefault(sex, {})[name] = Range(people=len(values), percentiles=percentiles)
+    return found
 
 
 def probability_above_cutoff(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lvmass.cohort.covariates import covariate_matrix
-from lvmass.cohort.preprocessing import Beats, preprocess
+from lvmass.cohort.preprocessing import preprocess
 from lvmass.cohort.simulation import simulate_cohort
 from lvmass.errors import DataError
 from lvmass.training.card import load_card
@@ -56,7 +56,8 @@ def export_onnx(model_folder: str | Path, folder: str | Path) -> float:
     folder.mkdir(parents=True, exist_ok=True)
     unchecked, card_copy = folder / f".{ONNX_FILE}", folder / f".{CARD_FILE}"
     beats = preprocess(simulate_cohort(100, seed=7), card.beat)
-    beat_mv, covariates = np.asarray(beats.waveform_mv), _with_gaps(model, beats)
+    beat_mv, covariates = np.asarray(beats.waveform_mv), covariate_matrix(beats.people, model.covariates)
+    covariates[np.random.default_rng(7).random(covariates.shape) < 0.1] = np.nan
     try:
         _write(model, unchecked)
         session = onnxruntime.InferenceSession(unchecked, providers=["CPUExecutionProvider"])
@@ -70,14 +71,6 @@ def export_onnx(model_folder: str | Path, folder: str | Path) -> float:
     finally:
         unchecked.unlink(missing_ok=True)
     return difference_g
-
-
-def _with_gaps(model: FittedModel, beats: Beats) -> np.ndarray:
-    """Covariates of people, of whom every second one lacks one."""
-    covariates = covariate_matrix(beats.people, model.covariates)
-    rows = np.arange(0, len(covariates) if model.covariates else 0, 2)
-    covariates[rows, rows // 2 % max(1, len(model.covariates))] = np.nan
-    return covariates
 
 
 def _write(model: FittedModel, path: Path) -> None:

@@ -184,8 +184,6 @@ def load_model(folder: str | Path) -> tuple[FittedModel, dict[str, Any]]:
         model.build()
     except (OSError, KeyError, TypeError, ValueError, ArithmeticError, RuntimeError, SafetensorError) as error:
         reason = f"'{error.args[0]}' is missing from {CARD_FILE}" if isinstance(error, KeyError) else str(error)
-        raise DataError(
-            f"{folder}: not a saved model ({reason.splitlines()[0]}); "
-            "give a folder that 'lvmass run --save-model' wrote."
-        ) from error
+        told = f"{folder}: not a saved model ({reason.splitlines()[0]})"
+        raise DataError(f"{told}; give a folder that 'lvmass run --save-model' wrote.") from error
     return model, card

@@ -128,7 +128,9 @@ def test_a_column_that_is_missing_gets_the_nearest_name() -> None:
 def test_what_is_there_twice_is_refused() -> None:
     table = people().assign(subject_id="same")
     assert told(table)[0] == "row 3, column subject_id: 'same' is used again; give each row its own name."
-    assert told(pd.concat([people(), people()["sex"]], axis=1)) == ["column sex: it appears more than once; keep one."]
+    assert told(pd.concat([people(), people()["sex"]], axis=1)) == [
+        "column sex: it appears more than once (as sex); keep one."
+    ]
     assert told(people().assign(subject_id=["a", "", "b"])) == [
         "row 3, column subject_id: the cell is empty; give each row its own name."
     ]

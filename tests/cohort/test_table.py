@@ -136,7 +136,7 @@ def test_formulas_without_a_kept_value_and_errors_stay_as_they_are(tmp_path: Pat
     [
         (b"", "the file is empty; give a header"),
         (b"\n ,\n", "the file is empty; give a header"),
-        (b"\xff\xfe\x00subjects", "this is no text in UTF-16"),
+        (b"\xff\xfe\x00subjects", "this is no text; save the table as CSV"),
         (b'a,b\n1,2\n"', "the table cannot be read (unexpected end of data)"),
         (b"a,b\n1,2\n1,2,3\n", "row 3: the row has 3 cells, the header 2; quote text and numbers"),
         (b"subject_id\n\0\n", "this is no text; save the table as CSV"),

@@ -15,7 +15,6 @@ from lvmass.cohort.simulation import simulate_cohort
 from lvmass.errors import DataError
 from lvmass.evaluation.tables import check_predictions
 from lvmass.study import steps
-from lvmass.study import study as study_module
 from lvmass.study.settings import COUNTERFACTUAL
 from lvmass.study.steps import fit_model, open_cohort
 from lvmass.study.study import Study
@@ -99,7 +98,7 @@ def test_results_are_written_with_units_and_origin(tiny_study: Study) -> None:
     folder = tiny_study.path.parent / "results" / "tiny"
     results = tiny_study.results()
     names = {path.name for path in folder.iterdir()}
-    assert names == {f"{name}{end}" for name in results for end in (".csv", ".json")} | {".written"}
+    assert names == {f"{name}{end}" for name in results for end in (".csv", ".json")}
     written = json.loads((folder / "gap.json").read_text())
     about = {"study": "tiny", "study_fingerprint": tiny_study.fingerprint, "simulated": True}
     assert about.items() <= written["about"].items()
@@ -179,28 +178,6 @@ def test_a_table_that_went_or_was_edited_is_written_again(tiny_study: Study) -> 
     assert (edited.read_bytes(), lost.read_bytes()) == before
 
 
-def test_tables_half_written_by_a_killed_run_are_written_again(
-    tiny_study: Study, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Another study file of the same name is killed while it writes; then this one is run again."""
-    edited = tiny_study.path.with_name("killed.toml")
-    edited.write_text(tiny_study.path.read_text().replace("bootstrap = 200", "bootstrap = 201"))
-    foreign = tiny_study.results_folder / "gap.csv"
-    before = foreign.read_bytes()
-
-    def killed(tables: object, folder: Path, about: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(study_module, "write_results", killed)
-        patched.setattr(Study, "results", lambda self: {})
-        with pytest.raises(KeyboardInterrupt):
-            Study.from_toml(edited).write_results()
-    assert not (tiny_study.results_folder / ".written").exists()
-    tiny_study.write_results()
-    assert foreign.read_bytes() == before
-
-
 def test_a_subjects_table_edited_meanwhile_is_read_anew(tmp_path: Path) -> None:
     cohort = simulate_cohort(2, seed=1)
     for i, recording in enumerate(cohort.recordings()):
@@ -228,9 +205,9 @@ def test_gap_has_a_counterfactual_cohort_and_size_matched_training(
     people, folds = tiny_study.beats().people, tiny_study.folds()["fold"]
     fitted: list[np.ndarray] = []
 
-    def spy(kind: str, covariates: np.ndarray, lvm_g: np.ndarray) -> object:
+    def spy(kind: str, covariates: np.ndarray, lvm_g: np.ndarray, names: tuple[str, ...]) -> object:
         fitted.append(covariates)
-        return baselines.fit_baseline(kind, covariates, lvm_g)
+        return baselines.fit_baseline(kind, covariates, lvm_g, names)
 
     monkeypatch.setattr(steps, "fit_baseline", spy)
     tasks = [task for task in tiny_study.tasks if task.size_matched and task.cohort == "development"]
