@@ -72,6 +72,7 @@ def over_folds(results: Mapping[str, pd.DataFrame], model: str, smallest: int = 
 
 
 HERE, NOT_HERE, UNKNOWN = "reproduced here", "not reproduced", "cannot be known from abstracts"
+UNDECIDED = "cannot be decided here"
 
 COMPARED = "90_simulator#all-comparators-at-the-paper-s-size"
 
@@ -170,12 +171,17 @@ def _standard_error(row: Any) -> float:
 
 def paper_answer(rows: pd.DataFrame) -> Markdown:
     """Answer of the first page; ``rows`` of `paper_results`."""
-    here, not_here, unknown = (rows["here"].str.startswith(word).sum() for word in (HERE, NOT_HERE, UNKNOWN))
-    built, others = rows["here"].str.endswith("by construction").sum(), len(rows) - here - not_here - unknown
+    words = HERE, NOT_HERE, UNKNOWN, UNDECIDED
+    here, not_here, unknown, undecided = (rows["here"].str.startswith(word).sum() for word in words)
+    built, others = (
+        rows["here"].str.endswith("by construction").sum(),
+        len(rows) - here - not_here - unknown - undecided,
+    )
     too_few = f"; {others} this study file has too few people for" if others else ""
     return say(
         f"**Answer.** Of {len(rows)} results that the paper's abstracts state, {here} are reproduced here, {built} of "
-        f"them by construction; {not_here} are not reproduced; {unknown} cannot be known from abstracts{too_few}."
+        f"them by construction; {not_here} are not reproduced; {unknown} cannot be known from abstracts, {undecided} "
+        f"cannot be decided here{too_few}."
     )
 
 

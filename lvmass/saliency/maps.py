@@ -82,7 +82,8 @@ def attribute(
     steps : int
         Of the path from the baseline to the person.
     tolerance : float
-        For whom "integrated gradients" misses the difference by more than this share, it takes four times the steps.
+        For whom "integrated gradients" misses the difference by more than this share, it takes four times the steps,
+        up to `MOST_STEPS`.
     only_waveform : bool
         Hold covariates at their baseline, so that a contribution depends on nothing but the ECG.
     device : str
@@ -134,13 +135,13 @@ def _checked(
 ) -> Pair:
     """Apply a method; where it follows a path, with more steps for whom it misses the difference."""
     maps, columns = (each.detach() for each in method(network, person, baseline, cells, steps))
-    if method is not _integrated_gradients or 4 * steps > MOST_STEPS:
+    if method is not _integrated_gradients or steps >= MOST_STEPS:
         return maps, columns
     gap = network(*person) - network(*baseline)
     rough = (maps.sum((1, 2)) + columns.sum(1) - gap).abs() > tolerance * gap.abs()
     if rough.any():
         (x, c), (x0, c0) = ([each[rough] for each in pair] for pair in (person, baseline))
-        again = _checked(method, network, (x, c), (x0, c0), cells[rough], 4 * steps, tolerance)
+        again = _checked(method, network, (x, c), (x0, c0), cells[rough], min(4 * steps, MOST_STEPS), tolerance)
         maps[rough], columns[rough] = again
     return maps, columns
 
