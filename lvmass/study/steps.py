@@ -292,7 +292,7 @@ def check_maps(
     orders: dict[str, Array] = {"map": own, "random": np.random.default_rng(fold).normal(size=own.shape)}
     orders |= {"|dV/dt|": np.gradient(beats_mv, axis=2)}
     curves = deletion_insertion(model, beats_mv, covariates, orders, starts["mean"], step_ms)
-    whose = {"fold": fold, "fitted_on": sex or "all"}
+    whose: dict[str, Any] = {"fold": fold, "fitted_on": sex or "all"}
     return table.assign(**whose), curves.assign(**whose)
 
 

@@ -164,7 +164,7 @@ def test_four_questions_on_women_and_men(tiny_study: Study) -> None:
     compared = saliency.sexes_compared(tiny_study)
     assert len(compared) == 4
     assert compared["differs at FDR 5 %"].tolist()[-1] == waves
-    assert compared["people"].tolist()[:2] == ["6", "6"]
+    assert compared["people"].tolist()[:2] == ["12", "12"]
 
 
 @pytest.mark.parametrize("unknown", ["height_cm", "nothing"])
@@ -189,10 +189,14 @@ def test_kept_saliency_is_what_the_benchmarks_write(monkeypatch: pytest.MonkeyPa
     people = saliency_truth.people_of(
         saliency_truth.Planted(SITES["tw-cvai"], 1, saliency_truth.Couplings(), SETTINGS["published"]), 60
     )
-    made = json.loads(json.dumps(saliency_sanity.summary([saliency_sanity.of_fold(people, 0, 1)], 60, 1)))
+    part = saliency_sanity.of_fold(people, 0, 1)
+    for name in ("map", "map_shuffled"):  # after one epoch nothing has reached the last layer, which starts at zero
+        part[name] = (np.array(part[name]) + np.arange(1, 61).reshape(12, 5)).tolist()
+    made = json.loads(json.dumps(saliency_sanity.summary([part], 60, 1)))
     assert made.keys() == json.loads((ROOT / "book/validation/saliency_sanity.json").read_text()).keys()
     assert "(60 simulated people, 1 folds)" in saliency.kept_said(made).data
-    rows = [row | {"seconds": 1.0} for row in saliency_truth.one_path("axis", 60, 1, 1)]
+    with np.errstate(invalid="ignore"):
+        rows = [row | {"seconds": 1.0} for row in saliency_truth.one_path("axis", 60, 1, 1)]
     test = {"test": "weighting", "planted": "none", "seed": 1, "n": 60, "whole": True, "waves": ["T"], "seconds": 1.0}
     truth = json.loads(json.dumps(saliency_truth.summary([*rows, test], 60), default=float))
     kept = json.loads((ROOT / "book/validation/saliency_truth.json").read_text())
