@@ -35,6 +35,7 @@ from lvmass.report.data import (
     departures,
     everybody,
     flow_table,
+    measured_by_sex,
     prevalence,
     table_one,
     validation,
@@ -642,3 +643,10 @@ def test_the_flow_of_a_real_cohort_hides_small_numbers() -> None:
     assert "< 47 ECGs in the table" in said
     assert "< 5 ECGs not usable" in said
     assert "< 5 women, not shown men" in said
+
+
+def test_small_cells_count_patients_not_ecgs() -> None:
+    names = ["heart_rate_bpm", "pr_interval_ms", "qrs_duration_ms", "qtc_ms", "qrs_axis_deg"]
+    people = pd.DataFrame({"sex": ["male"] * 6 + ["female"] * 6, "patient_id": [*"abcdef", *"ggghhh"]})
+    shown = measured_by_sex(people.assign(**dict.fromkeys(names, 60.0)), 5)
+    assert [*shown][1:] == ["men, n = 6"]
