@@ -60,6 +60,19 @@ def test_integrated_gradients_add_up_within_a_percent(model: FittedModel, baseli
     np.testing.assert_allclose(made.completeness_error_g, sums - difference, atol=1e-2)
 
 
+def test_steps_go_up_to_their_limit(model: FittedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def rough(*args: Any) -> Any:
+        tried.append(args[-1])
+        return torch.zeros_like(args[1][0]), torch.zeros_like(args[1][1])
+
+    monkeypatch.setattr("lvmass.saliency.maps._integrated_gradients", rough)
+    monkeypatch.setitem(METHODS, "integrated gradients", rough)
+    attribute(model, *beats(1), steps=32)
+    assert tried == [32, 128, 512, 1024]
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_sample_that_is_at_its_baseline_contributes_nothing(model: FittedModel, method: str) -> None:
     x, age = beats(2)
@@ -110,10 +123,9 @@ def test_shares_and_means_by_wave() -> None:
     assert (shares["precordial leads", "QRS"] == 100).all()
     assert shares.sum() == 400
     assert (segment_shares(0 * grams, waves)["share"] == 0).all()
-    table = mean_map(by_lead_and_wave(np.abs(grams), waves), waves, 2.0, ["a", "a", "b", "c"])
+    table = mean_map(by_lead_and_wave(np.abs(grams), waves), ["a", "a", "b", "c"])
     row = table.query("lead == 'V1' and wave == 'QRS'").to_dict("records")[0]
     assert row["grams"] == 2.5
-    assert row["mg_per_ms"] == pytest.approx(2500 / 80)
     # patient a has two rows of 2 g: a resample of patients is between all a (2 g) and all c (4 g)
     assert row["ci_low"] == 2.0
     assert row["ci_high"] == pytest.approx(4.0)
@@ -133,6 +145,13 @@ def test_maps_are_compared_in_pairs_and_between_the_sexes() -> None:
     assert len(women) > 20
     assert not men[women].any()
     assert men[matched].all()
+    age = rng.normal(size=(120, 1))
+    unknown = np.column_stack([age, np.zeros(120)])
+    unknown[:10, 0] = np.nan
+    women, matched = matched_pairs(unknown, men)  # in the second, all are alike
+    assert len(women) > 20
+    assert min(*women, *matched) >= 10
+    assert len(matched_pairs(np.full((120, 1), np.nan), men)[0]) == 0
 
 
 def test_weighting_is_found_where_a_wave_follows_mass_otherwise_in_women() -> None:
@@ -150,6 +169,8 @@ def test_weighting_is_found_where_a_wave_follows_mass_otherwise_in_women() -> No
     found = weighting_test(cells, size[:, 0] * np.exp(more), size, men)
     assert found.loc[found["p_fdr"] < 0.05, "wave"].tolist() == ["T"]
     np.testing.assert_allclose(found[["women", "men"]].iloc[1], np.log(1.1) * np.array([40, 20]), atol=0.3)
+    constant = np.column_stack([size, np.full(n, 60.0)])
+    pd.testing.assert_frame_equal(weighting_test(cells, size[:, 0] * np.exp(more), constant, men), found)
 
 
 def test_a_map_of_shuffled_weights_is_another(model: FittedModel) -> None:
@@ -190,3 +211,6 @@ def test_agreement_says_which_maps_change(model: FittedModel) -> None:
     assert samples["weights shuffled down to straight"] > 0.99
     assert abs(samples["weights shuffled down to encoders"]) < 0.2
     assert missed["baseline: several"] < 0.01
+    assert sum(table["against"].str.startswith("shifted")) == 2
+    slow, _ = agreement(model, x, age, some_waves(4), {"mean": starts["mean"]}, 10.0, seed=0)
+    assert not slow["against"].str.startswith("shifted").any()  # 4 ms are no sample at 100 Hz

@@ -199,10 +199,12 @@ def flow_table(beats: Mapping[str, Any], smallest: int = 1) -> pd.DataFrame:
 
 
 def measured_by_sex(people: pd.DataFrame, smallest: int = 1) -> pd.DataFrame:
-    """Mean (SD) of what is measured on the beats, a column for each sex of at least ``smallest`` ECGs."""
+    """Mean (SD) of what is measured on the beats, a column for each sex of at least ``smallest`` patients."""
     names = ["heart_rate_bpm", "pr_interval_ms", "qrs_duration_ms", "qtc_ms", "qrs_axis_deg"]
     columns = {}
-    for sex, group in people.groupby("sex").filter(lambda group: len(group) >= smallest).groupby("sex"):
+    for sex, group in (
+        people.groupby("sex").filter(lambda group: group["patient_id"].nunique() >= smallest).groupby("sex")
+    ):
         both = zip(group[names].mean(), group[names].std(), strict=True)
         columns[f"{printed(sex)}, n = {len(group):,}"] = [f"{mean:.0f} ({sd:.0f})" for mean, sd in both]
     return pd.DataFrame({"": names} | columns).replace("nan (nan)", "–")

@@ -62,6 +62,7 @@ def over_folds(results: Mapping[str, pd.DataFrame], model: str, smallest: int = 
 
 
 HERE, NOT_HERE, UNKNOWN = "reproduced here", "not reproduced", "cannot be known from abstracts"
+UNDECIDED = "cannot be decided here"
 
 EVERY_MODEL = "90_simulator#the-study-at-the-paper-s-size"
 
@@ -151,11 +152,13 @@ def _standard_error(row: Any) -> float:
 
 def paper_answer(rows: pd.DataFrame) -> Markdown:
     """Answer of the first page; ``rows`` of `paper_results`."""
-    here, not_here, unknown = (rows["here"].str.startswith(word).sum() for word in (HERE, NOT_HERE, UNKNOWN))
+    words = HERE, NOT_HERE, UNKNOWN, UNDECIDED
+    here, not_here, unknown, undecided = (rows["here"].str.startswith(word).sum() for word in words)
     built = rows["here"].str.endswith("by construction").sum()
     return say(
         f"**Answer.** Of {len(rows)} results that the paper's abstracts state, {here} are reproduced here, {built} of "
-        f"them by construction; {not_here} are not reproduced; {unknown} cannot be known from abstracts."
+        f"them by construction; {not_here} are not reproduced; {unknown} cannot be known from abstracts, {undecided} "
+        "cannot be decided here."
     )
 
 

@@ -60,6 +60,7 @@ def attribute(
     steps: int = 32,
     tolerance: float = 0.01,
     only_waveform: bool = False,
+    device: str = "cpu",
 ) -> Attribution:
     """Attribute estimates of LVM to the samples of the ECG and to the covariates.
 
@@ -81,9 +82,12 @@ def attribute(
     steps : int
         Of the path from the baseline to the person.
     tolerance : float
-        For whom "integrated gradients" misses the difference by more than this share, it takes four times the steps.
+        For whom "integrated gradients" misses the difference by more than this share, it takes four times the steps,
+        up to `MOST_STEPS`.
     only_waveform : bool
         Hold covariates at their baseline, so that a contribution depends on nothing but the ECG.
+    device : str
+        Where torch computes.
 
     Returns
     -------
@@ -99,18 +103,18 @@ def attribute(
     >>> bool((np.abs(explained.completeness_error_g) < 0.02 * np.abs(explained.difference_g)).all())
     True
     """
-    network = model.build().requires_grad_(False)
+    network = model.build().to(device).requires_grad_(False)
     inputs, scaled = np.asarray(inputs, np.float32), model.scale_covariates(covariates)
     scaled = torch.zeros_like(scaled) if only_waveform else scaled
     if cells is None:
         cells = np.broadcast_to(np.arange(inputs.shape[1])[:, None], inputs.shape)
     beats_mv = np.broadcast_to(np.asarray(baseline_mv, np.float32), (*np.shape(baseline_mv)[:-2], *inputs.shape[1:]))
-    starts = torch.tensor(beats_mv.reshape(-1, *inputs.shape[1:]))
+    starts = torch.tensor(beats_mv.reshape(-1, *inputs.shape[1:])).to(device)
     grams, of_covariates, difference = [], [], []
     for first in range(0, len(inputs), BATCH):
         part = slice(first, first + BATCH)
-        person = torch.tensor(inputs[part]), scaled[part]
-        own = torch.tensor(np.asarray(cells)[part], dtype=torch.int64)
+        person = torch.tensor(inputs[part]).to(device), scaled[part].to(device)
+        own = torch.tensor(np.asarray(cells)[part], dtype=torch.int64, device=device)
         maps, columns, gap = (torch.zeros_like(each) for each in (*person, person[1][:, 0]))
         for start in starts:
             baseline = start.expand_as(person[0]), torch.zeros_like(person[1])
@@ -119,9 +123,10 @@ def attribute(
                 warnings.simplefilter("ignore", UserWarning)  # that captum asks for gradients and hooks layers
                 found = _checked(METHODS[method], network, person, baseline, own, steps, tolerance)
             maps, columns = maps + found[0] / len(starts), columns + found[1] / len(starts)
-        grams.append((maps * model.target_sd_g).numpy())
-        of_covariates.append((columns * model.target_sd_g).double().numpy().reshape(len(columns), 2, -1).sum(axis=1))
-        difference.append((gap * model.target_sd_g).double().numpy())
+        grams.append((maps * model.target_sd_g).float().cpu().numpy())
+        values, flags = (columns * model.target_sd_g).double().cpu().numpy().reshape(len(columns), 2, -1).swapaxes(0, 1)
+        of_covariates.append(values + flags)
+        difference.append((gap * model.target_sd_g).double().cpu().numpy())
     return Attribution(np.concatenate(grams), np.concatenate(of_covariates), np.concatenate(difference))
 
 
@@ -130,13 +135,13 @@ def _checked(
 ) -> Pair:
     """Apply a method; where it follows a path, with more steps for whom it misses the difference."""
     maps, columns = (each.detach() for each in method(network, person, baseline, cells, steps))
-    if method is not _integrated_gradients or 4 * steps > MOST_STEPS:
+    if method is not _integrated_gradients or steps >= MOST_STEPS:
         return maps, columns
     gap = network(*person) - network(*baseline)
     rough = (maps.sum((1, 2)) + columns.sum(1) - gap).abs() > tolerance * gap.abs()
     if rough.any():
         (x, c), (x0, c0) = ([each[rough] for each in pair] for pair in (person, baseline))
-        again = _checked(method, network, (x, c), (x0, c0), cells[rough], 4 * steps, tolerance)
+        again = _checked(method, network, (x, c), (x0, c0), cells[rough], min(4 * steps, MOST_STEPS), tolerance)
         maps[rough], columns[rough] = again
     return maps, columns
 

@@ -80,7 +80,7 @@ def agreement(
     baselines_mv : mapping of str to ndarray
         With "mean", from which the maps start.
     step_ms : float
-        Between two samples; other beats are shifted by 4 ms.
+        Between two samples; other beats are shifted by 4 ms, where a sample is no longer than that.
     seed : int
         Of the shuffled weights.
 
@@ -110,7 +110,7 @@ def agreement(
         with suppress(DataError):  # one that cannot go through this network
             others |= {} if method == "integrated gradients" else {f"{method}, mean beat": maps(method=method)}
     others |= {f"baseline: {start}": maps(start=start) for start in baselines_mv if start != "mean"}
-    others |= {f"shifted by {ms:+d} ms": maps(shift_ms=ms) for ms in (-4, 4)}
+    others |= {f"shifted by {ms:+d} ms": maps(shift_ms=ms) for ms in (-4, 4) if step_ms <= 4}
     others |= {f"weights shuffled down to {part}": maps(shuffled) for part, shuffled in randomized(model, seed)}
     rows = [
         {

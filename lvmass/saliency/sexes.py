@@ -28,9 +28,9 @@ def matched_pairs(matched_for: Floats, men: NDArray[np.bool_]) -> tuple[NDArray[
     Parameters
     ----------
     matched_for : ndarray, shape (n, k)
-        Age, body surface and LVM index, say, in any unit.
+        Age, body surface and LVM index, say, in any unit. Who lacks one gets no pair; what is alike in all is left out.
     men : ndarray of bool, shape (n,)
-        Who is a man.
+        Who is a man; one row a patient.
 
     Returns
     -------
@@ -43,10 +43,14 @@ def matched_pairs(matched_for: Floats, men: NDArray[np.bool_]) -> tuple[NDArray[
     >>> matched_pairs(age, np.array([False, False, True, True, True]))
     (array([0, 1]), array([3, 2]))
     """
-    scaled = (matched_for - matched_for.mean(axis=0)) / matched_for.std(axis=0)
-    women_rows, men_rows = np.flatnonzero(~men), np.flatnonzero(men)
+    known = np.isfinite(matched_for).all(axis=1)
+    women_rows, men_rows = np.flatnonzero(known & ~men), np.flatnonzero(known & men)
+    if not (len(women_rows) and len(men_rows)):
+        return women_rows[:0], men_rows[:0]
+    sd = matched_for[known].std(axis=0)
+    scaled = matched_for[:, sd > 0] / sd[sd > 0]
     apart = np.abs(scaled[women_rows, None] - scaled[men_rows])
-    far = apart.max(axis=2) > CALIPER_SD
+    far = apart.max(axis=2, initial=0) > CALIPER_SD
     women, matched = linear_sum_assignment(np.where(far, 1e3, np.square(apart).sum(axis=2)))
     near = ~far[women, matched]
     return women_rows[women[near]], men_rows[matched[near]]
@@ -111,9 +115,10 @@ def weighting_test(cells: Floats, mass_g: Floats, known: Floats, men: NDArray[np
     mass_g : ndarray, shape (n,)
         Measured mass.
     known : ndarray, shape (n, k)
-        Covariates that masses are compared at, such as age and body size, without sex; all above 0.
+        Covariates that masses are compared at, such as age and body size, without sex; all above 0. What is alike in
+        everybody is left out.
     men : ndarray of bool, shape (n,)
-        Who is a man.
+        Who is a man; one row a patient, for rows of one patient would count as several people.
 
     Returns
     -------
@@ -121,7 +126,7 @@ def weighting_test(cells: Floats, mass_g: Floats, known: Floats, men: NDArray[np
         ``wave, women, men`` (grams that the wave contributes more where mass is 10 % more), ``p_value, p_fdr``, a row
         for each wave that carries mass.
     """
-    columns = np.log(np.column_stack([mass_g, known]))
+    columns = np.log(np.column_stack([mass_g, known[:, known.std(axis=0) > 0]]))
     columns, sex = columns - columns.mean(axis=0), men - men.mean()
     design = np.column_stack([np.ones(len(men)), columns, sex, sex[:, None] * columns])
     product = columns.shape[1] + 2

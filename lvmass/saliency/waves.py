@@ -89,45 +89,30 @@ def by_lead_and_wave(grams: Floats, waves: NDArray[np.int8]) -> NDArray[np.float
     return np.matmul(np.asarray(grams, np.float64), member.astype(np.float64))
 
 
-def mean_map(
-    cells: Floats,
-    waves: NDArray[np.int8],
-    step_ms: float,
-    patients: ArrayLike,
-    *,
-    n_resamples: int = 1000,
-    seed: int = 0,
-) -> pd.DataFrame:
+def mean_map(cells: Floats, patients: ArrayLike, *, n_resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
     """Means over people by lead and wave, with intervals of a bootstrap of patients.
 
     Parameters
     ----------
     cells : ndarray, shape (n, 12, 6)
         From `by_lead_and_wave`.
-    waves : ndarray of int, shape (n, n_samples)
-        From `wave_of_samples`, for the length of each wave.
-    step_ms : float
-        Between two samples.
     patients : array_like, shape (n,)
-        Rows of one patient (folds, seeds, several ECGs) are drawn together.
+        Rows of one patient are drawn together.
     n_resamples, seed
         Of the bootstrap.
 
     Returns
     -------
     DataFrame
-        ``lead, wave, grams, ci_low, ci_high`` (95 %) and ``mg_per_ms``, the same per millisecond of the wave.
+        ``lead, wave, grams, ci_low, ci_high`` (95 %).
     """
     code, _ = pd.factorize(np.asarray(patients))
     sums = np.zeros((code.max() + 1, cells[0].size))
     np.add.at(sums, code, cells.reshape(len(cells), -1))
     times = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), n_resamples)
     low, high = np.quantile((times @ sums) / (times @ np.bincount(code))[:, None], [0.025, 0.975], axis=0)
-    mean = cells.mean(axis=0)
-    length_ms = step_ms * (waves[:, :, None] == np.arange(len(WAVES))).sum(axis=1).mean(axis=0)
     index = pd.MultiIndex.from_product([LEADS, WAVES], names=["lead", "wave"])
-    per_ms = 1000 * mean / np.maximum(length_ms, step_ms)
-    columns = {"grams": mean.ravel(), "ci_low": low, "ci_high": high, "mg_per_ms": per_ms.ravel()}
+    columns = {"grams": cells.mean(axis=0).ravel(), "ci_low": low, "ci_high": high}
     return pd.DataFrame(columns, index=index).reset_index()
 
 

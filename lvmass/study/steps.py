@@ -68,7 +68,7 @@ class Saliency:
     grams : ndarray, shape (n, 12, n_samples)
         Contribution of each sample to the estimate, in grams; see `lvmass.saliency.attribute`.
     covariate_grams : ndarray, shape (n,)
-        Sizes of the contributions of covariates together, in grams.
+        Contribution of all covariates together, in grams.
     inputs_mv : ndarray, shape (n, 12, n_samples)
         What was attributed to.
     waves : ndarray of int, shape (n, n_samples)
@@ -226,9 +226,12 @@ def attribute(
     chosen = people.loc[rows].reset_index(drop=True)
     waves = _waves(chosen, inputs[rows], read["beats"].time_ms)
     parts = []
-    for sexes in [[sex] for sex in SEXES] if options.baseline == "mean of the sex" else [SEXES]:
-        of_sex = chosen["sex"].isin(sexes).to_numpy()
-        learnt = training[people["sex"].iloc[training].isin(sexes).to_numpy()]
+    for own in SEXES if options.baseline == "mean of the sex" else (None,):
+        of_sex = np.ones(len(chosen), bool) if own is None else (chosen["sex"] == own).to_numpy()
+        if not of_sex.any():
+            continue
+        learnt = training if own is None else training[(people["sex"].iloc[training] == own).to_numpy()]
+        learnt = learnt if len(learnt) else training  # a fit that never saw this sex has but one mean
         made = saliency.attribute(
             model, inputs[rows[of_sex]], _covariates(chosen[of_sex], model, sex), method=options.method,
             baseline_mv=_baseline_mv(inputs, learnt, options.baseline), steps=options.steps,
@@ -236,8 +239,7 @@ def attribute(
         )  # fmt: skip
         missed = {"completeness_error_g": made.completeness_error_g, "difference_g": made.difference_g}
         table = chosen[of_sex].assign(fold=fold, fitted_on=sex or "all", **missed)
-        of_covariates = np.abs(made.covariate_grams).sum(axis=1)
-        parts.append(Saliency(table, made.grams, of_covariates, inputs[rows[of_sex]], waves[of_sex]))
+        parts.append(Saliency(table, made.grams, made.covariate_grams.sum(axis=1), inputs[rows[of_sex]], waves[of_sex]))
     return join_saliency(parts)
 
 
@@ -284,16 +286,18 @@ def check_maps(
     orders: dict[str, Array] = {"map": own, "random": np.random.default_rng(fold).normal(size=own.shape)}
     orders |= {"|dV/dt|": np.gradient(beats_mv, axis=2)}
     curves = deletion_insertion(model, beats_mv, covariates, orders, starts["mean"], step_ms)
-    return table.assign(fold=fold), curves.assign(fold=fold)
+    whose: dict[str, Any] = {"fold": fold, "fitted_on": sex or "all"}
+    return table.assign(**whose), curves.assign(**whose)
 
 
 def _explained(
     people: pd.DataFrame, folds: pd.DataFrame, fold: int, sex: str | None, n_per_sex: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of test people of a fold, and of those who were learnt from."""
+    """Rows of test people of a fold, the first ECG of each, and of those who were learnt from."""
     of = folds.set_index("subject_id")["fold"].loc[people["subject_id"]].to_numpy()
     learnt = (of != fold) & ((people["sex"] == sex).to_numpy() if sex else True)
-    return people[of == fold].groupby("sex", sort=True).head(n_per_sex).index.to_numpy(), np.flatnonzero(learnt)
+    tested = people[of == fold].drop_duplicates("patient_id").groupby("sex", sort=True).head(n_per_sex)
+    return tested.index.to_numpy(), np.flatnonzero(learnt)
 
 
 def _covariates(people: pd.DataFrame, model: FittedModel, sex: str | None) -> NDArray[np.float64]:
@@ -303,7 +307,7 @@ def _covariates(people: pd.DataFrame, model: FittedModel, sex: str | None) -> ND
 
 def _baseline_mv(inputs: Array, training: NDArray[np.int64], name: str) -> Array:
     """Beat, or beats, that a person's is held against."""
-    if name == "flat" or not len(training):
+    if name == "flat":
         return np.zeros(inputs.shape[1:], np.float32)
     if name == "several":
         return np.array(inputs[training[:: -(-len(training) // 8)]])

@@ -232,8 +232,12 @@ class Study:
         self.write_results()
         self.write_people()
         if any(model.is_network for model in self.config.models.values()):
-            self.saliency()
             self.saliency_checks()
+            options = self.config.models[self.config.saliency.model or self.reference]
+            for training in options.training:
+                self.saliency(training)
+            if "pooled" in options.training and not (options.reads_signal or options.beat):
+                self.contributions()
 
     def save_model(self, folder: str | Path, model: str | None = None) -> None:
         """Train a network on the whole development cohort, pooled, and save it for ``lvmass predict``.

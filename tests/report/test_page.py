@@ -35,6 +35,7 @@ from lvmass.report.data import (
     departures,
     everybody,
     flow_table,
+    measured_by_sex,
     prevalence,
     table_one,
     validation,
@@ -298,6 +299,7 @@ def test_chapter_1_answers_for_each_sex(tiny_study: Study) -> None:
 
 # --- the paper's results ---
 
+NO_TEST = ("no pooled fit", 0)
 PRECORDIAL = {"QRS": 20.0, "T": 30.0, "ST": 5.0}
 
 
@@ -314,18 +316,26 @@ def shares(limb: dict[str, float], women: dict[str, float], men: dict[str, float
 
 def test_saliency_is_held_against_what_the_abstracts_name() -> None:
     limb = {"QRS": 25.0, "T": 10.0, "ST": 5.0}
-    found = saliency_findings(shares(limb, PRECORDIAL, PRECORDIAL), simulated=True)
-    assert found["here"].tolist() == ["reproduced here", "reproduced here", "not reproduced"]
+    found = saliency_findings(shares(limb, PRECORDIAL, PRECORDIAL), 0.2, ("nothing", 5000), simulated=True)
+    assert found["here"].tolist() == ["reproduced here", "reproduced here", "cannot be decided here"]
+    for by_mass, here in {
+        ("T (p 0.01)", 5000): "reproduced here, by construction",
+        ("ST (p 0.01)", 5000): "reproduced here, by construction",
+        ("QRS (p 0.01)", 5000): "cannot be decided here",
+        ("T (p 0.01)", 1459): "cannot be decided here",
+    }.items():
+        found = saliency_findings(shares(limb, PRECORDIAL, PRECORDIAL), 0.9, by_mass, simulated=True)
+        assert found["here"].tolist() == ["cannot be decided here"] * 2 + [here]
     assert "largest: QRS in women, 25 %; QRS in men, 25 %" in found["ours"].tolist()[0]
     reverse = {"QRS": 30.0, "T": 20.0, "ST": 5.0}
-    found = saliency_findings(shares(limb, reverse, reverse), simulated=True)
+    found = saliency_findings(shares(limb, reverse, reverse), 0.9, NO_TEST, simulated=True)
     assert found["here"].tolist()[1] == "not reproduced, but the reverse"
     assert "T matters in precordial leads: not reproduced, but the reverse" in saliency_answer(found, "net").data
-    other = saliency_findings(shares(limb, PRECORDIAL, reverse), simulated=False)
+    other = saliency_findings(shares(limb, PRECORDIAL, reverse), 0.2, ("T (p 0.01)", 5000), simulated=False)
     assert other["here"].tolist()[1:] == ["not reproduced", "reproduced here"]
-    # ST and T: 50 % against 40 %, each with an SD of 0.8 in three people: Welch's t on 4 degrees of freedom
-    assert "difference 10.0 (8.2 to 11.8)" in other["ours"].tolist()[2]
-    assert "Not shown: saliency" in saliency_answer(saliency_findings(other[:0], simulated=True), "net").data
+    assert "women 51 %, men 41 %" in other["ours"].tolist()[2]
+    none = saliency_findings(other[:0], np.nan, NO_TEST, simulated=True)
+    assert "Not shown: saliency" in saliency_answer(none, "net").data
 
 
 def changed(name: str, where: str, **values: float) -> Any:
@@ -349,7 +359,7 @@ def verdicts_of(rows: pd.DataFrame) -> dict[str, str]:
 @pytest.fixture
 def nothing_on_saliency(monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
     monkeypatch.chdir(ROOT / "book")
-    return saliency_findings(pd.DataFrame(), simulated=True)
+    return saliency_findings(pd.DataFrame(), np.nan, NO_TEST, simulated=True)
 
 
 EVERYONE = "LVH c-statistic, everyone, pooled"
@@ -416,7 +426,9 @@ def test_first_page_counts_and_leads_to_sections(nothing_on_saliency: pd.DataFra
     )
     said = "".join(rows["ours"])
     assert all(printed(name) in said for claim in COMPARISONS for name in claim["without"])  # none has left the tables
-    everywhere = pd.concat([rows, saliency_findings(shares({"T": 1.0}, PRECORDIAL, PRECORDIAL), simulated=True)])
+    found = saliency_findings(shares({"T": 1.0}, PRECORDIAL, PRECORDIAL), 0.9, NO_TEST, simulated=True)
+    everywhere = pd.concat([rows, found])
+    assert "2 cannot be decided here" in paper_answer(everywhere).data
     for chapter, section in everywhere["shown in"].str.split("#"):
         headings = re.findall(r"^# ##+ (.*)", (ROOT / "book" / f"{chapter}.py").read_text(), re.MULTILINE)
         assert section in [re.sub(r"[^a-z0-9]+", "-", each.lower()).strip("-") for each in headings], section
@@ -631,3 +643,10 @@ def test_the_flow_of_a_real_cohort_hides_small_numbers() -> None:
     assert "< 47 ECGs in the table" in said
     assert "< 5 ECGs not usable" in said
     assert "< 5 women, not shown men" in said
+
+
+def test_small_cells_count_patients_not_ecgs() -> None:
+    names = ["heart_rate_bpm", "pr_interval_ms", "qrs_duration_ms", "qtc_ms", "qrs_axis_deg"]
+    people = pd.DataFrame({"sex": ["male"] * 6 + ["female"] * 6, "patient_id": [*"abcdef", *"ggghhh"]})
+    shown = measured_by_sex(people.assign(**dict.fromkeys(names, 60.0)), 5)
+    assert [*shown][1:] == ["men, n = 6"]

@@ -4,7 +4,9 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ from lvmass.cohort.simulation import simulate_cohort
 from lvmass.errors import DataError
 from lvmass.evaluation.tables import check_predictions
 from lvmass.study import steps
-from lvmass.study.settings import COUNTERFACTUAL
+from lvmass.study.settings import COUNTERFACTUAL, SaliencyConfig
 from lvmass.study.steps import fit_model, open_cohort
 from lvmass.study.study import Study
 from lvmass.study.tasks import FitTask, comparison
@@ -232,6 +234,31 @@ def test_saliency_is_of_out_of_fold_people(tiny_study: Study) -> None:
     assert saliency.grams.shape == saliency.inputs_mv.shape == (len(saliency.people), 12, 400)
     assert (saliency.people["fold"].to_numpy() == folds.loc[saliency.people["subject_id"]].to_numpy()).all()
     assert set(saliency.people["sex"]) == {"female", "male"}
+
+
+def test_one_ecg_of_each_patient_is_explained(tiny_study: Study) -> None:
+    people = tiny_study.beats().people
+    again = pd.concat([people.assign(patient_id=people["patient_id"].iloc[0]).iloc[:3], people])  # one has four
+    again = again.assign(subject_id=[f"s{i}" for i in range(len(again))]).reset_index(drop=True)
+    folds = pd.DataFrame({"subject_id": again["subject_id"], "fold": 0})
+    rows, _ = steps._explained(again, folds, 0, None, len(again))
+    assert again["patient_id"].iloc[rows].is_unique
+    assert set(again["patient_id"].iloc[rows]) == set(again["patient_id"])
+
+
+def test_a_sex_that_a_fit_never_saw_starts_from_the_mean_of_the_fit(tiny_study: Study) -> None:
+    beats, fit = tiny_study.beats(), tiny_study.fits("elvmass-net", "sex-specific")[0]
+    women = (beats.people["sex"] == "female").to_numpy()
+    only = replace(beats, people=beats.people[women].reset_index(drop=True), waveform_mv=beats.waveform_mv[women])
+    made = []
+    for baseline in ("mean", "mean of the sex"):
+        options = SaliencyConfig(n_per_sex=2, steps=8, baseline=baseline)
+        asked: dict[str, Any] = {"options": options, "fold": 1, "sex": "female", "fit": fit}
+        both = steps.attribute(**asked, folds=tiny_study.folds(), beats=beats)
+        made.append(both.people.sort_values("subject_id", ignore_index=True))
+        alone = steps.attribute(**asked, folds=tiny_study.folds(), beats=only)
+        assert set(alone.people["sex"]) == {"female"}
+    pd.testing.assert_frame_equal(made[0], made[1], atol=1e-4)
 
 
 def test_finished_study_recomputes_nothing(tiny_study: Study) -> None:
