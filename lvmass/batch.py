@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 import joblib
 import pandas as pd
@@ -16,6 +16,7 @@ from lvmass.ecg.reading import ARRAY_FILES, read_ecg
 from lvmass.ecg.recording import Recording
 from lvmass.errors import DataError
 from lvmass.evaluation.results import safe_csv
+from lvmass.files import whole_file
 from lvmass.prediction import PERSON, PRETRAINED, Estimate, Examined, estimates, examined, load_predictor
 from lvmass.study.store import Job, Store
 
@@ -127,7 +128,7 @@ def predict_people(
     estimated, failed : int
     """
     failed = 0
-    with whole_file(out) as file:
+    with finished_file(out) as file:
         for rows in block_by_block(predict_block, people, out, (BLOCK, AT_ONCE), model_folder, reading, workers):
             table = pd.DataFrame(rows, columns=[people.columns[0], *_COLUMNS], dtype=object)
             safe_csv(table).to_csv(file, index=False, header=file.tell() == 0)
@@ -199,15 +200,11 @@ def block_by_block(
 
 
 @contextmanager
-def whole_file(out: Path) -> Iterator[TextIO]:
-    """Open a file that appears under its name when all is written; only its owner may read it."""
-    folder = _unfinished(out)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    with (folder / out.name).open("w", encoding="utf-8", newline="") as file:
-        (folder / out.name).chmod(0o600)
+def finished_file(out: Path) -> Iterator[IO[Any]]:
+    """Open a file as `lvmass.files.whole_file` does, for its owner alone; then no unfinished block is needed more."""
+    with whole_file(out, private=True) as file:
         yield file
-    (folder / out.name).replace(out)
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(_unfinished(out), ignore_errors=True)
 
 
 def _unfinished(out: Path) -> Path:

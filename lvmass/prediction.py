@@ -230,7 +230,8 @@ def _outside(card: Card, known: Mapping[str, Any]) -> Iterator[str]:
         people = "simulated " * card.trained_on_simulated_data + ("men" if known["sex"] == "male" else "women")
         said = [
             f"{VARIABLES[name].name} {known[name]:.0f} {VARIABLES[name].unit} "
-            f"({spans[name].percentiles[1]:.0f} to {spans[name].percentiles[99]:.0f})"
+            f"({min(spans[name].percentiles.values()):.0f} to {max(spans[name].percentiles.values()):.0f})"
             for name in rare
         ]
-        yield f"Outside the range of 98 % of the {people} in training: {', '.join(said)}."
+        share = max(spans[rare[0]].percentiles) - min(spans[rare[0]].percentiles)
+        yield f"Outside the range of {share} % of the {people} in training: {', '.join(said)}."

@@ -1,7 +1,6 @@
 """What `lvmass check` found: for the terminal, as a page for the data manager, and as a table."""
 
 import html
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -10,6 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from lvmass.cohort.problems import Problem
+from lvmass.evaluation.results import write_private
+from lvmass.files import whole_file
 from lvmass.study.check import BOOK, Findings
 
 MAX_LINES = 40
@@ -77,7 +78,7 @@ def grouped(problems: Iterable[Problem]) -> list[Line]:
         what = (
             first["what"]
             if same["what"].eq(first["what"]).all()
-            else f"{first['what']} (row {rows[0]}; the others likewise)"
+            else f"{first['what']} ({f'row {rows[0]}; ' if rows else ''}the others likewise)"
         )
         files = tuple(dict.fromkeys(file for file in same["file"] if file))
         lines.append(
@@ -142,18 +143,16 @@ def check_text(findings: Findings) -> str:
 def write_check_report(findings: Findings) -> list[Path]:
     """Write `PAGE`, and a CSV with a row for each problem, beside the study file, each whole or not at all.
 
-    They may hold names of people: they are for the data manager, and no part of the book.
+    They may hold names of people: only their owner may read them, and they are no part of the book.
     """
     folder = findings.path.parent
     table = pd.DataFrame([asdict(problem) for problem in findings.problems], columns=[*Problem.__dataclass_fields__])
     table["row"] = table["row"].astype("Int64")
-    table = table.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell[:1] in tuple("=+-@\t\r") else cell)
-    written = {PAGE: _page(findings), "check_report.csv": table.to_csv(index=False)}
-    for name, text in written.items():
-        whole = folder / f".{name}.{os.getpid()}"
-        whole.write_text(text, encoding="utf-8")
-        whole.replace(folder / name)
-    return [folder / name for name in written]
+    files = [folder / PAGE, folder / "check_report.csv"]
+    with whole_file(files[0], private=True) as page:
+        page.write(_page(findings))
+    write_private(table, files[1])
+    return files
 
 
 def _page(findings: Findings) -> str:

@@ -2,18 +2,21 @@
 
 import json
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from lvmass.cohort.covariates import COVARIATE_GROUPS, STUDY_GROUPS
 from lvmass.cohort.simulation.constants import SITES
 from lvmass.ecg.beats import BeatConfig
+from lvmass.ecg.recording import assemble_leads
 from lvmass.errors import DataError
-from lvmass.evaluation.lvh import LVH_CUTOFF_SOURCES, PRIMARY
+from lvmass.evaluation.lvh import LVH_CUTOFF_SOURCES, LVH_CUTOFFS_G_M2, PRIMARY
 from lvmass.networks.registry import NETWORKS, argument_schema
 from lvmass.study.fields import tables_of
 from lvmass.study.mistakes import absent_file, did_you_mean, refusal, sentences, syntax_sentence
@@ -55,9 +58,6 @@ class MissingConfig(Section):
 
 FILLED = ("content", "missing")
 """Fields of a cohort that the study fills, and no study file may."""
-
-EXAMPLE_IDS = ("example-row-1", "example-row-2")
-"""``subject_id`` of the rows that `lvmass init` writes to show what a row looks like."""
 
 _SIMULATION: dict[str, Any] = {"simulation": True}
 
@@ -144,6 +144,11 @@ class CohortConfig(Section):
             raise ValueError(f"'{name}' is filled by the study; leave it out")
         if (self.simulate is None) == (self.subjects is None):
             raise ValueError("give either 'simulate' and 'n', or 'subjects'")
+        if self.leads is not None:
+            try:
+                assemble_leads(self.leads, [np.zeros(1)] * len(self.leads), "'leads'")
+            except DataError as error:
+                raise ValueError(str(error).rstrip(".")) from None
         if self.simulate is not None:
             _require_known("site to simulate", self.simulate, tuple(SITES))
             if self.n is None:
@@ -237,7 +242,19 @@ class _LvhConfig(Section):
 
     male_g_m2: float = Field(PRIMARY["male"], gt=0, description="cut-off of men's LVM index, g/m²")
     female_g_m2: float = Field(PRIMARY["female"], gt=0, description="cut-off of women's LVM index, g/m²")
-    source: str = Field(LVH_CUTOFF_SOURCES["fuchs-2016"], description="where the cut-offs come from, as pages name it")
+    source: str = Field(
+        LVH_CUTOFF_SOURCES["fuchs-2016"],
+        description="where the cut-offs come from, as pages name it; by default the publication that has these",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _source_of_these(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or "source" in given:
+            return given
+        own = {sex: given.get(f"{sex}_g_m2", cutoff) for sex, cutoff in PRIMARY.items()}
+        known = [LVH_CUTOFF_SOURCES[name] for name, cutoffs in LVH_CUTOFFS_G_M2.items() if cutoffs == own]
+        return given | {"source": known[0] if known else "cut-offs of the study file"}
 
     @property
     def cutoffs_g_m2(self) -> dict[str, float]:
@@ -288,7 +305,7 @@ class CheckConfig(Section):
 
 
 class PrivacyConfig(Section):
-    """What pages and tables of results show of people in files."""
+    """What pages show of people in files; tables in results/ hold counts of any size."""
 
     show_people: bool = Field(False, description="let pages show single people's ECGs, never their names")
     small_cell: int = Field(5, ge=1, description="smaller counts of people are hidden; 1 shows all")
@@ -323,6 +340,9 @@ class StudyConfig(Section):
     @model_validator(mode="after")
     def _named_models(self) -> "StudyConfig":
         networks = tuple(name for name, model in self.models.items() if model.is_network)
+        for name in self.models:
+            if re.search(r"[/\\]|^\s*$", name):
+                raise ValueError(f"the model name '{name}' cannot be used; give one without / and \\")
         if self.saliency.model is not None:
             _require_known("saliency model", self.saliency.model, networks)
         for name in (*self.gap.counterfactual, *self.gap.repeats):
@@ -408,14 +428,10 @@ def read_study_file(path: str | Path) -> StudyConfig:
 
 
 def _table_problem(cohort: CohortConfig, name: str, folder: Path) -> str:
-    """Say that a cohort's table is not there, or still the one that `lvmass init` wrote; empty if it is neither."""
+    """Say that a cohort's table is not there; empty if it is."""
     if cohort.subjects is None:
         return ""
     file = folder / cohort.subjects
     if not file.is_file():
         return f"'{name}.subjects': {absent_file(file) or 'is no file'}; give the path of your subjects table."
-    with file.open("rb") as opened:
-        start = opened.read(10_000)
-    if any(example.encode() in start for example in EXAMPLE_IDS):
-        return f"{cohort.subjects} still has the rows {' and '.join(EXAMPLE_IDS)}; put your people in their place."
     return ""

@@ -8,8 +8,10 @@ from typing import Any
 import pandas as pd
 
 from lvmass.cohort.schema import data_dictionary
+from lvmass.cohort.subjects import EXAMPLE_IDS
+from lvmass.evaluation.lvh import PRIMARY
 from lvmass.study.fields import Table, allowed, as_toml, tables_of, toml_key
-from lvmass.study.settings import EXAMPLE_IDS, StudyConfig
+from lvmass.study.settings import StudyConfig
 
 _STARTER = Path(__file__).with_name("starter")
 _WIDTH, _COLUMN = 118, 34
@@ -23,7 +25,7 @@ _ORDER = (
 _STATED: dict[str, dict[str, Any]] = {
     "": {"name": "own-cohort"},
     "development": {"label": "Own cohort", "subjects": "subjects.csv"},
-    "lvh": {setting.key: setting.default for setting in tables_of(StudyConfig)["lvh"].settings},
+    "lvh": {f"{sex}_g_m2": cutoff for sex, cutoff in PRIMARY.items()},
     "gap.repeats": {"linear": 10},
 }
 _EXAMPLE_ROWS = {
