@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 import joblib
 import pandas as pd
@@ -19,6 +19,7 @@ from lvmass.ecg.reading import ARRAY_FILES
 from lvmass.ecg.recording import Recording
 from lvmass.errors import DataError
 from lvmass.evaluation.results import safe_csv
+from lvmass.files import whole_file
 from lvmass.prediction import PERSON, PRETRAINED, Estimate, Examined, estimates, examined, load_predictor
 from lvmass.study.settings import read_study_file
 from lvmass.study.store import Job, Store
@@ -202,7 +203,7 @@ def predict_people(
     """
     failed = 0
     load_predictor(model_folder)  # a bad model is one sentence, before anything is written
-    with whole_file(out) as file:
+    with finished_file(out) as file:
         for rows in block_by_block(predict_block, people, out, (BLOCK, AT_ONCE), model_folder, reading, workers):
             table = pd.DataFrame(rows, columns=[people.columns[0], *_COLUMNS], dtype=object)
             safe_csv(table.rename(columns=_PRINTED)).to_csv(file, index=False, header=file.tell() == 0)
@@ -269,18 +270,14 @@ def block_by_block(
 
 
 @contextmanager
-def whole_file(out: Path) -> Iterator[TextIO]:
-    """Open a file that appears under its name when all is written; only its owner may read it."""
-    folder = _unfinished(out)
+def finished_file(out: Path) -> Iterator[IO[Any]]:
+    """Open a file as `lvmass.files.whole_file` does, for its owner alone; then no unfinished block is needed more."""
     if out.is_dir() or not out.parent.is_dir():
         what = "this is a folder" if out.is_dir() else f"there is no folder {out.parent}"
         raise DataError(f"{out}: {what}; give the path of a new file in a folder that exists.")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    with (folder / out.name).open("w", encoding="utf-8", newline="") as file:
-        (folder / out.name).chmod(0o600)
+    with whole_file(out, private=True) as file:
         yield file
-    (folder / out.name).replace(out)
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(_unfinished(out), ignore_errors=True)
 
 
 def _unfinished(out: Path) -> Path:

@@ -69,10 +69,10 @@ def _run(
 
     study = Study.from_toml(study_file, scheduler)
     study.run()
+    print(_summary(study))
     if save_model is not None:
         study.save_model(save_model)
         print(f"model saved in {save_model}")
-    print(_summary(study))
     print(f"next: lvmass book {study_file}")
 
 

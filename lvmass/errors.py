@@ -14,3 +14,6 @@ class DataError(ValueError):
     ...
     lvmass.errors.DataError: subjects.csv, row 3: age_years is 430; give an age between 18 and 110.
     """
+
+    reason: str = ""
+    """The sentence without the name of the file that it is about, and without what stands in the file."""

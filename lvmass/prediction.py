@@ -226,6 +226,7 @@ def _outside(card: Card, known: Mapping[str, Any]) -> Iterator[str]:
         people = "simulated " * card.trained_on_simulated_data + ("men" if known["sex"] == "male" else "women")
         said = []
         for name in rare:
-            (label, unit), at = VARIABLES[name], spans[name].percentiles
-            said.append(f"{label} {known[name]:.0f} {unit} ({at[1]:.0f} to {at[99]:.0f})")
-        yield f"Outside the range of 98 % of the {people} in training: {', '.join(said)}."
+            (label, unit), at = VARIABLES[name], spans[name].percentiles.values()
+            said.append(f"{label} {known[name]:.0f} {unit} ({min(at):.0f} to {max(at):.0f})")
+        share = max(spans[rare[0]].percentiles) - min(spans[rare[0]].percentiles)
+        yield f"Outside the range of {share} % of the {people} in training: {', '.join(said)}."

@@ -141,7 +141,7 @@ def test_init_then_check_lists_what_is_missing(tmp_path: Path) -> None:
     assert here("init", folder).returncode == 0
     written = {"study.toml", "subjects.csv", "data_dictionary.csv", "README.md", ".gitignore"}
     assert written == {path.name for path in folder.iterdir()}
-    refused(lvmass("check", folder / "study.toml"), "subjects.csv still has the rows example-row-1 and example-row-2")
+    refused(lvmass("check", folder / "study.toml"), "still has the rows example-row-1 and example-row-2")
     table = (folder / "subjects.csv").read_text()
     (folder / "subjects.csv").write_text(table.replace("example-row", "person"))
     refused(here("check", folder / "study.toml"), "ecg/example-1.dcm")

@@ -89,17 +89,19 @@ def sex_medians(covariates: NDArray[np.float64], names: tuple[str, ...]) -> NDAr
     Returns
     -------
     ndarray, shape (2, len(names))
-        The median of both sexes where nobody of the sex has a value, and 0 where nobody has.
+        The median of both sexes where fewer than five of the sex have a value (a saved model would tell of them), and
+        0 where nobody has.
 
     Examples
     --------
-    >>> people = np.array([[0.0, 160], [0, 170], [1, 180], [1, np.nan]])
+    >>> people = np.array([[0.0, 160], [0, 162], [0, 164], [0, 166], [0, 168], [1, 180], [1, np.nan]])
     >>> sex_medians(people, ("male", "height_cm")).tolist()
-    [[0.0, 165.0], [1.0, 180.0]]
+    [[0.0, 164.0], [0.0, 165.0]]
     """
     table, sex = pd.DataFrame(covariates), _sex_row(covariates, names)
-    medians = table.groupby(sex).median().reindex([0, 1]).fillna(table.median()).fillna(0.0)
-    return medians.to_numpy(dtype=float)
+    of_sex = table.groupby(sex)
+    medians = of_sex.median().where(of_sex.count() >= 5).reindex([0, 1])
+    return medians.fillna(table.median()).fillna(0.0).to_numpy(dtype=float)
 
 
 def impute(

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from lvmass.errors import DataError
+from lvmass.files import whole_file
 
 _SETTLED_NS = 2_000_000_000
 
@@ -66,6 +67,5 @@ class FileHashes:
     def save(self) -> None:
         """Remember the files asked for, and no others."""
         if self._memory is not None and self._used != self._known:
-            partial = self._memory.with_name(f".{self._memory.name}.{os.getpid()}")
-            partial.write_text(json.dumps(self._used))
-            os.replace(partial, self._memory)
+            with whole_file(self._memory) as file:
+                json.dump(self._used, file)

@@ -297,12 +297,18 @@ def content_key(cohort: Cohort, of: FileHashes | None = None) -> str:
     Returns
     -------
     str
-        64 hexadecimal digits.
+        64 hexadecimal digits, of which the first are `table_key`.
     """
+    table, source = table_key(cohort), cohort.source
+    key = source.key(of) if isinstance(source, _FileSource) else source.key()
+    return table + hashlib.sha256(f"{table}\n{key}".encode()).hexdigest()[len(table) :]
+
+
+def table_key(cohort: Cohort) -> str:
+    """Hash a cohort's table alone: 32 hexadecimal digits."""
     table = cohort.subjects.drop(columns=["ecg_path", "table_row"], errors="ignore").to_csv(index=False)
     left_out = cohort.excluded["code"].to_csv(index=False)  # pages count them
-    key = cohort.source.key(of) if isinstance(cohort.source, _FileSource) else cohort.source.key()
-    return hashlib.sha256(f"{table}\n{left_out}\n{key}".encode()).hexdigest()
+    return hashlib.sha256(f"{table}\n{left_out}".encode()).hexdigest()[:32]
 
 
 def ecgs_of_rows(cohort: Cohort, start: int, stop: int) -> Cohort:

@@ -4,7 +4,6 @@ Nobody is dropped silently: the report has one row for each person of the table,
 """
 
 import hashlib
-import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -178,7 +177,7 @@ def beats_of_block(cohort: Cohort, start: int, stop: int, config: BeatConfig) ->
         row |= {"ecg_hash": "", "criteria": {}}
         rows.append(row)
         if isinstance(recording, DataError):
-            row |= {"code": UNREADABLE, "reason": str(recording)}
+            row |= {"code": UNREADABLE, "reason": recording.reason or str(recording)}  # results are kept on disk
             continue
         if np.ptp(recording.signal_mv, axis=1).any():  # two flat lines are not the same ECG
             row["ecg_hash"] = hashlib.sha256(np.ascontiguousarray(recording.signal_mv).tobytes()).hexdigest()
@@ -205,24 +204,7 @@ def _readable(cohort: Cohort, start: int, stop: int) -> Iterator[Recording | Dat
         try:
             yield cohort.recording(i)
         except DataError as error:
-            paths = getattr(cohort.source, "paths", None)
-            yield DataError(_without_names(str(error), paths[i]) if paths else str(error))
-
-
-def _without_names(text: str, path: Path) -> str:
-    """Say what is wrong with a file without its name and without what a parser quotes of it: results are kept on disk.
-
-    Examples
-    --------
-    >>> _without_names("p-17.hea: damaged or no ECG (KeyError: 'p-17 Doe'); export it again.", Path("p-17.hea"))
-    'this file: damaged or no ECG (KeyError); export it again.'
-    >>> _without_names("Doe.dat: there is no such file in /data/Doe; check the path.", Path("/data/Doe/p-17.hea"))
-    'another file: there is no such file in its folder; check the path.'
-    """
-    for name, instead in ((str(path), "this file"), (path.name, "this file"), (f" {path.parent}", " its folder")):
-        text = text.replace(name, instead)
-    text = re.sub(r"(no ECG \(\w+): .*\)", r"\1)", text)
-    return re.sub(r"[^\s\"'(]*([/\\]|\.(hea|dat|[a-z]{2}\w)\b(?=[:;, ]))[^\s:;]*", "another file", text)
+            yield error
 
 
 def signals_of_block(

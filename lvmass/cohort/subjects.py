@@ -26,6 +26,9 @@ _SEX_WORDS |= dict.fromkeys(
 )
 _SEX_LETTERS = ({"f": "female", "m": "male"}, {"w": "female", "m": "male"})  # with h (Spanish), m is a woman
 
+EXAMPLE_IDS = ("example-row-1", "example-row-2")
+"""``subject_id`` of the rows that `lvmass init` writes to show what a row looks like."""
+
 EXCLUSION_WORDS = {f"no_{what}": f"no {what}" for what in ("sex", "age", "height", "weight")}
 EXCLUSION_WORDS |= {"no_lvm": "no LVM", "no_ecg": "no ECG file"}
 """Why a person is left out, by the code, which holds the first word of the column."""
@@ -85,19 +88,20 @@ def check_subjects(
     >>> excluded.values.tolist()
     [[3, 'b', 'no_height']]
     >>> print(*problems)
-    row 3, column age_years: the value is 420; give a number from 18 to 110.
+    row 3, column age_years: the value is 420; give a number from 18 to 110; until then it counts as missing.
     """
     columns, units, codes, missing = columns or {}, units or {}, codes or {}, missing or {}
     table, theirs, problems = _renamed(table, where, columns)
     units, codes, more = _for_our_columns(where, theirs, units, codes)
     problems += more
     code = pd.Series("", table.index, dtype=object)
+    cells: list[tuple[bool, str, str, str, list[int]]] = []
     for name, field in Subject.model_fields.items():
         needed, imputed = field.is_required() and name not in unneeded, missing.get(name) == "impute"
         if name in table:
             own, written = theirs.get(name, name), (units.get(name, ""), codes.get(name, {}))
             table[name], absent, wrong = _parsed(table[name], name, *written)
-            problems += [Problem("error", where, *said, column=own) for said in wrong]
+            cells += [(field.is_required(), own, *said) for said in wrong]
             if needed and not imputed and name != "subject_id":
                 code[absent & (code == "")] = f"no_{name.split('_')[0]}"
         elif needed and imputed:
@@ -107,13 +111,23 @@ def check_subjects(
     if table.empty:
         problems.append(Problem("error", where, "there is no row below the header", "give one row for each person"))
     left_out = (code != "").to_numpy()
-    if left_out.all() and not problems:
+    for required, own, what, do, rows in cells:
+        row = rows[0] if rows else None
+        if required and not (rows and set(rows) <= set(table.index[left_out])):
+            problems.append(Problem("error", where, what, do, row, own))
+        else:
+            problems.append(Problem("warning", where, what, f"{do}; until then it counts as missing", row, own))
+    if left_out.all() and not any(problem.level == "error" for problem in problems):
         counts = ", ".join(f"{n} with {EXCLUSION_WORDS[str(each)]}" for each, n in code.value_counts().items())
         problems.append(Problem("error", where, f"of everybody something is missing ({counts})", "complete the table"))
     ids = table["subject_id"] if "subject_id" in table else pd.Series("", table.index)
     excluded = pd.DataFrame({"row": table.index, "subject_id": ids.to_numpy(), "code": code.to_numpy()})[left_out]
     table["table_row"] = table.index
     table["patient_id"] = table["patient_id"].fillna(ids) if "patient_id" in table else ids
+    examples = [name for name in EXAMPLE_IDS if (ids == name).any()]
+    if examples:  # of the starter's table there is nothing else to say
+        told = f"it still has the rows {' and '.join(examples)}"
+        problems, left_out = [Problem("error", where, told, "put your people in their place")], np.ones(len(ids), bool)
     problems.sort(key=lambda problem: problem.row or 0)  # stable: columns of a row keep the schema's order
     return table[~left_out].reset_index(drop=True), excluded.reset_index(drop=True), problems
 
@@ -206,8 +220,8 @@ def _lacking(table: pd.DataFrame, where: str, name: str, *, imputable: bool) -> 
 
 def _parsed(
     cells: pd.Series, name: str, unit: str, codes: Mapping[str, str]
-) -> tuple[pd.Series, pd.Series, list[tuple[str, str, int | None]]]:
-    """Values of one column, whose are missing, and what is wrong, what to do and the row."""
+) -> tuple[pd.Series, pd.Series, list[tuple[str, str, list[int]]]]:
+    """Values of one column, whose are missing, and what is wrong, what to do and the rows, none for all of them."""
     kind, rows = column(name).kind, [int(row) for row in cells.index]
     seen = [str(cell) for cell in cells.astype("string").str.strip().fillna("")]
     meant = {code.strip().lower(): value.strip() for code, value in codes.items()}
@@ -217,11 +231,11 @@ def _parsed(
     given = [meant.get(cell.lower(), meant.get(code.lower(), code if coded else cell)) for cell, code in whole]
     values: list[Any] = [None if cell.lower() in _MISSING else cell for cell in given]
     absent = pd.Series([cell is None for cell in values], cells.index)
-    wrong: list[tuple[str, str, int | None]] = []
+    wrong: list[tuple[str, str, list[int]]] = []
     try:
         values = _numbers(values, name, unit) if kind == "number" else _sexes(values) if name == "sex" else values
     except ValueError as error:
-        wrong.append((str(error), "write all numbers of the column alike", None))
+        wrong.append((str(error), "write all numbers of the column alike", []))
         values = [None] * len(values)
     faults = _faults(name, values)
     good = [i for i in range(len(values)) if i not in faults]
@@ -230,20 +244,20 @@ def _parsed(
     unknown: dict[str, list[int]] = {}
     for i, fault in faults.items():
         if values[i] is None and name == "subject_id":
-            wrong.append(("the cell is empty", "give each row its own name", rows[i]))
+            wrong.append(("the cell is empty", "give each row its own name", [rows[i]]))
         elif values[i] is not None and coded:
             unknown.setdefault(given[i], []).append(rows[i])
         elif values[i] is not None:
             beyond = fault in ("greater_than_equal", "less_than_equal")
-            wrong.append((*_told(seen[i], values[i] if beyond else None, name, unit), rows[i]))
+            wrong.append((*_told(seen[i], values[i] if beyond else None, name, unit), [rows[i]]))
     example = ", ".join(f'"{code}" = "..."' for code in list(unknown)[:6])
     for code, where in unknown.items():  # one code is one problem, however many rows have it
         more = f", in {len(where)} rows" if len(where) > 1 else ""
         do = f"give {column(name).allowed}, or write in [codes] what it means: {name} = {{ {example} }}"
-        wrong.append((f"the value is {code[:60]!r}{more}", do, where[0]))
+        wrong.append((f"the value is {code[:60]!r}{more}", do, where))
     again = pd.Series(values, rows, dtype=object).dropna()
     for row, cell in again[again.duplicated()].items() if name == "subject_id" else ():
-        wrong.append((f"{cell!r} is used again", "give each row its own name", int(str(row))))
+        wrong.append((f"{cell!r} is used again", "give each row its own name", [int(str(row))]))
     dtypes: dict[str, Any] = {"number": np.float64, "boolean": np.float64, "date-time": "datetime64[ns]"}
     return read.astype(dtypes.get(kind, object)), absent, wrong
 

@@ -95,16 +95,21 @@ def read_ecg(
     ((12, 10000), 1000.0)
     """
     path = Path(path)
-    if unit is not None and unit.strip().lower() not in _MILLIVOLT_PER_UNIT:
-        raise DataError(f'{path.name}: the unit "{unit}" is not known; give mV, uV, V or nV.')
     try:
+        if unit is not None and unit.strip().lower() not in _MILLIVOLT_PER_UNIT:
+            raise DataError(f'the unit "{unit}" is not known; give mV, uV, V or nV.')
         with np.errstate(all="ignore"):  # damaged numbers overflow; what comes out is checked
             return _to_recording(_read_stored(path, sampling_rate_hz, leads), unit, path.name)
-    except DataError:
-        raise
-    except Exception as error:  # a parser may fail in any way on a damaged file
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise DataError(f"{path.name}: the file is damaged or no ECG ({reason}); export it again.") from error
+    except DataError as error:
+        reason = told = str(error).removeprefix(f"{path.name}: ")
+        cause: Exception = error
+    except Exception as error:  # a parser may fail in any way on a damaged file, and quote what stands there
+        what, cause = "the file is damaged or no ECG ({}); export it again.", error
+        reason = what.format(type(error).__name__)
+        told = what.format(" ".join(f"{type(error).__name__}: {error}".split())[:200])
+    refused = DataError(f"{path.name}: {told}")
+    refused.reason = reason
+    raise refused from cause
 
 
 def _to_recording(file: _Stored, unit: str | None, source: str) -> Recording:
@@ -114,21 +119,21 @@ def _to_recording(file: _Stored, unit: str | None, source: str) -> Recording:
         if canonical_lead(name) is None:
             continue
         if not stored and unit is None:
-            raise DataError(f'{source}: no unit is stated for lead {name}; pass unit="mV" or unit="uV".')
+            raise DataError(f'no unit is stated for lead {name}; pass unit="mV" or unit="uV".')
         scale = _MILLIVOLT_PER_UNIT.get((stored or unit or "").strip().lower())
         if scale is None:
-            raise DataError(f'{source}: lead {name} is stored in "{stored}", no unit of voltage; export it in mV.')
+            raise DataError(f'lead {name} is stored in "{stored}", no unit of voltage; export it in mV.')
         if stored and unit is not None and scale != _MILLIVOLT_PER_UNIT[unit.strip().lower()]:
-            raise DataError(f"{source}: lead {name} is stored in {stored} but unit is {unit}; leave unit out.")
+            raise DataError(f"lead {name} is stored in {stored} but unit is {unit}; leave unit out.")
         names.append(name)
         samples_mv.append(samples * scale)
     if not names:
-        raise DataError(f"{source}: none of the twelve leads is stored; give a 12-lead ECG.")
+        raise DataError("none of the twelve leads is stored; give a 12-lead ECG.")
     signal_mv = assemble_leads(names, samples_mv, source)
     if signal_mv.shape[1] == 0:
-        raise DataError(f"{source}: the leads hold no samples; export it again.")
+        raise DataError("the leads hold no samples; export it again.")
     if np.nanmax(np.abs(signal_mv), initial=0.0) > _MAX_MILLIVOLT:
-        raise DataError(f"{source}: voltages exceed {_MAX_MILLIVOLT:.0e} mV; the file is damaged or its unit wrong.")
+        raise DataError(f"voltages exceed {_MAX_MILLIVOLT:.0e} mV; the file is damaged or its unit wrong.")
     return Recording(signal_mv, file.sampling_rate_hz, source=source, notes=file.notes)
 
 
@@ -139,31 +144,31 @@ def _read_stored(path: Path, sampling_rate_hz: float | None, leads: Sequence[str
     if path.suffix.lower() in ARRAY_FILES:
         return _read_array(path, sampling_rate_hz, leads)
     if sampling_rate_hz is not None or leads is not None:
-        raise DataError(f"{path.name}: sampling_rate_hz and leads are for CSV, NPY and Parquet files only.")
+        raise DataError("sampling_rate_hz and leads are for CSV, NPY and Parquet files only.")
     return _read_vendor(path) if header is None else _read_wfdb(header)
 
 
 def _check_file(path: Path) -> None:
     """Refuse a file that is absent, empty, too large, or that carries XML entities or a deflated DICOM body."""
     if not path.exists():
-        raise DataError(f"{path.name}: there is no such file in {path.parent}; check the path.")
+        raise DataError("there is no such file; check the path.")
     if not path.is_file():
-        raise DataError(f"{path.name}: this is a folder, not an ECG file; give the file's path.")
+        raise DataError("this is a folder, not an ECG file; give the file's path.")
     size = path.stat().st_size
     if size == 0:
-        raise DataError(f"{path.name}: the file is empty; export it again.")
+        raise DataError("the file is empty; export it again.")
     with path.open("rb") as file:
         head = file.read(4096)
         is_xml = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith(b"<")
         kind, limit_mb = ("XML", _MAX_XML_MB) if is_xml else ("file", _MAX_FILE_MB)
         if size > limit_mb * 2**20:
             most = f"the {kind} has {size / 2**20:.0f} MB and at most {limit_mb} MB are read"
-            raise DataError(f"{path.name}: {most}; cut a resting ECG out of the long recording.")
+            raise DataError(f"{most}; cut a resting ECG out of the long recording.")
         # UTF-16 interleaves zero bytes; without them the keyword reads the same in every encoding expat knows.
         if is_xml and b"<!ENTITY" in (head + file.read()).replace(b"\0", b"").upper():
-            raise DataError(f"{path.name}: the XML declares entities, which are refused; export it without them.")
+            raise DataError("the XML declares entities, which are refused; export it without them.")
     if not is_xml and _DEFLATED_DICOM in head:
-        raise DataError(f"{path.name}: deflated DICOM is not read; export it as explicit little endian.")
+        raise DataError("deflated DICOM is not read; export it as explicit little endian.")
 
 
 def _wfdb_header(path: Path) -> Path | None:
@@ -181,15 +186,18 @@ def _read_wfdb(header: Path) -> _Stored:
     lines = [line.split() for line in header.read_text("utf-8", "replace").splitlines()]
     record, *signals = [fields for fields in lines if fields and not fields[0].startswith("#")] or [[]]
     if len(record) < 3:
-        raise DataError(f"{header.name}: the WFDB header states no sampling rate; write it in the first line.")
+        raise DataError("the WFDB header states no sampling rate; write it in the first line.")
     if "/" in record[0]:
-        raise DataError(f"{header.name}: this WFDB record has several segments; give the header of one segment.")
+        raise DataError("this WFDB record has several segments; give the header of one segment.")
     for fields in signals[: int(record[1])]:
         if len(fields) < 2 or fields[1].split("x")[0].split(":")[0].split("+")[0] not in _WFDB_FORMATS:
-            raise DataError(f"{header.name}: a signal line is incomplete or its storage format is not supported.")
+            raise DataError("a signal line is incomplete or its storage format is not supported.")
         if Path(fields[0]).name != fields[0] or "\\" in fields[0]:
-            raise DataError(f"{header.name}: it names the signal file {fields[0]}; keep it in the header's folder.")
-        _check_file(header.parent / fields[0])
+            raise DataError("it names a signal file in another folder; keep it in the header's.")
+        try:
+            _check_file(header.parent / fields[0])
+        except DataError as error:
+            raise DataError(f"a signal file that the header names: {error}") from None
     return _read_vendor(header)._replace(sampling_rate_hz=float(record[2].split("/")[0].split("(")[0]))
 
 
@@ -204,17 +212,17 @@ def _read_vendor(path: Path) -> _Stored:
             stored = FileParser.parse(path).leads
         except UnsupportedFormatError as error:
             formats = "WFDB, DICOM, GE MUSE or Philips XML, HL7 aECG, SCP-ECG, EDF, MFER, ISHNE, CSV, NPY or Parquet"
-            raise DataError(f"{path.name}: the file type is not known; give {formats}.") from error
+            raise DataError(f"the file type is not known; give {formats}.") from error
     for lead in stored:
         # The parser names a second channel of lead V1 "V1_2".
         stem, _, number = lead.label.rpartition("_")
         if number.isdigit() and canonical_lead(stem) is not None:
-            raise DataError(f"{path.name}: lead {stem} is stored twice; keep one channel for each lead.")
+            raise DataError(f"lead {stem} is stored twice; keep one channel for each lead.")
     known = [lead for lead in stored if canonical_lead(lead.label) is not None]
     rates = {float(lead.sampling_rate) for lead in known}
     if len(rates) > 1:
         listed = ", ".join(f"{rate:g}" for rate in sorted(rates))
-        raise DataError(f"{path.name}: the leads have different sampling rates ({listed} Hz); export them at one rate.")
+        raise DataError(f"the leads have different sampling rates ({listed} Hz); export them at one rate.")
     damaged = any(issubclass(warning.category, ChecksumWarning) for warning in caught)
     return _Stored(
         [_Channel(lead.label, _values(lead), "" if lead.is_raw else lead.units) for lead in known],
@@ -240,13 +248,13 @@ def _read_array(path: Path, sampling_rate_hz: float | None, leads: Sequence[str]
     for index, name in enumerate(names):
         if name.strip().lower() in _SECONDS_PER_UNIT:
             time_s = samples.pop(index) * _SECONDS_PER_UNIT[names.pop(index).strip().lower()]
-            sampling_rate_hz = _rate_of(time_s, f"{path.name}: the column {name}", sampling_rate_hz)
+            sampling_rate_hz = _rate_of(time_s, f"the column {name}", sampling_rate_hz)
             break
     if sampling_rate_hz is None:
-        raise DataError(f"{path.name}: no sampling rate is stated; pass sampling_rate_hz or add a time_s column.")
+        raise DataError("no sampling rate is stated; pass sampling_rate_hz or add a time_s column.")
     if leads is not None and kind != ".npy":
         if len(leads) != len(names):
-            raise DataError(f"{path.name}: it has {len(names)} columns of voltages but {len(leads)} leads are given.")
+            raise DataError(f"it has {len(names)} columns of voltages but {len(leads)} leads are given.")
         names = list(leads)
     channels = []
     for name, values in zip(names, samples, strict=True):
@@ -259,13 +267,13 @@ def _read_array(path: Path, sampling_rate_hz: float | None, leads: Sequence[str]
 def _read_npy(path: Path, leads: Sequence[str] | None) -> tuple[list[str], list[Floats]]:
     """Rows (or columns) of a two-dimensional array; memory-mapped first, so a false shape allocates nothing."""
     if leads is None:
-        raise DataError(f"{path.name}: an NPY array names no leads; pass leads=, in the order of its rows.")
+        raise DataError("an NPY array names no leads; pass leads=, in the order of its rows.")
     array = np.load(path, mmap_mode="r", allow_pickle=False)
     if array.ndim != 2 or array.dtype.kind not in "iuf" or len(leads) not in array.shape:
         found = f"the array has shape {array.shape} and type {array.dtype}"
-        raise DataError(f"{path.name}: {found}; numbers of shape ({len(leads)}, n_samples) are needed.")
+        raise DataError(f"{found}; numbers of shape ({len(leads)}, n_samples) are needed.")
     if array.size > _MAX_VALUES:
-        raise DataError(f"{path.name}: it holds {array.size} values; give at most ten minutes of ECG.")
+        raise DataError(f"it holds {array.size} values; give at most ten minutes of ECG.")
     return list(leads), list(np.array(array if array.shape[0] == len(leads) else array.T, dtype=np.float64))
 
 
@@ -282,13 +290,13 @@ def _read_csv(path: Path) -> "pd.DataFrame":
     separator, decimal = (";", ",") if first.count(";") > first.count(",") else (",", ".")
     names = [name.strip().strip('"') for name in first.rstrip("\n").split(separator)]
     if pd.to_numeric(pd.Series(names), errors="coerce").notna().all():
-        raise DataError(f"{path.name}: the first row holds numbers; write the lead names there.")
+        raise DataError("the first row holds numbers; write the lead names there.")
     if len(names) > _MAX_COLUMNS:
-        raise DataError(f"{path.name}: it has {len(names)} columns; one column a lead is needed.")
+        raise DataError(f"it has {len(names)} columns; one column a lead is needed.")
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         table = pd.read_csv(file, sep=separator, decimal=decimal, header=None, skiprows=1)
     if table.shape[1] != len(names) or not all(dtype.kind in "iuf" for dtype in table.dtypes):
-        raise DataError(f"{path.name}: a row does not hold {len(names)} numbers; write one number a lead in every row.")
+        raise DataError(f"a row does not hold {len(names)} numbers; write one number a lead in every row.")
     return table.set_axis(names, axis=1)
 
 
@@ -303,9 +311,9 @@ def _read_parquet(path: Path) -> "pd.DataFrame":
     with pq.ParquetFile(path) as file:
         n_rows, n_columns = file.metadata.num_rows, file.metadata.num_columns
         if n_rows * n_columns > _MAX_VALUES or n_columns > _MAX_COLUMNS:
-            raise DataError(f"{path.name}: the table is too large; give at most ten minutes of ECG, a column a lead.")
+            raise DataError("the table is too large; give at most ten minutes of ECG, a column a lead.")
         if not all(pa.types.is_floating(kind) or pa.types.is_integer(kind) for kind in file.schema_arrow.types):
-            raise DataError(f"{path.name}: a column does not hold numbers; keep one column of voltages a lead.")
+            raise DataError("a column does not hold numbers; keep one column of voltages a lead.")
         return file.read().to_pandas(ignore_metadata=True)
 
 

@@ -26,7 +26,8 @@ METRICS = {"mae_g": "g", "mape_percent": "%", "rmse_g": "g", "r2": "1", "bias_g"
 MIN_PEOPLE = 10
 
 # Of more patients, sums over resamples and flips are drawn from their normal limit: the cost stays that of so many.
-MANY = 10_000
+# Where fewer than RARE of them differ from the others in a term, as in rare LVH, that limit is not near.
+MANY, RARE = 10_000, 100
 
 # Subgroups of fewer people are shown as too small.
 MIN_GROUP = 20
@@ -89,8 +90,8 @@ def bootstrap_limits(
 
     The numbers are those of `scipy.stats.bootstrap`, which computes the statistic of every jackknife sample anew: its
     cost grows with the square of the people. Here a person is left out by a subtraction from the sums. Above ``MANY``
-    people, sums over resamples come from the normal distribution with their mean and covariance; what that changes is
-    far less than what another seed does.
+    people, sums over resamples come from the normal distribution with their mean and covariance, which changes no more
+    than another seed does; not so where a term is that of fewer than ``RARE`` people, as of a few with LVH.
 
     Parameters
     ----------
@@ -113,12 +114,16 @@ def bootstrap_limits(
     True
     """
     rng, n, sums = np.random.default_rng(seed), terms.shape[1], []
+    limit = n > MANY
+    if limit:
+        own = (terms != np.median(terms, axis=1, keepdims=True)).sum(axis=1)
+        limit = not ((own > 0) & (own < RARE)).any()
     batch = max(1, 60_000 // n)  # the draws stay in the processor's cache
-    for start in range(0, n_resamples if n <= MANY else 0, batch):
+    for start in range(0, 0 if limit else n_resamples, batch):
         drawn = rng.integers(0, n, (min(batch, n_resamples - start), n))
         sums.append([each[drawn].sum(axis=1) for each in terms])
     whole = terms.sum(axis=1)
-    if n > MANY:
+    if limit:
         root = np.linalg.qr((terms - whole[:, None] / n).T).R
         sums.append(whole[:, None] + root.T @ rng.standard_normal((len(root), n_resamples)))
     resampled = function(np.concatenate(sums, axis=1))

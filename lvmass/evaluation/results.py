@@ -7,7 +7,6 @@ examples. What the book prints comes from here.
 """
 
 import json
-import os
 import re
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ import pandas as pd
 from lvmass.errors import DataError
 from lvmass.evaluation.lvh import PRIMARY, cutoffs_to_try, with_cutoffs
 from lvmass.evaluation.tables import EXTERNAL_FOLD, NotEstimable, check_predictions
+from lvmass.files import whole_file
 
 # Columns that tell one set of predictions from another.
 FIT = "cohort model training"
@@ -422,11 +422,9 @@ def write_results(
             ".json": f'{head[:-1]}, "rows": [\n' + ",\n".join(lines) + "\n]}\n",
         }
         for ending, text in contents.items():
-            path = folder / f"{name}{ending}"
-            partial = path.with_name(f".{path.name}.{os.getpid()}")
-            partial.write_text(text, encoding="utf-8")
-            os.replace(partial, path)
-            written.append(path)
+            written.append(folder / f"{name}{ending}")
+            with whole_file(written[-1]) as file:
+                file.write(text)
     return written
 
 
@@ -435,7 +433,5 @@ def write_private(table: pd.DataFrame, path: Path) -> None:
 
     See `safe_csv` for texts that a spreadsheet would take for formulas.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+    with whole_file(path, private=True) as file:
         safe_csv(table).to_csv(file, index=False, lineterminator="\n", float_format="%.6g")
-    os.replace(partial, path)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lvmass.ecg.recording import LEADS
+from lvmass.errors import DataError
 from lvmass.networks.tcn import Tcn, to_time_layout
 
 LEAD_GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -78,8 +79,8 @@ class ElvmassNet(nn.Module):
         self.encoders = nn.ModuleList(encoders)
         self.receptive_field_samples = encoders[0].receptive_field_samples
         if tcn["dilated"] and self.receptive_field_samples < n_samples:
-            raise ValueError(
-                f"The TCN sees {self.receptive_field_samples} samples but the beat has {n_samples}: "
+            raise DataError(
+                f"The TCN of eLVMass-Net sees {self.receptive_field_samples} samples but its input has {n_samples}; "
                 "raise levels, kernel or stem_stride."
             )
         self.pool = nn.AdaptiveAvgPool2d((1, time_bins))

@@ -1,6 +1,5 @@
 """What `lvmass check` found: for the terminal, as a page for the data manager, and as a table."""
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from lvmass.cohort.problems import Problem
 from lvmass.evaluation.results import write_private
+from lvmass.files import whole_file
 from lvmass.study.check import BOOK, Findings
 
 MAX_LINES = 40
@@ -151,7 +151,7 @@ def check_text(findings: Findings) -> str:
 def write_check_report(findings: Findings) -> list[Path]:
     """Write `PAGE`, and a CSV with a row for each problem, beside the study file, each whole or not at all.
 
-    They may hold names of people: they are for the data manager, and no part of the book.
+    They may hold names of people: only their owner may read them, and they are no part of the book.
     """
     pages = jinja2.Environment(loader=jinja2.FileSystemLoader(_ROOM), autoescape=True)
     pages.filters["shortened"] = _shortened
@@ -164,8 +164,7 @@ def write_check_report(findings: Findings) -> list[Path]:
         style=(_ROOM / "check_report.css").read_text(encoding="utf-8"),
     )
     page, table = (findings.path.with_name(name) for name in (PAGE, "check_report.csv"))
-    partial = page.with_name(f".{PAGE}.{os.getpid()}")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(page)
+    with whole_file(page, private=True) as file:
+        file.write(text)
     write_private(_table(findings.problems), table)
     return [page, table]

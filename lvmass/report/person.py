@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from lvmass.batch import block_by_block, recording_of, whole_file
+from lvmass.batch import block_by_block, finished_file, recording_of
 from lvmass.errors import DataError
 from lvmass.prediction import PERSON, Estimate, estimates, examined, load_predictor
 from lvmass.report.ecg_figures import measured_beat, twelve_leads
@@ -38,7 +38,7 @@ def write_report(
         The pages, HTML; only its owner may read it.
     """
     load_predictor(model_folder)  # a bad model is one sentence, before anything is written
-    with whole_file(out) as file:
+    with finished_file(out) as file:
         file.write(_HEAD.format(style=_STYLE.read_text(encoding="utf-8")))
         for pages in block_by_block(report_block, people, out, (1, 16), model_folder, reading, workers):
             file.writelines(pages)
@@ -102,10 +102,11 @@ def standing(estimate: Estimate, sex: str, card: Card) -> Picture:
     span = card.training_ranges.get(sex, {}).get("lvmi_g_m2")  # type: ignore[call-overload]
     if span is not None:
         at = span.percentiles
-        axes.plot([at[1], at[99]], [0, 0], color=SEX_COLOURS[sex], lw=2, alpha=0.5)
+        axes.plot([min(at.values()), max(at.values())], [0, 0], color=SEX_COLOURS[sex], lw=2, alpha=0.5)
         axes.plot([at[25], at[75]], [0, 0], color=SEX_COLOURS[sex], lw=8, solid_capstyle="butt")
         axes.plot(at[50], 0, "|", color="white", ms=8, mew=2)
     axes.set(ylim=(-0.6, 1.6), yticks=[0, 1] if span else [1], xlabel="LVM index (g/m²)")
     axes.set_yticklabels(([whose.replace(" in ", "\nin ")] if span else []) + ["this ECG"], fontsize=8)
+    shown = ", ".join(map(str, span.percentiles)) if span else ""
     said = f"LVM index of this ECG with its interval against the cut-off of {estimate.lvh_cutoff_g_m2:g} g/m²"
-    return Picture(figure, f"{said}{f', above percentiles 1, 25, 50, 75 and 99 of the {whose}' if span else ''}.")
+    return Picture(figure, f"{said}{f', above percentiles {shown} of the {whose}' if span else ''}.")

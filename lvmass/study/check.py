@@ -4,6 +4,7 @@ Each check is a function registered in one list (`PLAUSIBLE` for a cohort, ``_ST
 problems; one loop runs them. ECGs are read through the study's own stage, so that `lvmass run` finds their beats.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +13,11 @@ import joblib
 import numpy as np
 import pandas as pd
 
+from lvmass.cohort.covariates import covariate_names
 from lvmass.cohort.folds import assign_folds
 from lvmass.cohort.hashes import FileHashes
 from lvmass.cohort.manifest import Cohort, _FileSource, find_ecgs, shared_people
+from lvmass.cohort.preprocessing import SIGNAL_SECONDS
 from lvmass.cohort.problems import Problem
 from lvmass.cohort.schema import SEXES, Subject
 from lvmass.cohort.subjects import EXCLUSION_WORDS, _renamed, check_subjects
@@ -22,6 +25,7 @@ from lvmass.cohort.table import read_table
 from lvmass.ecg.beats import BeatConfig
 from lvmass.errors import DataError
 from lvmass.evaluation.lvh import MIN_CLASS, above_cutoff
+from lvmass.networks.registry import build_network
 from lvmass.study import steps
 from lvmass.study.duplicates import alike, outline
 from lvmass.study.plausible import PLAUSIBLE, Checked, header_problems, units_of_columns
@@ -241,6 +245,11 @@ def _cutoffs(config: StudyConfig, study: str, checked: Mapping[str, Checked]) ->
         what = f"the men's cut-off ({cutoffs['male']:g}) is below the women's ({cutoffs['female']:g})"
         yield Problem("warning", study, what, "see whether they are exchanged", column="lvh.male_g_m2")
     for about in checked.values():
+        modality, of = config.cohort(about.section).modality, re.search(r"\((CT|MR|echo)\b", config.lvh.source)
+        if modality and of and of[1] != modality:
+            what = f"the cut-offs are of {of[1]} ({config.lvh.source}), the masses of {modality}"
+            do = "take cut-offs of one modality with the masses"
+            yield Problem("warning", study, what, do, column="lvh.source")
         share = _lvh(about, config).mean()
         if share > _MANY_LVH and low <= min(cutoffs.values()):
             what = f"{100 * share:.0f} % have LVH by the study's cut-offs"
@@ -284,6 +293,21 @@ def _few(config: StudyConfig, study: str, checked: Mapping[str, Checked]) -> Ite
                     yield Problem("warning", BOOK, lacks, f"{why}; {MIN_CLASS} are needed")
 
 
+def _networks(config: StudyConfig, study: str, checked: Mapping[str, Checked]) -> Iterator[Problem]:
+    """Networks that cannot be built for their input."""
+    for name, model in config.models.items():
+        if model.is_network:
+            n_samples = (model.beat or config.beat).n_samples
+            if model.reads_signal:
+                n_samples = round(SIGNAL_SECONDS * config.signal_rate_hz)
+            try:
+                build_network(model.estimator, 2 * len(covariate_names(model.covariates)), n_samples, **model.arguments)
+            except (ValueError, RuntimeError) as error:
+                what, _, do = str(error).rstrip(".").rpartition("; ")
+                do = do if what else "change its arguments or its input"
+                yield Problem("error", study, what or str(error), do, column=f"models.{name}")
+
+
 def _folds(config: StudyConfig, study: str, checked: Mapping[str, Checked]) -> Iterator[Problem]:
     """Folds that cannot be drawn, or that hold nobody with LVH."""
     about = checked.get("development")
@@ -322,4 +346,4 @@ def _pages(config: StudyConfig, study: str, checked: Mapping[str, Checked]) -> I
 
 
 _Check = Callable[[StudyConfig, str, Mapping[str, Checked]], Iterator[Problem]]
-_STUDY: Sequence[_Check] = (_cutoffs, _few, _folds, _pages)
+_STUDY: Sequence[_Check] = (_cutoffs, _networks, _few, _folds, _pages)

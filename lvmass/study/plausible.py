@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import linregress
 
 from lvmass.cohort import schema
 from lvmass.cohort.preprocessing import UNREADABLE
@@ -28,7 +29,7 @@ _AVERAGE |= {"sbp_mmhg": (85, 200), "qrs_duration_ms": (60, 180)}
 _INDEX_G_M2 = {"female": 48.0, "male": 60.0}  # mean LVM / BSA between CT and MR, papillary muscles within
 _LOW_INDEX = 0.85  # share of these below which a column of masses may be one of indices already
 _INDEX_SLOPE = 0.8  # log mass rises by about 1.1 a log BSA, an index hardly
-_MIN_JUDGED = 10  # people of a sex
+_MIN_JUDGED, _MANY_JUDGED = 10, 100  # people of a sex
 _FAR_BMI, _FAR_LVM = (-5.0, 4.5), (-5.0, 6.0)  # robust z; masses have a long upper end where hypertrophy is common
 _SPREAD = 0.14  # robust SD of the logarithms, at least: fewer people may look more alike than they are
 _SIZES = {  # what a person's size is told by: column, unit in words, limits of robust z, what is hardly possible
@@ -183,16 +184,20 @@ def _one_patient(about: Checked) -> Iterator[Problem]:
 
 
 def _index_as_mass(about: Checked) -> Iterator[Problem]:
-    """LVM index in the place of grams: too low for a mass, and hardly rising with body size."""
-    mass, ratios, slopes = about.people["lvm_g"], [], []
+    """LVM index in the place of grams: too low for a mass, and surely hardly rising with body size."""
+    mass, ratios, slopes, errors, people = about.people["lvm_g"], [], [], [], []
     for sex, index in about.by_sex(mass / about.bsa_m2):
         size = np.log(about.bsa_m2[index.index])
+        line = linregress(size, np.log(mass[index.index])) if size.std() else None
         ratios.append(np.log(index.median() / _INDEX_G_M2[sex]))
-        slopes.append(np.polyfit(size, np.log(mass[index.index]), 1)[0] if size.std() else 1.0)
-    if ratios and np.exp(np.mean(ratios)) < _LOW_INDEX and np.mean(slopes) < _INDEX_SLOPE:
+        slopes.append(line.slope if line else 1.0)
+        errors.append(line.stderr if line else 0.0)
+        people.append(len(index))
+    most = np.mean(slopes) + 1.96 * np.sqrt(np.sum(np.square(errors))) / len(slopes) if slopes else np.inf
+    if most < _INDEX_SLOPE and np.exp(np.mean(ratios)) < _LOW_INDEX:
         what = f"the whole column looks like LVM index (g/m2) in the place of grams (median {mass.median():g})"
         do = "give the mass in grams: the index times the body surface area that it was made with"
-        yield about.said("error", what, do, column="lvm_g")
+        yield about.said("error" if min(people) >= _MANY_JUDGED else "warning", what, do, column="lvm_g")
 
 
 def _outliers(about: Checked) -> Iterator[Problem]:
@@ -255,7 +260,7 @@ def _unusable(about: Checked) -> Iterator[Problem]:
         file = Path(ecg["ecg_path"]).name
         level, do = "warning", "look at the recording; without another one the row is left out"
         if ecg["code"] == UNREADABLE:
-            what, _, do = str(ecg["reason"]).removeprefix(f"{file}: ").rstrip(".").rpartition("; ")
+            what, _, do = str(ecg["reason"]).rstrip(".").rpartition("; ")
             do += "; without it the row is left out"
             stated = next((setting for word, setting in _STATE.items() if word in what), None)
             if stated is not None and file.lower().endswith(ARRAY_FILES):

@@ -2,20 +2,22 @@
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from lvmass.cohort.covariates import COVARIATE_GROUPS, STUDY_GROUPS
 from lvmass.cohort.simulation.constants import SITES
 from lvmass.ecg.beats import BeatConfig
-from lvmass.ecg.recording import LEADS
+from lvmass.ecg.recording import LEADS, assemble_leads
 from lvmass.errors import DataError
-from lvmass.evaluation.lvh import LVH_CUTOFF_SOURCES, PRIMARY
+from lvmass.evaluation.lvh import LVH_CUTOFF_SOURCES, LVH_CUTOFFS_G_M2, PRIMARY
 from lvmass.networks.registry import NETWORKS, argument_schema
 from lvmass.study.fields import tables_of
 from lvmass.study.mistakes import absent_file, did_you_mean, refusal, sentences, syntax_sentence
@@ -104,6 +106,11 @@ class CohortConfig(Section):
         if (self.simulate is None) == (self.subjects is None) or (self.simulate is not None and self.n is None):
             raise ValueError("give either 'simulate' and 'n', or 'subjects'")
         _require_known("site to simulate", [self.simulate], SITES)
+        if self.leads is not None:
+            try:
+                assemble_leads(self.leads, [np.zeros(1)] * len(self.leads), "'leads'")
+            except DataError as error:
+                raise ValueError(str(error).rstrip(".")) from None
         return self
 
     def __hash__(self) -> int:
@@ -186,7 +193,16 @@ class _LvhConfig(Section):
     female_g_m2: float = Field(PRIMARY["female"], gt=0)
     """cut-off of women's LVM index, g/m²"""
     source: str = LVH_CUTOFF_SOURCES["fuchs-2016"]
-    """where the cut-offs come from, as pages name it"""
+    """where the cut-offs come from, as pages name it; by default the publication that has these"""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _source_of_these(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or "source" in given:
+            return given
+        own = {sex: given.get(f"{sex}_g_m2", cutoff) for sex, cutoff in PRIMARY.items()}
+        known = [LVH_CUTOFF_SOURCES[name] for name, cutoffs in LVH_CUTOFFS_G_M2.items() if cutoffs == own]
+        return given | {"source": known[0] if known else "cut-offs of the study file"}
 
     @property
     def cutoffs_g_m2(self) -> dict[str, float]:
@@ -228,7 +244,7 @@ class CheckConfig(Section):
 
 
 class PrivacyConfig(Section):
-    """What pages and tables of results show of people in files."""
+    """What pages show of people in files; tables in results/ hold counts of any size."""
 
     show_people: bool = False
     """let pages show single people's ECGs, never their names"""
@@ -267,6 +283,9 @@ class StudyConfig(Section):
 
     @model_validator(mode="after")
     def _what_goes_together(self) -> "StudyConfig":
+        for name in self.models:
+            if re.search(r"[/\\]|^\s*$", name):
+                raise ValueError(f"the model name '{name}' cannot be used; give one without / and \\")
         networks = [name for name, model in self.models.items() if model.is_network]
         _require_known("saliency model", [self.saliency.model], networks)
         _require_known("model trained both ways", (*self.gap.counterfactual, *self.gap.repeats), self.trained_both_ways)
@@ -351,14 +370,10 @@ def read_study_file(path: str | Path) -> StudyConfig:
 
 
 def _table_problem(cohort: CohortConfig, name: str, folder: Path) -> str:
-    """Say that a cohort's table is not there, or still the one that `lvmass init` wrote; empty if it is neither."""
+    """Say that a cohort's table is not there; empty if it is."""
     if cohort.subjects is None:
         return ""
     file = folder / cohort.subjects
     if not file.is_file():
         return f"'{name}.subjects': {absent_file(file) or 'is no file'}; give the path of your subjects table."
-    with file.open("rb") as opened:
-        start = opened.read(10_000)
-    if any(example.encode() in start for example in EXAMPLE_IDS):
-        return f"{cohort.subjects} still has the rows {' and '.join(EXAMPLE_IDS)}; put your people in their place."
     return ""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lvmass.cohort.covariates import covariate_matrix, covariate_names
 from lvmass.cohort.folds import assign_folds, inner_split
-from lvmass.cohort.manifest import Cohort, load_cohort
+from lvmass.cohort.manifest import Cohort, load_cohort, table_key
 from lvmass.cohort.preprocessing import Beats, Block, assemble, beats_of_block, signals_of_block
 from lvmass.cohort.schema import SEXES, Subject, bsa_mosteller_m2
 from lvmass.cohort.simulation import Couplings, simulate_cohort
@@ -41,6 +41,9 @@ PEOPLE_COLUMNS = (
 
 Array = NDArray[np.floating]
 Tables = Sequence[pd.DataFrame]
+
+
+EDITED = "{}: the table was edited during the run; run the same command again."
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +117,8 @@ def hidden_cohort(config: CohortConfig) -> Cohort:
     cohort = open_cohort(config)
     if cohort.simulated:
         return cohort
+    if table_key(cohort) not in config.content:
+        raise DataError(EDITED.format(config.subjects))
     key, ids = config.content[:64].encode(), cohort.subjects[["subject_id", "patient_id"]]
     hidden = ids.map(lambda own: hashlib.blake2b(str(own).encode(), key=key, digest_size=12).hexdigest())
     needed = {*Subject.model_fields, "table_row"} - {"ecg_path", "ecg_date", "ct_date"}

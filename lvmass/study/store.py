@@ -87,7 +87,7 @@ class Store:
     Parameters
     ----------
     folder : path
-        Created if absent.
+        Created if absent, for its owner alone.
     workers : int
         Processes that compute at the same time; not part of any key.
     scheduler : str, optional
@@ -107,7 +107,7 @@ class Store:
     def __init__(self, folder: str | Path, workers: int = 1, scheduler: str | None = None) -> None:
         self.folder, self.workers, self.scheduler = Path(folder), workers, scheduler
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             told = f"{self.folder}: results cannot be kept here ({error.strerror})"
             raise DataError(f"{told}; set cache_dir in the study file.") from error

@@ -32,7 +32,7 @@ from lvmass.evaluation.results import write_private, write_results
 from lvmass.evaluation.tables import EXTERNAL_FOLD
 from lvmass.study import steps
 from lvmass.study.settings import CohortConfig, StudyConfig, read_study_file
-from lvmass.study.steps import Fit, Saliency
+from lvmass.study.steps import EDITED, Fit, Saliency
 from lvmass.study.store import Job, Store
 from lvmass.study.tasks import FitTask, comparison, fit_tasks
 from lvmass.training.card import MIN_PEOPLE, Card, probability_above_cutoff, training_ranges
@@ -295,7 +295,10 @@ class Study:
         """Copy a table of the store, in which people of files have hashes, with the ids of the cohort's own table."""
         own, hidden = self.cohort(name).subjects, steps.hidden_cohort(self.config.cohort(name)).subjects
         names = {column: dict(zip(hidden[column], own[column], strict=True)) for column in ("subject_id", "patient_id")}
-        return table.assign(**{column: table[column].map(ids) for column, ids in names.items() if column in table})
+        named = table.assign(**{column: table[column].map(ids) for column, ids in names.items() if column in table})
+        if named[[column for column in names if column in named]].isna().any(axis=None):
+            raise DataError(EDITED.format(self.config.cohort(name).subjects))
+        return named
 
     def _tasks_of(self, model: str, training: str) -> list[FitTask]:
         return [task for task in comparison(self.tasks) if (task.model, task.training) == (model, training)]
@@ -394,16 +397,18 @@ def beats_of_files(cohort: Cohort, beat: BeatConfig, hashes: FileHashes) -> list
 def _out_of_fold(table: pd.DataFrame, cutoffs_g_m2: dict[Any, float]) -> dict[str, dict[str, float]]:
     """What a card says of each sex: who lies in an interval learnt from others, and who has LVH, as told and in truth.
 
-    A share that stands for fewer than `MIN_PEOPLE` people is left out.
+    A share that stands for fewer than `MIN_PEOPLE` people is left out. LVH is that of people whose BSA is known.
     """
     found: dict[str, dict[str, float]] = {"interval_coverage": {}, "lvh_observed": {}, "lvh_expected": {}}
     # of a positive estimate that others were enough to learn an interval for
     known = conformal_intervals(table, "development", confidence=INTERVAL_LEVEL).dropna(subset="upper_g")
     for sex, own in known.groupby("sex"):
-        estimate, low, high = (own[name].to_numpy(float) for name in ("predicted_lvm_g", "lower_g", "upper_g"))
+        covered = own["lvm_g"].between(own["lower_g"], own["upper_g"])
+        found["interval_coverage"][str(sex)] = round(float(covered.mean()), 3)
+        own = own.dropna(subset="bsa_m2")
+        factor = (own["upper_g"] / own["predicted_lvm_g"]).to_numpy(float)
         of_cutoff = lvh_score(own, "indexed", cutoffs_g_m2)
-        probability = probability_above_cutoff(of_cutoff, 1.0, high / estimate, INTERVAL_LEVEL)
-        found["interval_coverage"][str(sex)] = round(float(own["lvm_g"].between(low, high).mean()), 3)
+        probability = probability_above_cutoff(of_cutoff, 1.0, factor, INTERVAL_LEVEL)
         if MIN_PEOPLE <= own["lvh"].sum() <= len(own) - MIN_PEOPLE:
             found["lvh_observed"][str(sex)] = round(float(own["lvh"].mean()), 3)
             found["lvh_expected"][str(sex)] = round(float(probability.mean()), 3)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lvmass.cohort.schema import data_dictionary
+from lvmass.evaluation.lvh import PRIMARY
 from lvmass.study.fields import Table, allowed, as_toml, tables_of, toml_key
 from lvmass.study.settings import StudyConfig
 
@@ -16,7 +17,7 @@ _WIDTH, _COLUMN = 118, 34
 _STATED: dict[str, dict[str, Any]] = {
     "": {"name": "own-cohort"},
     "development": {"label": "Own cohort", "subjects": "subjects.csv"},
-    "lvh": StudyConfig.model_fields["lvh"].default.model_dump(),
+    "lvh": {f"{sex}_g_m2": cutoff for sex, cutoff in PRIMARY.items()},
     "gap.repeats": {"linear": 10},
 }
 

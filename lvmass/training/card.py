@@ -19,7 +19,6 @@ from lvmass.errors import DataError
 from lvmass.training.model import FittedModel, load_model
 
 MIN_PEOPLE = 5
-PERCENTILES = (1, 25, 50, 75, 99)
 
 Modality = Literal["CT", "MR", "echo"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -45,15 +44,17 @@ class Range(BaseModel):
     people : int
         Of whom it is known.
     percentiles : dict of int to float
-        The 1st, 25th, 50th, 75th and 99th.
+        The 1st, 25th, 50th, 75th and 99th; of fewer than 500 people the 5th and 95th are the outer ones; of fewer than
+        100, they are those of a normal distribution with the mean and SD of these people. The extremes of a few would
+        be real people's own values.
     """
 
     people: int = Field(ge=MIN_PEOPLE)
-    percentiles: Annotated[dict[int, float], Field(min_length=len(PERCENTILES))]
+    percentiles: Annotated[dict[int, float], Field(min_length=5)]
 
     def holds(self, value: float) -> bool:
-        """Whether a value lies between the 1st and the 99th percentile; so does one that is not known."""
-        return not (value < self.percentiles[1] or value > self.percentiles[99])
+        """Whether a value lies between the outer percentiles; so does one that is not known."""
+        return not (value < min(self.percentiles.values()) or value > max(self.percentiles.values()))
 
 
 class Provenance(BaseModel):
@@ -124,8 +125,12 @@ def training_ranges(people: pd.DataFrame) -> dict[Sex, dict[str, Range]]:
         for name in VARIABLES:
             values = known.loc[known["sex"] == sex, name].dropna().to_numpy(float)
             if len(values) >= MIN_PEOPLE:
-                rounded = np.percentile(values, PERCENTILES).round(1).tolist()
-                percentiles = dict(zip(PERCENTILES, rounded, strict=True))
+                outer = 1 if len(values) >= 500 else 5
+                shares = (outer, 25, 50, 75, 100 - outer)
+                at = values.mean() + values.std(ddof=1) * ndtri(np.array(shares) / 100)
+                if len(values) >= 100:
+                    at = np.percentile(values, shares)
+                percentiles = dict(zip(shares, at.round(1).tolist(), strict=True))
                 found.setdefault(sex, {})[name] = Range(people=len(values), percentiles=percentiles)
     return found
 

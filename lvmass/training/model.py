@@ -15,6 +15,7 @@ from safetensors.numpy import load_file, save
 
 from lvmass.cohort.covariates import impute
 from lvmass.errors import DataError
+from lvmass.files import whole_file
 from lvmass.networks.registry import build_network
 
 if TYPE_CHECKING:
@@ -139,10 +140,9 @@ def save_model(model: FittedModel, folder: str | Path, card: dict[str, Any]) -> 
     own = {f.name: getattr(model, f.name) for f in fields(model) if f.name not in ("weights", "history")}
     text = json.dumps(own | {"target_unit": "g"} | card, indent=2, default=np.ndarray.tolist) + "\n"
     contents = {WEIGHTS_FILE: weights, CARD_FILE: text.encode()}
-    for name, content in contents.items():  # each file appears whole or not at all
-        (folder / f".{name}").write_bytes(content)
-    for name in contents:
-        (folder / f".{name}").replace(folder / name)
+    for name, content in contents.items():
+        with whole_file(folder / name, "wb") as file:
+            file.write(content)
 
 
 def load_model(folder: str | Path) -> tuple[FittedModel, dict[str, Any]]:

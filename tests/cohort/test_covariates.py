@@ -26,7 +26,7 @@ def test_no_columns() -> None:
 
 def test_missing_values_are_the_median_of_the_sex_of_those_learnt_from() -> None:
     names = ("height_cm", "male", "weight_kg", "qrs_duration_ms")
-    people = np.array([[150, 0, 50, np.nan], [160, 0, np.nan, np.nan], [180, 1, np.nan, np.nan]], dtype=float)
+    people = np.array([[150, 0, 50, np.nan], [160, 0, np.nan, np.nan], [180, 1, np.nan, np.nan]] * 5, dtype=float)
     medians = sex_medians(people, names)
     assert medians.tolist() == [
         [155, 0, 50, 0],
@@ -35,4 +35,6 @@ def test_missing_values_are_the_median_of_the_sex_of_those_learnt_from() -> None
     others = np.array([[np.nan, 1, 90, 100], [np.nan, 0, np.nan, np.nan]])
     assert impute(others, names, medians).tolist() == [[180, 1, 90, 100], [155, 0, 50, 0]]
     assert sex_medians(people[:, [0]], names[:1]).tolist() == [[160], [160]]
-    assert sex_medians(people[:2], names)[1].tolist() == [155, 0, 50, 0]  # women only
+    women = people[people[:, 1] == 0]
+    assert sex_medians(women, names)[1].tolist() == [155, 0, 50, 0]  # women only
+    assert sex_medians(np.vstack([women, people[2:3]]), names)[1].tolist() == [160, 0, 50, 0]  # one man tells nothing

@@ -67,6 +67,7 @@ def test_unreadable_files_are_reported_not_dropped(tmp_path: Path) -> None:
     assert not table["usable"][1:].any()
     assert table["code"].tolist() == ["", "flat", "unreadable"]
     assert table["reason"].astype(bool).tolist() == [False, True, True]
+    assert table["reason"][2].startswith("the file type is not known; give")
     assert beats.people["patient_id"].tolist() == ["a"]
     assert table["usable"][0]
 

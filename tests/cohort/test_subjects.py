@@ -52,19 +52,20 @@ def test_every_problem_is_listed_by_row_and_column() -> None:
     table["ct_date"] = ["2024-01-01", "31.31.2024", ""]
     table["sbp_mmhg"] = ["#N/A", "=A1*2", "120"]
     problems = check_subjects(table, "people.csv")[2]
-    with pytest.raises(DataError, match=r"^people.csv has 8 problems:\nrow 2, column age_years: the value is 420;"):
+    with pytest.raises(DataError, match=r"^people.csv has 4 problems:\nrow 2, column age_years: the value is 420;"):
         refuse(problems)
     assert [str(problem) for problem in problems] == [
         "row 2, column age_years: the value is 420; give a number from 18 to 110.",
         "row 2, column sbp_mmhg: the cell holds the formula or spreadsheet error '#N/A'; repair or empty it, and save "
-        "again.",
+        "again; until then it counts as missing.",
         "row 2, column diabetes: the value is 'maybe'; give 0 or 1, or write in [codes] what it means: "
-        'diabetes = { "maybe" = "..." }.',
+        'diabetes = { "maybe" = "..." }; until then it counts as missing.',
         "row 3, column sex: the value is 'q'; give female or male, or write in [codes] what it means: "
         'sex = { "q" = "..." }.',
         "row 3, column sbp_mmhg: the cell holds the formula or spreadsheet error '=A1*2'; repair or empty it, and save "
-        "again.",
-        "row 3, column ct_date: the value is '31.31.2024'; give a date such as 2024-05-31.",
+        "again; until then it counts as missing.",
+        "row 3, column ct_date: the value is '31.31.2024'; give a date such as 2024-05-31; until then it counts as "
+        "missing.",
         "row 4, column height_cm: the value is 'inf'; give a number from 120 to 220.",
         "row 4, column weight_kg: the value is 'forty'; give a number from 30 to 250.",
     ]
@@ -261,9 +262,19 @@ def test_dates_are_read_as_dates_and_never_as_seconds(cell: str) -> None:
 
 
 @pytest.mark.parametrize("cell", ["0001-01-01", "1600-01-01", "9999-12-31", "05/31/2024"])
-def test_a_day_of_no_examination_is_refused(cell: str) -> None:
-    (sentence,) = told(people().assign(ct_date=[cell, "2024-05-31", ""]))
-    assert sentence == f"row 2, column ct_date: the value is '{cell}'; give a date such as 2024-05-31."
+def test_a_day_of_no_examination_counts_as_missing(cell: str) -> None:
+    subjects, _, (problem,) = check_subjects(people().assign(ct_date=[cell, "2024-05-31", ""]), "people.csv")
+    told = f"row 2, column ct_date: the value is '{cell}'; give a date such as 2024-05-31; until then it counts as "
+    assert (problem.level, str(problem)) == ("warning", f"{told}missing.")
+    assert subjects["ct_date"].isna().tolist() == [True, False, True]
+
+
+def test_an_impossible_value_of_who_is_left_out_anyway_is_a_warning() -> None:
+    table = people().assign(age_years=["420", "60", "71"], lvm_g=["", "120", "85"])
+    _, excluded, (problem,) = check_subjects(table, "people.csv")
+    assert (problem.level, problem.row, excluded["row"].tolist()) == ("warning", 2, [2])
+    table["sex"] = ["x", "x", "female"]  # of these two rows one is used
+    assert [each.level for each in check_subjects(table, "people.csv")[2] if each.column == "sex"] == ["error"]
 
 
 # --- missing values ---

@@ -234,6 +234,20 @@ def test_broken_files(kind: str, tmp_path: Path) -> None:
     assert "\n" not in message
     assert message.endswith(".")
     assert len(message) < 400
+    reason = caught.value.reason  # what results on disk may hold
+    assert reason.endswith(".")
+    assert path.name not in reason
+    assert str(tmp_path) not in reason
+
+
+def test_a_reason_names_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "Doe John.hea"
+    for signal_file in ("Doe.dat", "/home/Doe.dat", "../Doe.dat"):
+        path.write_text(f"Doe 12 500 5000\n{signal_file} 16 1000 16 0 0 0 0 I\n")
+        with pytest.raises(DataError) as caught:
+            read_ecg(path)
+        assert str(caught.value) == f"Doe John.hea: {caught.value.reason}"
+        assert "Doe" not in caught.value.reason
 
 
 def _signal(change: Callable[[np.ndarray], None]) -> Recording:

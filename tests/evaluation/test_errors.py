@@ -247,6 +247,15 @@ def test_the_normal_limit_of_many_people_gives_what_resampling_gives(monkeypatch
     assert (found[1]["error_differences"]["p_value"] < found[0]["error_differences"]["p_floor"]).all()
 
 
+def test_rare_terms_of_many_people_are_resampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    terms = np.stack([np.ones(1000), np.arange(1000) < 12])
+    found = []
+    for many in (10_000, 500):
+        monkeypatch.setattr(errors, "MANY", many)
+        found.append(bootstrap_limits(terms, lambda sums: sums[1:] / sums[0], 0.95, 500, 0))
+    assert_allclose(found[0], found[1])  # the normal limit has no part in it
+
+
 def test_p_of_many_people_is_that_of_flipped_signs(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(5)
     true = rng.uniform(80, 200, 300)

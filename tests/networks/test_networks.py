@@ -75,7 +75,7 @@ def test_receptive_field_is_what_the_gradient_sees(levels: int, kernel: int, str
 
 
 def test_beat_longer_than_the_receptive_field_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"The TCN sees 58 samples but the beat has 400"):
+    with pytest.raises(ValueError, match=r"eLVMass-Net sees 58 samples but its input has 400"):
         build_network("elvmass-net", n_covariates=1, n_samples=400, levels=3, stem_stride=1, kernel=5)
 
 

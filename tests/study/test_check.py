@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from lvmass.ecg.recording import LEADS
 from lvmass.report.check_report import check_text, grouped, write_check_report
 from lvmass.study.check import Findings, check_study
 from lvmass.study.duplicates import alike, outline
-from lvmass.study.plausible import Checked, units_of_columns
+from lvmass.study.plausible import Checked, _index_as_mass, units_of_columns
 from lvmass.study.study import Study
 from tests.study.mistakes import MISTAKES, Mistake, Own, clean_cohort
 from tests.study.test_store import alive
@@ -140,6 +141,7 @@ def test_the_report_is_one_file_that_fetches_nothing_and_runs_nothing(tmp_path: 
     assert {row["column"] for row in rows} == {"'+x"}
     assert rows[0]["row"] == "2"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["check_report.csv", "check_report.html"]
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
 
 
 def test_the_terminal_gets_forty_lines(tmp_path: Path) -> None:
@@ -159,6 +161,31 @@ def test_equal_problems_are_one_line_with_their_rows() -> None:
         "a.csv, rows 3-18, 22, 40, column x: the cell is empty; give a number.",
         "a.csv, row 7, column x: odd; look.",
     ]
+
+
+def test_problems_without_a_row_are_one_line() -> None:
+    told = [Problem("error", "a.csv", f"[codes] says {code!r}", "give 0 or 1", column="sex") for code in "FM"]
+    assert str(grouped(told)[0]) == "a.csv, column sex: [codes] says 'F' (the others likewise); give 0 or 1."
+
+
+def sixty(rng: np.random.Generator, n: int) -> Checked:
+    """Masses as MR gives them, which are near LVM indices by CT."""
+    people = pd.DataFrame({"sex": ["female", "male"] * (n // 2), "height_cm": rng.normal(170, 8, n)})
+    people["weight_kg"] = 26 * (people["height_cm"] / 100) ** 2 * np.exp(rng.normal(0, 0.15, n))
+    size = people["height_cm"] ** 0.5 * people["weight_kg"] ** 0.5 / 60
+    grams = np.where(people["sex"] == "male", 44, 36) * size**1.1 * np.exp(rng.normal(0, 0.2, n))
+    return Checked("development", "a.csv", people.assign(lvm_g=grams))
+
+
+@pytest.mark.parametrize(("n", "level"), [(60, "warning"), (400, "error")])
+def test_an_index_in_the_place_of_grams_is_told_where_it_is_sure(n: int, level: str) -> None:
+    rng, found = np.random.default_rng(0), []
+    for _ in range(100):
+        about = sixty(rng, n)
+        index = replace(about, people=about.people.assign(lvm_g=about.people["lvm_g"] / about.bsa_m2))
+        found.append([[problem.level for problem in _index_as_mass(each)] for each in (about, index)])
+    assert sum(bool(false) for false, _ in found) <= 1
+    assert sum(true == [level] for _, true in found) >= 60
 
 
 SMALL_BLOCKS = """

@@ -72,6 +72,8 @@ MISTYPED = [
     ("repeats = { linear = 2 }", "repeats = 2", ["'gap.repeats' is 2", "a table in braces"]),
     ("repeats = { linear = 2 }", 'repeats = { linear = "2" }', ["'gap.repeats.linear'", "did you mean 2?"]),
     (EXTERNAL, f'{EXTERNAL}\nleads = "II"', ['did you mean ["II"]?']),
+    (EXTERNAL, f'{EXTERNAL}\nleads = ["I", "II"]', ["lead V1, V2, V3, V4, V5, V6 is missing"]),
+    ("[models.fcn]", '[models."a/b"]', ["the model name 'a/b' cannot be used"]),
     # ranges and units
     (FOLDS, "[folds]\nn = 1", ["'folds.n' is 1", "from 2 to 20"]),
     ("[folds]", "[beat]\nband_low_hz = 30.0\n[folds]", ["'beat.band_low_hz' is 30.0", "a number from 0 to 2"]),
@@ -207,6 +209,21 @@ def test_missing_file() -> None:
         read_study_file(TINY.with_name("tny.toml"))
     with pytest.raises(DataError, match="cannot be read"):
         read_study_file(TINY.parent)
+
+
+@pytest.mark.parametrize(
+    ("stated", "source"),
+    [
+        ("", "Fuchs 2016 (CT, 97.5th percentile)"),
+        ("male_g_m2 = 72\nfemale_g_m2 = 55", "UK Biobank (MR), as in LVM-AI"),
+        ("male_g_m2 = 66", "cut-offs of the study file"),
+        ('male_g_m2 = 66\nsource = "ours"', "ours"),
+    ],
+)
+def test_cut_offs_have_the_source_that_they_are_from(tmp_path: Path, stated: str, source: str) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text(TINY.read_text().replace("[folds]", f"[lvh]\n{stated}\n[folds]"))
+    assert read_study_file(path).lvh.source == source
 
 
 @pytest.mark.parametrize(("stated", "external"), [("", "literature"), ('setting = "published"\n', "published")])

@@ -29,6 +29,18 @@ def test_nobody_is_described_alone() -> None:
     assert not span.holds(120)
 
 
+@pytest.mark.parametrize(("n", "outer"), [(20, (5, 95)), (200, (5, 95)), (600, (1, 99))])
+def test_ranges_of_few_people_are_nobodys_own_values(n: int, outer: tuple[int, int]) -> None:
+    table = people(n)
+    for name, span in training_ranges(table)["female"].items():
+        assert (min(span.percentiles), max(span.percentiles)) == outer
+        if n < 100 and name in table:  # the mean and SD alone decide
+            mean, sd = table[name].mean(), table[name].std()
+            assert span.percentiles[95] == pytest.approx(mean + 1.6449 * sd, abs=0.1)
+        assert span.holds(span.percentiles[50])
+        assert not span.holds(10 * span.percentiles[50])
+
+
 def test_a_range_of_fewer_people_is_refused() -> None:
     with pytest.raises(ValueError, match="people"):
         Range(people=4, percentiles=dict.fromkeys((1, 25, 50, 75, 99), 1.0))
