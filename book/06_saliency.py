@@ -92,6 +92,9 @@ if len(shares):
 truth = maps.kept("truth")
 if study.simulated and truth:
     display(*maps.truth_tables(truth))
+else:
+    why = "the people of this study are real"
+    display(page.missing("cohorts in which the truth is known", why))
 
 # %% [markdown]
 # ## Published claims

@@ -96,7 +96,7 @@ steps = 8
 """
 study_file = own / "study.toml"
 settings, _, _ = study_file.read_text().partition("## Models:")
-study_file.write_text(settings + MODELS + MEANING)
+_ = study_file.write_text(settings + MODELS + MEANING)
 
 # %% [markdown]
 # Only three of the models of the new study file are kept here, so that this page is made in a minute.
@@ -143,7 +143,7 @@ errors = errors.assign(label=names.map(printed))
 display(figures.forest(errors, "MAE out of fold", "MAE (g)"))
 fit = page.select(study.predictions(), model="elvmass-net")
 title = f"{printed('elvmass-net')}, {len(fit)} ECGs from files"
-figures.predicted_against_true(fit, title, study.small_cell)
+figures.predicted_against_true(fit, title)
 
 # %% [markdown]
 # and one ECG is estimated by the model that was saved:

@@ -93,7 +93,7 @@ def table_one(people: pd.DataFrame, by: str, smallest: int = 1) -> pd.DataFrame:
     summary = TableOne(
         shown, columns=[*(printed(name) for name in numbers if name in known), *flags], groupby=printed(by),
         smd=len(groups) == 2, categorical=flags, limit=dict.fromkeys(flags, 1),
-        order={name: ["yes", "no"] for name in flags}, overall=False, missing=False,
+        order={name: ["yes", "no"] for name in flags}, overall=False, missing=False, include_null=False,
     ).tableone.droplevel(0, axis=1)  # fmt: skip
     rows: dict[str, Any] = {"": [f"{row}: {level}" if level else row for row, level in summary.index]}
     sizes, hidden = [int((people[by] == group).sum()) for group in groups], np.zeros(len(rows[""]), bool)

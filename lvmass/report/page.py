@@ -107,8 +107,9 @@ def terminal(command: str, folder: str | Path) -> HTML:
     True
     """
     called = [sys.executable, "-c", "from lvmass.cli import main; main()", *shlex.split(command)]
-    done = subprocess.run(called, cwd=folder, env=os.environ | {"COLUMNS": "90"}, capture_output=True, text=True)
-    shown = html.escape(f"$ lvmass {command}\n{done.stdout}{done.stderr}".rstrip())
+    run: dict[str, Any] = {"cwd": folder, "env": os.environ | {"COLUMNS": "90"}, "text": True}
+    done = subprocess.run(called, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **run)
+    shown = html.escape(f"$ lvmass {command}\n{done.stdout}".rstrip())
     return HTML(f'<pre class="lvmass-terminal">{shown}</pre>')
 
 

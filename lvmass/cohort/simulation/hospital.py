@@ -62,7 +62,7 @@ def write_hospital(folder: str | Path, n: int = 120, *, seed: int = 8, mistakes:
     own = np.arange(n) - (np.arange(n) % 20 == 19)  # whose values a row has
     people = cohort.subjects.iloc[own].reset_index(drop=True)
     # years before any real cohort, so that a page with these dates says nothing of one
-    taken = pd.Timestamp("1969-01-06") + pd.to_timedelta(np.arange(n) % 200, "D")
+    taken = pd.Timestamp("1976-01-05") + pd.to_timedelta(np.arange(n) % 200, "D")
     table = pd.DataFrame(
         {
             "subject_id": [f"sim-E{1000 + i}" for i in range(n)],
