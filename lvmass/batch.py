@@ -58,9 +58,7 @@ def people_in_files(paths: Sequence[Path], person: Mapping[str, Any], written: C
     """
     lacking = ", ".join(name for name in PERSON if person.get(name) is None)
     if lacking:
-        raise DataError(
-            f"{paths[0]}: {', '.join(lacking)} of these people are not known; give a table of people with --table."
-        )
+        raise DataError(f"{paths[0]}: {lacking} of these people are not known; give a table of people with --table.")
     done = {file.resolve() for file in written}
     there = [
         (str(path.relative_to(folder)), path)

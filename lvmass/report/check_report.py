@@ -80,8 +80,8 @@ def grouped(problems: Iterable[Problem]) -> list[Line]:
     for _, same in table.groupby(["level", "where", "column", kind, "do"], sort=False):
         first, rows = same.iloc[0], same["row"].dropna().astype(int).to_numpy()
         what, files = first["what"], tuple(file for file in same["file"].unique() if file)
-        if len(rows) and (same["what"] != what).any():
-            what += f" (row {rows[0]}; the others likewise)"
+        if (same["what"] != what).any():
+            what += f" ({f'row {rows[0]}; ' if len(rows) else ''}the others likewise)"
         told = (first["level"], first["where"], first["column"], what, first["do"])
         lines.append(Line(*told, _ranges(rows), files, len(same)))
     return sorted(lines, key=lambda line: (line.where == BOOK, line.level != "error"))

@@ -58,7 +58,7 @@ def test_the_header_of_an_ecg_file_names_its_patient() -> None:
 
 
 def test_short_identifiers_are_left_out_but_for_mixed_ones() -> None:
-    assert [_written(text) for text in ("12", "p1", "ab", "1234")] == [[], ["p1"], [], ["1234"]]
+    assert [_written(text) for text in ("12", "p1", "ab", "1234", "123456")] == [[], ["p1"], [], [], ["123456"]]
 
 
 def test_simulated_people_have_no_identifiers(tiny_study: Study) -> None:
