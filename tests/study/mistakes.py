@@ -512,7 +512,7 @@ MISTAKES: tuple[Mistake, ...] = (
            words=("shifted",), also=True),
     # the table as a whole
     _table("no table", lambda own: setattr(own, "settings", own.settings.replace('"subjects.csv"', '"people.csv"')),
-           where="people.csv", words=("no such file",)),
+           where="people.csv", words=("no file",)),
     _table("an empty table", _raw(lambda text: b""), words=("empty",)),
     _table("a header only", _raw(lambda text: text.splitlines()[0].encode()), words=("no row",)),
     _table("no text", _raw(lambda text: b"PK\x03\x04" + np.random.default_rng(1).bytes(5000))),
