@@ -23,7 +23,7 @@ import psutil  # type: ignore[import-untyped]
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lvmass.evaluation import evaluate
-from lvmass.report.answers import costs
+from lvmass.report.errors import costs
 from lvmass.study.settings import StudyConfig, read_study_file
 from lvmass.study.study import Study
 from lvmass.training.settings import MachineConfig

@@ -22,7 +22,7 @@
 from IPython.display import display
 from lvmass import Study
 from lvmass.ecg import read_ecg
-from lvmass.report import data, ecg_figures, figures, page
+from lvmass.report import data, data_figures, ecg_figures, page
 from lvmass.study.settings import default_study_file
 from pydicom.data import get_testdata_file
 
@@ -65,14 +65,14 @@ else:
 
 # %%
 labels = {n: study.config.cohort(n).label for n in study.cohort_names()}
-figures.flow_diagram(
+data_figures.flow_diagram(
     {labels[n]: study.beats(n) for n in labels},
     {labels[n]: study.cohort(n).excluded for n in labels},
     few,
 )
 
 # %%
-figures.lvm_distributions(people, few)
+data_figures.lvm_distributions(people, few)
 
 # %% [markdown]
 # ## How many have hypertrophy depends on the cut-off

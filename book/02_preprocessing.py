@@ -27,7 +27,7 @@ import pandas as pd
 from IPython.display import display
 from lvmass import Study
 from lvmass.ecg import detect_r_peaks, examine, lvh_criteria, read_ecg
-from lvmass.report import data, ecg_figures, page
+from lvmass.report import ecg_figures, page, preprocessing
 from lvmass.report.words import printed
 from lvmass.study.settings import default_study_file
 from pydicom.data import get_testdata_file
@@ -41,7 +41,7 @@ page.banner(study)
 
 # %%
 beats = {name: study.beats(name) for name in study.cohort_names()}
-data.beat_answer(beats, found, study.small_cell)
+preprocessing.beat_answer(beats, found, study.small_cell)
 
 # %% [markdown]
 # ## A real recording, step by step
@@ -72,7 +72,7 @@ ecg_figures.aligned_beats(recording, beat)
 ecg_figures.measured_beat(beat, measured)
 
 # %%
-data.beat_settings(config, findings)
+preprocessing.beat_settings(config, findings)
 
 # %% [markdown]
 # The device printed its own measurements of this very recording, which makes a small test of ours:
@@ -103,7 +103,7 @@ page.table(
 # The same steps run over every person of the study; nobody is dropped without a reason.
 
 # %%
-rows = data.flow_table(beats, study.small_cell)
+rows = preprocessing.flow_table(beats, study.small_cell)
 page.table(rows, "From recordings to beats.")
 
 # %%
@@ -114,7 +114,7 @@ ecg_figures.mean_beats(own.waveform_mv, sex, own.time_ms, few)
 
 # %%
 caption = "Measured on the synchronized beats: mean (SD)."
-page.table(data.measured_by_sex(own.people, few), caption)
+page.table(preprocessing.measured_by_sex(own.people, few), caption)
 
 # %% [markdown]
 # ## Against readers and a device
@@ -124,7 +124,7 @@ page.table(data.measured_by_sex(own.people, few), caption)
 # Their last results are kept in `book/validation/`.
 
 # %%
-display(*data.validation(found))
+display(*preprocessing.validation(found))
 
 # %% [markdown]
 # NeuroKit2 and XQRS run as their documentation shows; they take one lead.

@@ -23,7 +23,7 @@ from IPython.display import display
 from lvmass import Study
 from lvmass.networks.elvmass_net import ElvmassNet
 from lvmass.networks.tcn import TcnBlock
-from lvmass.report import answers, ecg_figures, figures, page, published
+from lvmass.report import ecg_figures, errors, figures, page, published
 from lvmass.report.words import printed
 from lvmass.study.settings import default_study_file
 
@@ -32,7 +32,7 @@ results = study.results()
 page.banner(study)
 
 # %%
-answers.error_answer(results, study)
+errors.error_answer(results, study)
 
 # %% [markdown]
 # ## The network
@@ -122,7 +122,7 @@ rows = page.select(rows, **where)
 shown = page.laid_out(rows, "error_differences")
 display(page.table(shown, f"{name} against models without waveform."))
 reads = model.is_network
-answers.waveform(rows, reads=reads, simulated=study.simulated)
+errors.waveform(rows, reads=reads, simulated=study.simulated)
 
 # %% [markdown]
 # ## What could be wrong

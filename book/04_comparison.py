@@ -21,7 +21,7 @@
 # %% tags=["hide-input"]
 from IPython.display import display
 from lvmass import Study
-from lvmass.report import answers, external, figures, page, published
+from lvmass.report import errors, figures, page, published
 from lvmass.report.words import printed
 from lvmass.study.settings import default_study_file
 
@@ -30,7 +30,7 @@ results = study.results()
 page.banner(study)
 
 # %%
-answers.error_answer(results, study)
+errors.error_answer(results, study)
 
 # %% [markdown]
 # ## Errors of every model
@@ -43,9 +43,9 @@ metrics, where = (
     ["mae_g", "mape_percent", "bias_g"],
     {"cohort": "development"},
 )
-errors = external.error_table(results, metrics, **where)
+errors = errors.error_table(results, metrics, **where)
 few = study.small_cell
-people = external.analysed(results, "development", few=few)
+people = page.analysed(results, "development", few=few)
 page.table(errors, f"Out-of-fold errors, development. {people}.")
 
 # %%

@@ -17,7 +17,7 @@
 # %% tags=["hide-input"]
 from IPython.display import display
 from lvmass import Study
-from lvmass.report import answers, external, figures, page, published
+from lvmass.report import lvh, lvh_figures, page, published
 from lvmass.report.words import CRITERIA, printed
 from lvmass.study.settings import default_study_file
 
@@ -28,13 +28,13 @@ page.banner(study)
 # %%
 where = {"cohort": "development", "model": study.reference}
 own = {"cutoffs": "study file"} | where
-gaps = results.get("gap", answers.NO_GAP)
+gaps = results.get("gap", lvh.NO_GAP)
 gap = page.select(gaps, **own)
-answers.gap_answer(gap)
+lvh.gap_answer(gap)
 
 # %%
 title = "From the pooled to the sex-specific c-statistic, in steps"
-figures.gap_ladder(gap, title)
+lvh_figures.gap_ladder(gap, title)
 
 # %% [markdown]
 # The last rung against the first is what the paper reports.
@@ -55,7 +55,7 @@ caption = "Pairs behind the c-statistic in everyone, same model."
 display(
     page.table(page.laid_out(pairs, "pair_kinds"), caption, digits=0)
 )
-answers.measured_mass(gap)
+lvh.measured_mass(gap)
 
 # %% [markdown]
 # ## The test that may have been published, and the fair one
@@ -71,7 +71,7 @@ tests = results.get("training_comparison")
 tests = page.select(tests, score="grams", **where)
 rows = page.laid_out(tests, "training_comparison")
 few = study.small_cell
-people = external.analysed(results, "development", few=few)
+people = page.analysed(results, "development", few=few)
 caption = f"DeLong's test, by grams. {people}."
 page.table(rows, caption, digits=3)
 
@@ -88,7 +88,7 @@ curves = {
     )
     for training, sex in published.PUBLISHED_FITS.values()
 }
-figures.roc(
+lvh_figures.roc(
     curves, "LVH by estimated grams, set side by side as in the paper"
 )
 
@@ -113,11 +113,11 @@ every = every.assign(
 )
 steps = ["mechanical", "fewer people", "one sex only"]
 caption = "Steps of the c-statistic (95 %)."
-display(*figures.gap_steps(every, steps, "Three steps", caption))
+display(*lvh_figures.gap_steps(every, steps, "Three steps", caption))
 
 # %%
-display(answers.switch(every))
-answers.sample_size(tests)
+display(lvh.switch(every))
+lvh.sample_size(tests)
 
 # %% [markdown]
 # ## Would another cohort say the same?
@@ -132,14 +132,14 @@ answers.sample_size(tests)
 # %%
 others = page.select(gaps, sex=apart, **where)
 others = others.assign(
-    label=others["cutoffs"].map(answers.cutoffs(results))
+    label=others["cutoffs"].map(lvh.cutoffs(results))
     + "\n"
     + others["sex"].map(printed)
 )
 title = "By cut-off, women / men"
 caption = f"Steps by cut-off (95 %). {people}, by the study's own."
 steps = ["mechanical", "training"]
-display(*figures.gap_steps(others, steps, title, caption))
+display(*lvh_figures.gap_steps(others, steps, title, caption))
 
 # %% [markdown]
 # ## Beside the classical criteria
@@ -155,7 +155,7 @@ for key in CRITERIA:
     own, name = {"criterion": key} | every, printed(key)
     curves[name] = page.select(results.get("criteria_roc"), **own)
     dots[name] = page.select(results.get("criteria_points"), **own)
-display(figures.roc(curves, "LVH in everyone, development", dots))
+display(lvh_figures.roc(curves, "LVH in everyone, development", dots))
 name = "criteria_at_equal_specificity"
 every |= {"sex": apart, "criterion": [*CRITERIA]}
 matched = page.select(results.get(name), **every | fit)
@@ -176,7 +176,7 @@ page.table(
 # %%
 aucs = page.select(results.get("c_statistics"), cohort="development")
 caption = f"C-statistics for LVH (95 %). {people}."
-page.table(external.c_statistic_table(aucs), caption)
+page.table(lvh.c_statistic_table(aucs), caption)
 
 # %% [markdown]
 # ## What could be wrong

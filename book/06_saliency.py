@@ -20,7 +20,7 @@
 # %% tags=["hide-input"]
 from IPython.display import display
 from lvmass import Study
-from lvmass.report import answers, page
+from lvmass.report import page, saliency
 from lvmass.report import saliency as maps
 from lvmass.study.settings import default_study_file
 
@@ -29,9 +29,9 @@ page.banner(study)
 
 # %%
 model = study.config.saliency.model or study.reference
-shares = answers.saliency_shares(study)
-findings = answers.own_saliency(study)
-answers.saliency_answer(findings, model)
+shares = saliency.saliency_shares(study)
+findings = saliency.own_saliency(study)
+saliency.saliency_answer(findings, model)
 
 # %% [markdown]
 # ## By sample

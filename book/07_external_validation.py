@@ -22,7 +22,14 @@ from IPython.display import display
 from lvmass import Study
 from lvmass.evaluation import recalibrate
 from lvmass.evaluation.decision import BEST_CRITERION
-from lvmass.report import external, figures, page, published
+from lvmass.report import (
+    external,
+    external_figures,
+    figures,
+    lvh,
+    page,
+    published,
+)
 from lvmass.report.words import printed
 from lvmass.study.settings import default_study_file
 
@@ -43,7 +50,7 @@ external.external_answer(results, there, label, fit, few)
 # ## Every model, without refit
 
 # %%
-people = f"{label}, {external.analysed(results, there, few=few)}"
+people = f"{label}, {page.analysed(results, there, few=few)}"
 errors = external.external_errors(results, there)
 page.table(errors, f"Errors without refit (95 %). {people}.")
 
@@ -73,7 +80,7 @@ display(*external.single_models(results, fit, title))
 
 # %%
 rows = page.select(results.get("c_statistics"), cohort=there)
-shown = external.c_statistic_table(rows)
+shown = lvh.c_statistic_table(rows)
 display(page.table(shown, f"C-statistics for LVH (95 %). {people}."))
 rows = page.select(results.get("model_comparison"), **where)
 rows = page.select(rows, score="indexed")
@@ -97,7 +104,7 @@ kinds = {
     "recalibrated": (after, "_after_recalibration"),
 }
 own = {"cohort": there} | fit
-display(*figures.agreement(kinds, results, people, few, **own))
+display(*external_figures.agreement(kinds, results, people, few, **own))
 
 # %% [markdown]
 # ## Calibration
@@ -108,7 +115,7 @@ display(*figures.agreement(kinds, results, people, few, **own))
 
 # %%
 everyone = {"sex": "all"} | fit
-counts = external.analysed(results, *study.cohort_names(), few=few)
+counts = page.analysed(results, *study.cohort_names(), few=few)
 scales = {
     "mass_calibration": "grams",
     "calibration_after_recalibration": "grams, recalibrated",
@@ -119,7 +126,7 @@ for name, what in scales.items():
     caption = f"Calibration of {what} (95 %). {counts}."
     display(page.table(page.laid_out(rows, name), caption, digits=3))
 rows = page.select(results.get("calibration_curve"), **everyone)
-figures.calibration_curves(rows, "Probability of LVH")
+external_figures.calibration_curves(rows, "Probability of LVH")
 
 # %% [markdown]
 # ## Is it of use?
@@ -134,7 +141,9 @@ figures.calibration_curves(rows, "Probability of LVH")
 models = [study.reference, BEST_CRITERION, "demographics"]
 names = ("decision_curves", "net_benefit_differences")
 curves, pairs = (page.select(results.get(n), **where) for n in names)
-display(*figures.decision_curves(curves, pairs, models, people))
+display(
+    *external_figures.decision_curves(curves, pairs, models, people)
+)
 
 # %% [markdown]
 # ## For whom does it fail?
@@ -152,7 +161,7 @@ for metric in ("mae_g", "mape_percent", "bias_g"):
     own, axis = page.select(effects, metric=metric), printed(metric)
     zero = 0.0 if metric == "bias_g" else None
     how = {"reference": zero, "smallest": few}
-    display(figures.subgroups(rows, own, people, axis, **how))
+    display(external_figures.subgroups(rows, own, people, axis, **how))
 
 # %%
 shown = page.laid_out(effects, "subgroup_effects", few)
@@ -177,7 +186,11 @@ kinds = ["sex", "age_years", "bmi_kg_m2"]
 rows = page.select(rows, cohort=there, variable=kinds)
 title, axis = f"Coverage. {people}", "share in their interval"
 options = {"value": "coverage", "reference": 0.9, "smallest": few}
-display(figures.subgroups(rows, effects[:0], title, axis, **options))
+display(
+    external_figures.subgroups(
+        rows, effects[:0], title, axis, **options
+    )
+)
 external.coverage(rows)
 
 # %% [markdown]

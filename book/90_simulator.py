@@ -28,7 +28,15 @@ from lvmass import Study
 from lvmass.cohort.simulation.card import calibration_card
 from lvmass.cohort.simulation.oracle import oracle
 from lvmass.evaluation.inverse import implied_cohorts
-from lvmass.report import answers, data, figures, page, published
+from lvmass.report import (
+    appendix,
+    appendix_figures,
+    errors,
+    figures,
+    lvh,
+    page,
+    published,
+)
 from lvmass.report.words import printed
 from lvmass.study.settings import default_study_file
 
@@ -37,7 +45,7 @@ kept, origin = published.kept("paper_size/paper")
 page.banner(study, appendix=True)
 
 # %%
-results = answers.stated_results(study)
+results = appendix.stated_results(study)
 published.paper_answer(results)
 
 # %% [markdown]
@@ -85,7 +93,7 @@ untrained = rivals["model_b"].str.startswith("lvm-ai (published)")
 rivals = rivals[~untrained]  # judged below
 display(*figures.differences(rivals, "eLVMass-Net", origin))
 where = {"cohort": "development", "training": "pooled"}
-answers.published_settings(page.select(kept["errors"], **where))
+appendix.published_settings(page.select(kept["errors"], **where))
 
 # %% [markdown]
 # ### What the published comparators' error may mean
@@ -95,7 +103,7 @@ answers.published_settings(page.select(kept["errors"], **where))
 
 # %%
 where |= {"sex": "all", "metric": "mae_g"}
-answers.ecg_only(page.select(kept["errors"], **where))
+appendix.ecg_only(page.select(kept["errors"], **where))
 
 # %% [markdown]
 # ### Do two networks find the same?
@@ -114,7 +122,7 @@ display(
         straight, f"{title}, {people}", axis, value=value, reference=0.0
     )
 )
-answers.verdicts(straight, title)
+errors.verdicts(straight, title)
 
 # %% [markdown]
 # The regression reads the beat every 10 ms in eight leads. A network that it is worse than reads what no straight line does.
@@ -146,7 +154,7 @@ every = ablations["differences"]
 parts = page.select(every, sex="all", model_a="elvmass-net")
 shown, drawn, _ = figures.differences(parts, "eLVMass-Net", changed)
 display(shown, drawn)
-answers.parts(every, changed)
+appendix.accuracy_parts(every, changed)
 
 # %% [markdown]
 # A difference below zero means that the change costs accuracy; whether significantly in these people, the column of Holm's correction says.
@@ -159,7 +167,7 @@ answers.parts(every, changed)
 kept, origin = published.kept("paper_size/gap")
 gap = page.select(kept["gap"], cohort="development")
 gap = page.select(gap, cutoffs="study file", model="elvmass-net")
-answers.gap_answer(gap, f"**At the paper's size** ({origin}):")
+lvh.gap_answer(gap, f"**At the paper's size** ({origin}):")
 
 # %% [markdown]
 # ### Would another cohort say the same?
@@ -169,7 +177,7 @@ answers.gap_answer(gap, f"**At the paper's size** ({origin}):")
 # %%
 kept, origin = published.kept("paper_size/gap_cohorts")
 steps, title = kept["steps"], f"Cohorts of {origin}"
-display(*figures.gap_cohorts(steps, kept["tests"], title))
+display(*appendix_figures.gap_cohorts(steps, kept["tests"], title))
 
 # %% [markdown]
 # ### Would the method find a gain, and none where there is none?
@@ -181,7 +189,7 @@ kept, origin = published.kept("paper_size/gap_control")
 shown = page.laid_out(kept["tests"], "gap_control")
 caption = "The step of training, switch on minus off"
 display(page.table(shown, f"{caption}; {origin}.", digits=3))
-answers.control(page.select(kept["tests"], sex="mean"))
+appendix.control(page.select(kept["tests"], sex="mean"))
 
 # %% [markdown]
 # ## Which cohorts could have given the published numbers?
@@ -193,7 +201,9 @@ answers.control(page.select(kept["tests"], sex="mean"))
 
 # %%
 cohorts = implied_cohorts()
-display(figures.implied_region(cohorts), data.implied(cohorts))
+display(
+    appendix_figures.implied_region(cohorts), appendix.implied(cohorts)
+)
 
 # %% [markdown]
 # ## Are simulated people like people?
@@ -208,7 +218,7 @@ at = {"setting": study.config.development.setting}
 card = calibration_card(1000, seed=study.config.seed, **at)
 caption = f"1000 people of the setting {at['setting']}"
 display(page.table(card, f"Calibration card, {caption}."))
-data.departures(card, **at)
+appendix.departures(card, **at)
 
 # %% [markdown]
 # ## How well could anybody do?

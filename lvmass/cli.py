@@ -218,8 +218,7 @@ def _book(study_file: StudyFile) -> None:
 
 def _summary(study: Any) -> str:
     """Who is used and who is not, the results of every model, and where the tables are, for the terminal."""
-    from lvmass.report.external import analysed
-    from lvmass.report.page import select, with_interval
+    from lvmass.report.page import analysed, select, with_interval
     from lvmass.report.words import printed
 
     results, lines = study.results(), [study.config.name + (" (simulated people)" if study.simulated else "")]

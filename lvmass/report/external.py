@@ -1,6 +1,6 @@
 """What chapter 7 says and tabulates: another cohort, for whom the model fails, and a person's interval."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,70 +9,9 @@ from IPython.display import HTML, Markdown
 
 from lvmass.cohort.schema import SEXES
 from lvmass.evaluation.calibration import interval_factors
-from lvmass.report.page import (
-    in_sexes,
-    laid_out,
-    mean_sd,
-    missing,
-    no_small_class,
-    say,
-    select,
-    table,
-    verdict,
-    wide,
-    with_interval,
-    with_lvh,
-)
+from lvmass.report.errors import error_table
+from lvmass.report.page import analysed, in_sexes, laid_out, missing, say, select, table, verdict, wide, with_interval
 from lvmass.report.words import PUBLISHED, printed
-
-
-def error_table(results: Mapping[str, pd.DataFrame], metrics: Sequence[str], cohort: str) -> pd.DataFrame:
-    """Errors of everyone, a row a model and training: with intervals, and mean ± SD over folds where there are any.
-
-    With ``bias_g`` among the metrics, that of each sex, too: opposite ones in women and men may cancel.
-    """
-    index, where = ["model", "training"], {"sex": "all", "metric": metrics, "cohort": cohort}
-    shown = wide(select(results.get("errors"), **where), index, "metric", digits=2)
-    if "bias_g" in metrics and len(shown):
-        by_sex = select(results.get("errors"), cohort=cohort, metric="bias_g", sex=list(SEXES))
-        names = {sex: f"{printed('bias_g')}, {printed(sex)}" for sex in SEXES}
-        shown = shown.merge(wide(by_sex, index, "sex", digits=1).rename(columns=names), on=index, how="left")
-    where |= {"metric": [name for name in metrics if name != "bias_g"]}
-    folds = select(results.get("errors_by_fold"), **where).dropna(subset="sd")  # an external cohort has no folds
-    for metric, group in folds.groupby("metric", sort=False):
-        over = [mean_sd(*pair) for pair in zip(group["mean"], group["sd"], strict=True)]
-        shown = shown.merge(group[index].assign(**{f"{printed(metric)}, mean ± SD": over}), on=index)
-    return shown.rename(columns={metric: f"{printed(metric)}, 95 %" for metric in metrics})
-
-
-def c_statistic_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """C-statistics within folds by sex; rows of ``c_statistics`` of a cohort.
-
-    Where there are folds, those of everyone over all pairs stand beside them.
-    """
-    if rows.empty:
-        return rows
-    index, everyone = ["model", "training", "score"], select(rows, sex="all")
-    shown = wide(rows, index, "sex", "auc", 2)
-    if rows["fold_mean"].isna().all():
-        return shown
-    mixed = wide(everyone, index, "sex", "auc_pooled", 2).rename(columns={"all": "everyone, folds mixed"})
-    return shown.merge(mixed, on=index)
-
-
-def analysed(results: Mapping[str, pd.DataFrame], *cohorts: str, few: int = 1) -> str:
-    """How many people of each cohort are analysed, and how many of them have LVH, for captions.
-
-    The latter is left out where it would give away fewer than ``few`` people.
-    """
-    counts = []
-    for cohort in cohorts:
-        rows = select(results.get("c_statistics"), cohort=cohort)
-        row = select(rows, sex="all").iloc[0]
-        n = select(results.get("errors"), sex="all", cohort=cohort)["n_subjects"].iloc[0]
-        name = f"{printed(cohort)}: " if len(cohorts) > 1 else ""
-        counts.append(name + with_lvh(n, row["n_lvh"], row["n_subjects"], shown=no_small_class(rows, few)))
-    return "; ".join(counts)
 
 
 def spread(rows: pd.DataFrame) -> Markdown:

@@ -300,3 +300,18 @@ def with_interval(row: Any, value: str = "estimate", digits: int = 1, unit: str 
         return text
     interval = row["note"] if pd.isna(row[low]) else f"{row[low]:z.{digits}f} to {row[high]:z.{digits}f}"
     return f"{text} ({interval})"
+
+
+def analysed(results: Mapping[str, pd.DataFrame], *cohorts: str, few: int = 1) -> str:
+    """How many people of each cohort are analysed, and how many of them have LVH, for captions.
+
+    The latter is left out where it would give away fewer than ``few`` people.
+    """
+    counts = []
+    for cohort in cohorts:
+        rows = select(results.get("c_statistics"), cohort=cohort)
+        row = select(rows, sex="all").iloc[0]
+        n = select(results.get("errors"), sex="all", cohort=cohort)["n_subjects"].iloc[0]
+        name = f"{printed(cohort)}: " if len(cohorts) > 1 else ""
+        counts.append(name + with_lvh(n, row["n_lvh"], row["n_subjects"], shown=no_small_class(rows, few)))
+    return "; ".join(counts)

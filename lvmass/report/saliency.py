@@ -13,11 +13,16 @@ from matplotlib.collections import LineCollection
 from lvmass.cohort.schema import SEXES, bsa_mosteller_m2
 from lvmass.ecg.recording import LEADS
 from lvmass.report.ecg_figures import _LAYOUT, _ecg_paper
-from lvmass.report.page import p_value, say, select, table
+from lvmass.report.page import missing, p_value, say, select, table
+from lvmass.report.published import HERE, NOT_HERE, UNDECIDED
 from lvmass.report.style import SEX_COLOURS, Picture, new_figure
 from lvmass.report.words import printed
 from lvmass.study.steps import Saliency
 from lvmass.study.study import Study
+
+DECIDES = 4000
+"""People from whom on the test of measured masses found a strong difference in each simulated cohort (chapter 6)."""
+
 
 ENOUGH = 10
 """People of a sex, or pairs, below which no test is made."""
@@ -322,3 +327,76 @@ def truth_tables(truth: Mapping[str, Any]) -> list[HTML | Markdown]:
             f"cohorts. The test of measured masses errs, too: {rates}. {truth['development']}"
         ),
     ]
+
+
+def saliency_shares(study: Study) -> pd.DataFrame:
+    """`segment_shares` of a study's maps with each person's ``sex``; no rows where it explains no beats.
+
+    Nor are there rows of a sex of which so few people were explained that their mean is not shown.
+    """
+    options = study.config.models[study.config.saliency.model or study.reference]
+    if not options.is_network or options.reads_signal or options.beat:
+        return pd.DataFrame(columns=["person", "group", "segment", "share", "sex"])
+    from lvmass.saliency.waves import segment_shares  # torch and captum, which most pages do without
+
+    saliency = study.saliency().own
+    shares = segment_shares(saliency.grams, saliency.waves)
+    shares = shares.merge(saliency.people[["sex", "patient_id"]], left_on="person", right_index=True)
+    return shares[shares.groupby("sex")["patient_id"].transform("nunique") >= study.small_cell]
+
+
+def saliency_findings(shares: pd.DataFrame, same: float, by_mass: tuple[str, int], simulated: bool) -> pd.DataFrame:
+    """Published findings on saliency beside ours, as rows of `paper_results`, with the one verdict on each.
+
+    Parameters
+    ----------
+    shares : DataFrame
+        Of `saliency_shares`.
+    same : float
+        Rank correlation of the mean sizes by lead and wave with those of networks of shuffled weights.
+    by_mass : tuple of str and int
+        Of `lvmass.report.saliency.mass_test`.
+    simulated : bool
+        Whether repolarization says more of mass in women because the simulator was made so.
+    """
+    columns = ["the paper's result", "published (patients)", "ours", "reproduced if", "here", "shown in"]
+    if shares.empty:
+        return pd.DataFrame(columns=columns)
+    mean = shares.groupby(["group", "sex", "segment"], sort=False)["share"].mean().reset_index()
+    largest = mean.loc[mean.groupby(["group", "sex"], sort=False)["share"].idxmax()]
+    found, section = [], "06_saliency#by-segment-and-lead-group"
+    for group, wave, other in (("limb leads", "QRS", "T"), ("precordial leads", "T", "QRS")):
+        own = select(largest, group=group)
+        first = "; ".join(f"{row.segment} in {printed(row.sex)}, {row.share:.0f} %" for row in own.itertuples())
+        here = (UNDECIDED if same > SAME else HERE) if (own["segment"] == wave).all() else NOT_HERE
+        here += ", but the reverse" * bool((own["segment"] == other).all())
+        ours = f"largest: {first}; networks of shuffled weights have a table with a rank correlation of {same:.2f}"
+        rule = f"{wave} has the largest share of these leads in each sex, and that correlation is at most {SAME:g}"
+        found.append((f"saliency: {wave} matters in {group}", "no number", ours, rule, here, section))
+    st_t = select(shares, segment=["ST", "T"]).groupby(["sex", "person"])["share"].sum()
+    text = ", ".join(f"{printed(sex)} {share:.0f} %" for sex, share in st_t.groupby("sex").mean().items())
+    waves, n = by_mass
+    text += f" (shares differ wherever ECGs or fits do); the test of measured masses, {n:,} people: {waves}"
+    sure = n >= DECIDES and "T (" in waves
+    here = HERE + ", by construction" * simulated if sure else UNDECIDED
+    rule = f"of {DECIDES:,} people or more, the test of measured masses finds ST or T"
+    section = "06_saliency#women-and-men-four-questions"
+    found.append(("saliency: ST-T weighted differently by sex", "no number", text, rule, here, section))
+    return pd.DataFrame(found, columns=columns)
+
+
+def own_saliency(study: Study) -> pd.DataFrame:
+    """`saliency_findings` of a study."""
+    shares = saliency_shares(study)
+    if shares.empty:
+        return saliency_findings(shares, np.nan, ("no test", 0), study.simulated)
+    same = shuffled(study.saliency_checks()[0])["lead_wave"].mean()
+    return saliency_findings(shares, same, mass_test(study), study.simulated)
+
+
+def saliency_answer(rows: pd.DataFrame, model: str) -> Markdown:
+    """Answer of chapter 6; ``rows`` of `saliency_findings`."""
+    if rows.empty:
+        return missing("saliency", f"{printed(model)} does not read this study's beats")
+    said = [f"{what.removeprefix('saliency: ')}: {here} ({ours})" for what, _, ours, _, here, _ in rows.to_numpy()]
+    return say(f"**Answer.** Of what the paper states, by shares of all attribution: {'. '.join(said)}.")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lvmass.networks import build_network
-from lvmass.report.answers import _mflop_per_person, costs
+from lvmass.report.errors import _mflop_per_person, costs
 from lvmass.study.study import Study
 from lvmass.training.model import FittedModel
 

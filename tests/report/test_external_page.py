@@ -9,7 +9,7 @@ import pytest
 from lvmass.evaluation import evaluate
 from lvmass.evaluation.calibration import interval_factors
 from lvmass.evaluation.tables import example_predictions
-from lvmass.report import external, figures
+from lvmass.report import external, external_figures, lvh, page
 from lvmass.report.page import laid_out, select, with_interval
 from lvmass.report.style import Picture
 
@@ -39,8 +39,8 @@ def tables() -> dict[str, pd.DataFrame]:
 
 def test_captions_count_people_and_those_with_lvh() -> None:
     one = select(predictions(), cohort="external", **FIT)
-    assert external.analysed(tables(), "external") == f"n = 150, {one['lvh'].sum()} with LVH"
-    assert external.analysed(tables(), "development", "external").startswith("development: n = 150, ")
+    assert page.analysed(tables(), "external") == f"n = 150, {one['lvh'].sum()} with LVH"
+    assert page.analysed(tables(), "development", "external").startswith("development: n = 150, ")
 
 
 def test_both_biases_stand_side_by_side() -> None:
@@ -124,15 +124,15 @@ def test_groups_below_90_percent_are_named(high: float, words: str) -> None:
 
 def test_an_external_cohort_has_no_folds_to_mix() -> None:
     rows = tables()["c_statistics"]
-    assert "everyone, folds mixed" not in external.c_statistic_table(select(rows, cohort="external"))
-    assert "everyone, folds mixed" in external.c_statistic_table(select(rows, cohort="development"))
+    assert "everyone, folds mixed" not in lvh.c_statistic_table(select(rows, cohort="external"))
+    assert "everyone, folds mixed" in lvh.c_statistic_table(select(rows, cohort="development"))
     shown = laid_out(select(tables()["model_comparison"], cohort="external", sex="all"), "model_comparison")
     assert not shown["reference"].astype(str).str.contains("to").any()  # the interval is that of the difference
 
 
 def test_agreement_shows_figure_tables_and_a_sentence() -> None:
     states = {"as it is": (predictions(), ""), "recalibrated": (predictions(), "_after_recalibration")}
-    picture, *shown, said = figures.agreement(states, tables(), "Ours, n = 150", 1, cohort="external", **FIT)
+    picture, *shown, said = external_figures.agreement(states, tables(), "Ours, n = 150", 1, cohort="external", **FIT)
     assert isinstance(picture, Picture)
     assert "as it is (95 %). Ours, n = 150." in str(shown[0].data)
     assert "Not shown" in str(shown[1].data)  # there is no table after recalibration here

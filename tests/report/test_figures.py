@@ -24,8 +24,8 @@ from lvmass.evaluation.lvh import LVH_CUTOFFS_G_M2
 from lvmass.evaluation.tables import example_predictions
 from lvmass.networks import build_network
 from lvmass.networks.elvmass_net import ElvmassNet
-from lvmass.report import ecg_figures, figures, saliency
-from lvmass.report.data import implied
+from lvmass.report import appendix_figures, data_figures, ecg_figures, external_figures, figures, lvh_figures, saliency
+from lvmass.report.appendix import implied
 from lvmass.report.external import spread
 from lvmass.report.page import select
 from lvmass.report.style import SEX_COLOURS, Picture
@@ -84,15 +84,15 @@ def test_one_recording_from_paper_to_beat() -> None:
 
 def test_flow_diagram_counts_everybody(tiny_study: Study) -> None:
     beats = tiny_study.beats()
-    words(figures.flow_diagram({"Mine": beats}), f"Mine: {len(beats.report)} ECGs, {len(beats.people)} analysed")
+    words(data_figures.flow_diagram({"Mine": beats}), f"Mine: {len(beats.report)} ECGs, {len(beats.people)} analysed")
     # a message has a full stop in its numbers, so a reason is told by its code
     report = beats.report.assign(usable=False, code="excessive_drift", reason="Lead aVR drifts by 2.3 mV.")
-    shown = words(figures.flow_diagram({"Mine": replace(beats, report=report, people=beats.people[:0])}))
+    shown = words(data_figures.flow_diagram({"Mine": replace(beats, report=report, people=beats.people[:0])}))
     assert f"{len(report)} × a lead drifts too far" in shown.replace("\n", " ")
     assert "aVR" not in shown
     codes = pd.DataFrame({"code": ["no_height"] * 7 + ["no_lvm"] * 5 + ["no_sex", "no_sex", "no_age"]})
     total = f"Mine: {len(beats.report) + 15} ECGs, {len(beats.people)} analysed"
-    shown = words(figures.flow_diagram({"Mine": beats}, {"Mine": codes}), total)
+    shown = words(data_figures.flow_diagram({"Mine": beats}, {"Mine": codes}), total)
     for text in ("15 with a missing value", "7 × no height", "5 × no LVM", "2 × no sex", "1 for other reasons"):
         assert text in shown
 
@@ -221,7 +221,7 @@ def test_people_and_estimates() -> None:
     own = select(TABLE, **FIT)
     words(figures.predicted_against_true(own, "Title"), "Title")
     people = pd.DataFrame({"sex": ["male"] * 3, "lvm_g": [1.0, 2, 3], "cohort": '<script>"x"'})
-    assert "<script>" not in figures.lvm_distributions(people)._repr_mimebundle_()["text/html"]
+    assert "<script>" not in data_figures.lvm_distributions(people)._repr_mimebundle_()["text/html"]
 
 
 def test_forest_draws_each_estimate_where_it_is() -> None:
@@ -241,13 +241,13 @@ def test_gap_ladder_and_steps(cutoffs: str) -> None:
     net = TABLE.query("model == 'net' and cohort == 'dev'")
     pair = (net, net[net["training"] == "pooled"])
     gap = evaluate(TABLE, "net", gap=pair, cutoff_sets=LVH_CUTOFFS_G_M2, only=["gap"])["gap"]
-    ladder = figures.gap_ladder(gap[gap["cutoffs"] == cutoffs], "Ladder")
+    ladder = lvh_figures.gap_ladder(gap[gap["cutoffs"] == cutoffs], "Ladder")
     enough = cutoffs == "fuchs-2016"
     assert ("one sex only" in words(ladder)) == enough
     published = [PUBLISHED[key].value for key in ("auc_pooled", "auc_female", "auc_pooled", "auc_male")]
     assert places(ladder, "D") == published
     mean = gap[gap["sex"] == "mean"].assign(label=lambda rows: rows["cutoffs"])
-    steps = figures.gap_steps(mean, ["mechanical", "training"], "Steps", "Caption")[0]
+    steps = lvh_figures.gap_steps(mean, ["mechanical", "training"], "Steps", "Caption")[0]
     assert words(steps).count("too few people") == 2  # no one reaches Budoff's cut-offs
     assert len(places(steps, "o")) == 4
 
@@ -272,19 +272,19 @@ def test_steps_of_the_gap_over_cohorts() -> None:
     steps = steps.assign(ci_low=-0.05, ci_high=0.15, new_low=-0.1, new_high=0.2)
     tests = pd.DataFrame({**people, "quantity": "paired within sex", "level": 0.05, "found": [1, 4, 0]})[:2]
     tests = tests.assign(estimate=[0.2, 0.8], ci_low=[0.01, 0.28], ci_high=[0.72, 0.99])
-    drawn, means, said, shown = figures.gap_cohorts(steps, tests, "Title")
+    drawn, means, said, shown = appendix_figures.gap_cohorts(steps, tests, "Title")
     assert places(drawn, "o") == [0.0, 0.1]
     assert "0.100 (-0.050 to 0.150)" in means.data
     assert "net, paired within sex, p < 0.05: 1 of 5 in men" in said.data
     assert "80 (28 to 99)" in shown.data
-    told = figures.gap_cohorts(steps, tests.assign(quantity="unpaired as published"), "Title")[2].data
+    told = appendix_figures.gap_cohorts(steps, tests.assign(quantity="unpaired as published"), "Title")[2].data
     assert "unpaired, if published so, p < 0.05: 1 of 5" in told
 
 
 def test_agreement_calibration_and_decisions(tables: dict[str, pd.DataFrame]) -> None:
     people, rows = select(TABLE, **FIT), select(tables["agreement_limits"], **FIT)
     corrected = recalibrate(people, "dev")
-    picture = figures.bland_altman({"as it is": (people, rows), "recalibrated": (corrected, rows)})
+    picture = external_figures.bland_altman({"as it is": (people, rows), "recalibrated": (corrected, rows)})
     middle = select(rows, sex="female", percentile=50).iloc[0]
     words(picture, f"recalibrated, women: mean error at the median estimate {middle['mean_error_g']:+.1f} g")
     lines = [line for line in picture.figure.axes[0].lines if line.get_linestyle() == "--"]  # type: ignore[union-attr]
@@ -297,25 +297,29 @@ def test_agreement_calibration_and_decisions(tables: dict[str, pd.DataFrame]) ->
     grown = spread(tables["agreement"].assign(sd_slope_ci_low=0.01))
     assert "SD of the error grows with the estimate" in str(grown.data)
     curve = select(tables["calibration_curve"], sex="all", **FIT)
-    words(figures.calibration_curves(curve, "P"))
+    words(external_figures.calibration_curves(curve, "P"))
     benefit = select(tables["decision_curves"], cohort="dev", training="pooled", sex="all")
     pairs = select(tables["net_benefit_differences"], cohort="dev", training="pooled", sex="all")
-    drawn, shown, said = figures.decision_curves(benefit, pairs, ["net", BEST_CRITERION, "demographics"], "Decisions")
+    drawn, shown, said = external_figures.decision_curves(
+        benefit, pairs, ["net", BEST_CRITERION, "demographics"], "Decisions"
+    )
     words(drawn, f"net benefit of net, {BEST_CRITERION}, of")
     middle = select(pairs, model_b=BEST_CRITERION, threshold=0.2).iloc[0]
     told = f"{middle['difference']:.3f} ({middle['ci_low']:.3f} to {middle['ci_high']:.3f})"
     assert middle["ci_low"] < 0 < middle["ci_high"]
     assert f"not significantly different from that of {BEST_CRITERION} (difference {told})" in said.data
-    above = figures.decision_curves(benefit, pairs.assign(ci_low=0.001), ["net", BEST_CRITERION], "Decisions")[2]
+    above = external_figures.decision_curves(benefit, pairs.assign(ci_low=0.001), ["net", BEST_CRITERION], "Decisions")[
+        2
+    ]
     assert f"of net is higher than that of {BEST_CRITERION}" in above.data
     assert told in shown.data
     assert "<td >body" not in shown.data
     for nothing in (
-        figures.bland_altman({"as it is": (people, rows[:0])}),
+        external_figures.bland_altman({"as it is": (people, rows[:0])}),
         spread(tables["agreement"][:0]),
-        figures.calibration_curves(curve[:0], "P"),
-        *figures.decision_curves(benefit[:0], pairs, ["net"], "No one"),
-        figures.decision_curves(benefit, pairs, ["net"], "Nothing beside")[2],
+        external_figures.calibration_curves(curve[:0], "P"),
+        *external_figures.decision_curves(benefit[:0], pairs, ["net"], "No one"),
+        external_figures.decision_curves(benefit, pairs, ["net"], "Nothing beside")[2],
     ):
         assert isinstance(nothing, Markdown)
 
@@ -324,24 +328,26 @@ def test_criteria_stand_beside_the_model_with_their_own_cutoff(tables: dict[str,
     point = select(tables["criteria_points"], sex="all", cohort="dev")
     curves = {"ours": select(tables["roc"], sex="all", score="indexed", **FIT)}
     curves["Voltage"] = select(tables["criteria_roc"], sex="all", cohort="dev")
-    picture = figures.roc(curves, "ROC", {"Voltage": point})
+    picture = lvh_figures.roc(curves, "ROC", {"Voltage": point})
     words(picture, "Voltage")
     assert places(picture, "o") == [pytest.approx(1 - point["specificity"].item())]
-    assert isinstance(figures.roc({"Voltage": curves["Voltage"][:0]}, "ROC"), Markdown)
+    assert isinstance(lvh_figures.roc({"Voltage": curves["Voltage"][:0]}, "ROC"), Markdown)
 
 
 def test_subgroups_are_in_order_and_show_small_ones(tables: dict[str, pd.DataFrame]) -> None:
     rows = select(tables["subgroup_errors"], metric="mae_g", **FIT)
     effects = select(tables["subgroup_effects"], metric="mae_g", sex="all", **FIT)
-    picture = figures.subgroups(rows, effects, "Forest", "MAE (g)")
+    picture = external_figures.subgroups(rows, effects, "Forest", "MAE (g)")
     drawn = words(picture, "women minus men: ", "per 10 years: ")
-    tiny = figures.subgroups(rows, effects.assign(estimate=2.5, ci_low=1.0, ci_high=4.0, p_holm=1e-8), "F", "MAE (g)")
+    tiny = external_figures.subgroups(
+        rows, effects.assign(estimate=2.5, ci_low=1.0, ci_high=4.0, p_holm=1e-8), "F", "MAE (g)"
+    )
     assert "per 10 years: 2.5 (1.0 to 4.0), Holm p < 0.001" in words(tiny)
     labels = [label.get_text() for label in picture.figure.axes[0].get_yticklabels()]  # type: ignore[union-attr]
     assert [label.split(" (")[0] for label in labels] == ["women", "men", "< 50", "50 to < 65", "≥ 65"]
     assert "everyone, n = 15: too small a group" in drawn
     coverage = select(tables["interval_coverage"], **FIT)
-    assert "age (years)" in words(figures.subgroups(coverage, effects[:0], "C", "share", value="coverage"))
+    assert "age (years)" in words(external_figures.subgroups(coverage, effects[:0], "C", "share", value="coverage"))
 
 
 @pytest.mark.parametrize("seconds", [4.0, 10.0])
@@ -355,7 +361,7 @@ def test_paper_is_true_to_scale(seconds: float) -> None:
 
 def test_region_of_the_cohorts_that_fit() -> None:
     cohorts = implied_cohorts([0.20, 0.24], [0.26], [0.15, 0.40])
-    drawn = figures.implied_region(cohorts)
+    drawn = appendix_figures.implied_region(cohorts)
     assert "what small studies found" in drawn.alt
     assert len(drawn.figure.axes) == cohorts["cutoff"].nunique()
     said = str(implied(cohorts).data)

@@ -14,36 +14,27 @@ from lvmass.evaluation.delong import logit_limits
 from lvmass.evaluation.lvh import LVH_CUTOFF_SOURCES, LVH_CUTOFFS_G_M2
 from lvmass.evaluation.tables import example_predictions
 from lvmass.report import published
-from lvmass.report.answers import (
-    control,
-    ecg_only,
-    gap_answer,
-    parts,
-    published_settings,
-    saliency_answer,
-    saliency_findings,
-    sample_size,
-    verdicts,
-    waveform,
+from lvmass.report.appendix import accuracy_parts, control, departures, ecg_only, published_settings
+from lvmass.report.data import cohort_answer, counted, cutoff_table, everybody, prevalence, table_one
+from lvmass.report.data_figures import flow_diagram
+from lvmass.report.errors import error_table, verdicts, waveform
+from lvmass.report.figures import differences
+from lvmass.report.lvh import c_statistic_table, gap_answer, sample_size
+from lvmass.report.page import (
+    analysed,
+    banner,
+    beside,
+    laid_out,
+    missing,
+    p_value,
+    select,
+    table,
+    verdict,
+    with_interval,
 )
-from lvmass.report.data import (
-    beat_answer,
-    beat_settings,
-    cohort_answer,
-    counted,
-    cutoff_table,
-    departures,
-    everybody,
-    flow_table,
-    measured_by_sex,
-    prevalence,
-    table_one,
-    validation,
-)
-from lvmass.report.external import analysed, c_statistic_table, error_table
-from lvmass.report.figures import differences, flow_diagram
-from lvmass.report.page import banner, beside, laid_out, missing, p_value, select, table, verdict, with_interval
+from lvmass.report.preprocessing import beat_answer, beat_settings, flow_table, measured_by_sex, validation
 from lvmass.report.published import how_far, kept, over_folds, paper_answer, paper_results
+from lvmass.report.saliency import saliency_answer, saliency_findings
 from lvmass.report.words import COMPARISONS, CRITERIA, CUTOFFS, NAMES, PUBLISHED, printed
 from lvmass.study.study import Study
 from tests.conftest import ROOT
@@ -547,7 +538,7 @@ def ablations(**changes: Any) -> pd.DataFrame:
 
 
 def test_parts_of_the_network_are_judged_with_their_power() -> None:
-    text = str(parts(ablations(), "1453 people").data)
+    text = str(accuracy_parts(ablations(), "1453 people").data)
     assert "synchronized 0.05 g (-0.09 to 0.19); a plain CNN of equal size instead of the TCN -0.02 g (-0.16 to" in text
     assert (
         "None is significant. A rise of 0.20 g would have been found with a power of 80 % before correction" in text
@@ -557,10 +548,13 @@ def test_parts_of_the_network_are_judged_with_their_power() -> None:
     assert "both at 100 Hz, raises the MAE by 1.50 g (1.36 to 1.64)" in text
     assert "demographics" not in text
     helps = ablations(p_holm=[1.0, 0.001, 1.0, 1.0, 1.0])  # the plain CNN is better
-    assert "Significant after Holm's correction: a plain CNN of equal size instead of the TCN." in parts(helps, "").data
-    text = str(parts(ablations(p_holm=[0.001, 1.0, 1.0, 1.0, 1.0]), "1453 people").data)
+    assert (
+        "Significant after Holm's correction: a plain CNN of equal size instead of the TCN."
+        in accuracy_parts(helps, "").data
+    )
+    text = str(accuracy_parts(ablations(p_holm=[0.001, 1.0, 1.0, 1.0, 1.0]), "1453 people").data)
     assert "Significant after Holm's correction: leads aligned one by one instead of synchronized." in text
-    assert "Not shown" in parts(ablations()[3:], "1453 people").data
+    assert "Not shown" in accuracy_parts(ablations()[3:], "1453 people").data
 
 
 @pytest.mark.parametrize(
