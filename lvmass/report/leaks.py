@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -127,7 +128,8 @@ def _text(path: Path) -> str:
     text = path.read_bytes().decode("utf-8", "replace")
     drawn = [base64.b64decode(each).decode("utf-8", "replace") for each in _DRAWING.findall(text)]
     said = [" ".join(part) for each in drawn for part in re.findall(r"<!--(.*?)-->|>([^<]+)(?=<)", each)]
-    return html.unescape(" ".join([_DRAWING.sub("", text), *said])).lower()
+    # tables for download are percent-encoded
+    return unquote(html.unescape(" ".join([_DRAWING.sub("", text), *said]))).lower()
 
 
 def _stands(identifier: str, tokens: list[str], text: str, words: set[str] | None) -> bool:

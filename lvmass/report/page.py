@@ -13,14 +13,19 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 from IPython.display import HTML, Markdown
 
 from lvmass import __version__
+from lvmass.evaluation.results import safe_csv
 from lvmass.report.words import LAYOUTS, PUBLISHED, TEXTS, printed
 from lvmass.study.study import Study
+
+MOST_ROWS = 8
+"""Of a table that is in view; a longer one is opened by a click."""
 
 # --- what a page is made of ---
 
@@ -35,8 +40,9 @@ def banner(study: Study, *, appendix: bool = False) -> HTML:
     if any(cohort.simulate is not None and cohort.setting == "published" for cohort in cohorts):
         whose += f" {TEXTS['by_construction']}"
     made = f"Study <code>{html.escape(study.path.name)}</code> (fingerprint <code>{study.fingerprint}</code>), "
-    made += f"lvmass {__version__}. {TEXTS['page']}"
-    return HTML(f'<div class="lvmass-banner">{whose} {made}</div>')
+    made += f"lvmass {__version__}."
+    more = f"<details><summary>{made}</summary>{TEXTS['page']}</details>"
+    return HTML(f'<div class="lvmass-banner">{whose} {more}</div>')
 
 
 def say(text: str) -> Markdown:
@@ -128,8 +134,20 @@ def select(rows: pd.DataFrame | None, **where: Any) -> pd.DataFrame:
     return rows
 
 
-def table(rows: pd.DataFrame, caption: str, *, digits: int | Mapping[str, int] = 2) -> HTML | Markdown:
-    """Show a table with a caption; a missing number is a dash, never "nan", and no rows are a sentence.
+def table(
+    rows: pd.DataFrame, caption: str, *, digits: int | Mapping[str, int] = 2, folded: bool | None = None
+) -> HTML | Markdown:
+    """Show a table with a caption and its numbers as CSV; a missing number is a dash, and no rows are a sentence.
+
+    Parameters
+    ----------
+    rows : DataFrame
+    caption : str
+    digits : int or mapping of column to int
+        After the decimal point.
+    folded : bool, optional
+        Whether a reader opens it by a click, as one does that belongs to a figure; by default one of more than
+        ``MOST_ROWS`` rows.
 
     Examples
     --------
@@ -149,8 +167,14 @@ def table(rows: pd.DataFrame, caption: str, *, digits: int | Mapping[str, int] =
     for column, places in digits.items() if isinstance(digits, Mapping) else ():
         styler.format(precision=places, na_rep="–", subset=[column])
     body = styler.format_index(escape="html", axis=1).to_html(exclude_styles=True, table_attributes='class="table"')
-    body = _link_facts(f"<figcaption>{html.escape(caption)}</figcaption>{body}")
-    return HTML(f'<figure class="lvmass-table" tabindex="0">{body}</figure>')  # scrolled by keys where it is too wide
+    title = _link_facts(f"<figcaption>{html.escape(caption)}</figcaption>")
+    # as text, so that whoever looks for people on a page finds them there too
+    csv = quote(safe_csv(shown).to_csv(index=False), safe=" ,;:()")
+    body = f'{_link_facts(body)}<a class="lvmass-csv" download="table.csv" href="data:text/csv,{csv}">CSV</a>'
+    if len(rows) > MOST_ROWS if folded is None else folded:
+        return HTML(f'<figure class="lvmass-table"><details><summary>{title}</summary>'
+                    f'<div class="lvmass-scroll" tabindex="0">{body}</div></details></figure>')  # fmt: skip
+    return HTML(f'<figure class="lvmass-table" tabindex="0">{title}{body}</figure>')  # scrolled by keys where too wide
 
 
 def _link_facts(text: str) -> str:

@@ -50,7 +50,7 @@ class Picture:
         }
 
 
-def new_figure(rows: int = 1, columns: int = 1, *, width: float = 8.0, height: float = 4.0, **options: Any) -> Any:
+def new_figure(rows: int = 1, columns: int = 1, *, width: float = 5.6, height: float = 3.6, **options: Any) -> Any:
     """Make a figure and its axes in the study's style, outside pyplot's global state."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
