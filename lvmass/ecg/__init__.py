@@ -7,18 +7,3 @@ from lvmass.ecg.peaks import detect_r_peaks
 from lvmass.ecg.quality import FINDING_WORDS, check_quality, examine
 from lvmass.ecg.reading import read_ecg
 from lvmass.ecg.recording import LEADS, Beat, Recording
-
-__all__ = [
-    "FINDING_WORDS",
-    "LEADS",
-    "Beat",
-    "BeatConfig",
-    "Recording",
-    "check_quality",
-    "detect_r_peaks",
-    "examine",
-    "lvh_criteria",
-    "measure_beat",
-    "read_ecg",
-    "synchronized_beat",
-]

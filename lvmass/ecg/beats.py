@@ -214,8 +214,11 @@ def aligned_beats(recording: Recording, config: BeatConfig) -> _AlignedBeats:
     >>> aligned.beats_mv.shape  # 240 + 300 + 500 + 40 ms at 500 Hz
     (10, 12, 540)
     """
-    name = recording.source or "recording"
-    _refuse_unusable(recording, name)
+    name, signal = recording.source or "recording", recording.signal_mv
+    missing, flat = ~np.isfinite(signal).all(axis=1), (signal == signal[:, :1]).all(axis=1)
+    for bad, what in ((missing, "holds NaN; cut the gap out or"), (flat, "is flat; check the electrode and")):
+        if bad.any():
+            raise DataError(f"{name}: lead {', '.join(np.array(LEADS)[bad])} {what} record again.")
     r_peaks = detect_r_peaks(recording.signal_mv, recording.sampling_rate_hz)
     rate_hz = config.sampling_rate_hz
     signal = resample(recording.signal_mv, recording.sampling_rate_hz, rate_hz)
@@ -223,22 +226,18 @@ def aligned_beats(recording: Recording, config: BeatConfig) -> _AlignedBeats:
     at = np.round(r_peaks * (rate_hz / recording.sampling_rate_hz)).astype(np.int64)
     margin, lead_in = _margins(rate_hz)
     before, length = lead_in + config.r_sample, lead_in + config.n_samples + margin
+    needed = f"and {config.min_beats} are needed; give a longer or cleaner recording."
     whole = (at >= config.r_sample + margin) & (at - before + length <= signal.shape[1])
     if whole.sum() < config.min_beats:
-        raise DataError(
-            f"{name}: {int(whole.sum())} whole heartbeats were found in {recording.duration_s:.1f} s and "
-            f"{config.min_beats} are needed; give a longer or cleaner recording."
-        )
+        found = f"{whole.sum()} whole heartbeats were found in {recording.duration_s:.1f} s"
+        raise DataError(f"{name}: {found} {needed}")
     # A beat near the start may lack a part of the lead-in; its first sample stands in for it.
     index = np.maximum((at[whole] - before)[:, None] + np.arange(length), 0)
     cut = signal[:, index].transpose(1, 0, 2)
     cut = cut - _quiet_level(cut, before, rate_hz)
     delay, same = _align_dominant(cut, before, rate_hz)
     if same.sum() < config.min_beats:
-        raise DataError(
-            f"{name}: only {int(same.sum())} of {same.size} heartbeats look alike and "
-            f"{config.min_beats} are needed; give a longer or cleaner recording."
-        )
+        raise DataError(f"{name}: only {same.sum()} of {same.size} heartbeats look alike {needed}")
     chosen = _shift(cut[same], -delay[same])
     centre = _peak_offset(chosen.mean(axis=0), before, rate_hz)
     r_peaks = r_peaks.copy()
@@ -250,15 +249,6 @@ def aligned_beats(recording: Recording, config: BeatConfig) -> _AlignedBeats:
 def _margins(rate_hz: float) -> tuple[int, int]:
     """Samples cut beyond the window, after and before it."""
     return round(_MARGIN_MS * rate_hz / 1000), round(_LEAD_IN_MS * rate_hz / 1000)
-
-
-def _refuse_unusable(recording: Recording, name: str) -> None:
-    """Raise where no beat can be made whatever the algorithm."""
-    signal_mv = recording.signal_mv
-    missing, flat = ~np.isfinite(signal_mv).all(axis=1), (signal_mv == signal_mv[:, :1]).all(axis=1)
-    for bad, what in ((missing, "holds NaN; cut the gap out or"), (flat, "is flat; check the electrode and")):
-        if bad.any():
-            raise DataError(f"{name}: lead {', '.join(np.array(LEADS)[bad])} {what} record again.")
 
 
 def _quiet_level(beats: Floats, r_sample: int, rate_hz: float) -> Floats:

@@ -111,13 +111,12 @@ def lvh_criteria(beat: Beat, parameters: EcgParameters, sex: str) -> dict[str, _
         "romhilt_estes_points": (points, ">=", 4.0, "points", f"Romhilt & Estes 1968; {_TABLE}"),
         "perugia": (perugia, ">=", 1.0, "yes/no", "Schillaci et al. 1994"),
     }
-    return {name: _judge(*rule) for name, rule in rules.items()}
-
-
-def _judge(value: float, sign: str, threshold: float, unit: str, source: str) -> _Criterion:
-    """Compare a value with its cut-off; voltages are stored as 32-bit numbers, hence the tolerance."""
-    positive = value >= threshold - 1e-6 if sign == ">=" else value > threshold + 1e-6
-    return _Criterion(float(value), threshold, unit, bool(positive), source)
+    criteria = {}
+    for name, (value, sign, threshold, unit, source) in rules.items():
+        # voltages are stored as 32-bit numbers, hence the tolerance
+        positive = value >= threshold - 1e-6 if sign == ">=" else value > threshold + 1e-6
+        criteria[name] = _Criterion(float(value), threshold, unit, bool(positive), source)
+    return criteria
 
 
 def _strain_leads(beat: Beat, parameters: EcgParameters) -> int:

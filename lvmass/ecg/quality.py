@@ -6,6 +6,7 @@ on it, and the findings of the rules.
 
 from collections.abc import Iterator
 from itertools import combinations
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -152,13 +153,13 @@ def examine(recording: Recording, config: BeatConfig = DEFAULT) -> _Examination:
     if not {finding.code for finding in findings} & {"nan", "flat", "no_qrs"}:
         try:
             aligned = aligned_beats(recording, config)
-            judged = beat = aligned.combined("trimmed", "synchronized")
-            paced = _is_paced(recording, config, judged)
+            beat = aligned.combined("trimmed", "synchronized")
+            paced = _is_paced(recording, config, beat)
         except DataError as error:
             findings.append(_Finding("all", "no_qrs", str(error)))
         else:
-            parameters = measure_beat(judged)
-            findings += _beat_findings(judged, parameters, paced)
+            parameters = measure_beat(beat)
+            findings += _beat_findings(beat, parameters, paced)
             if (config.average, config.alignment) != ("trimmed", "synchronized"):
                 beat = aligned.combined(config.average, config.alignment)
                 parameters = measure_beat(beat)
@@ -167,28 +168,8 @@ def examine(recording: Recording, config: BeatConfig = DEFAULT) -> _Examination:
     return _Examination(beat, parameters, tuple(findings))
 
 
-def check_quality(recording: Recording, config: BeatConfig = DEFAULT) -> _Examination:
-    """Judge a recording by the rules of `examine`.
-
-    Parameters
-    ----------
-    recording : Recording
-        Twelve leads in millivolt.
-    config : BeatConfig
-        Window, filter and least number of the beats that the rules look at.
-
-    Returns
-    -------
-    Examination
-        As of `examine`; ``usable`` and ``findings`` (each with lead, code and message).
-
-    Examples
-    --------
-    >>> quality = check_quality(Recording(np.zeros((12, 5000), np.float32), 500.0))
-    >>> quality.usable, quality.findings[0].code
-    (False, 'flat')
-    """
-    return examine(recording, config)
+check_quality = examine
+"""`examine` for those who ask only whether a recording is usable: ``check_quality(recording).usable``."""
 
 
 def _signal_findings(recording: Recording) -> Iterator[_Finding]:
@@ -199,8 +180,8 @@ def _signal_findings(recording: Recording) -> Iterator[_Finding]:
         return
     missing = (~np.isfinite(signal)).sum(axis=1)
     for lead in np.flatnonzero(missing):
-        message = f"Lead {LEADS[lead]} misses {missing[lead]} of its {signal.shape[1]} samples."
-        yield _Finding(LEADS[lead], "nan", message)
+        name = LEADS[lead]
+        yield _Finding(name, "nan", f"Lead {name} misses {missing[lead]} of its {signal.shape[1]} samples.")
     if recording.duration_s < _SHORT_S:
         yield _Finding("all", "short", f"The recording lasts only {recording.duration_s:.1f} s.")
     rows = np.flatnonzero(missing == 0)
@@ -230,12 +211,12 @@ def _lead_findings(name: str, values: Floats, rate_hz: float, drift_mv: float, m
     clipped = at_limit & (lengths >= max(3, _CLIP_S * rate_hz)) & (lengths < _GAP_S * rate_hz)
     if clipped.sum() >= _CLIP_RUNS:
         yield _Finding(name, "clipped", f"Lead {name} is cut off at {np.abs(values).max():.1f} mV.")
-    if drift_mv > _DRIFT_MV[0]:
-        code = "excessive_drift" if drift_mv > _DRIFT_MV[1] else "drift"
-        yield _Finding(name, code, f"Lead {name} drifts by {drift_mv:.1f} mV.")
-    if muscle_mv > _MUSCLE_MV[0]:
-        code = "excessive_muscle_noise" if muscle_mv > _MUSCLE_MV[1] else "muscle_noise"
-        yield _Finding(name, code, f"Lead {name} carries {muscle_mv * 1000:.0f} µV of fast noise.")
+    for code, size_mv, (worth_saying, unusable), what in (
+        ("drift", drift_mv, _DRIFT_MV, f"drifts by {drift_mv:.1f} mV"),
+        ("muscle_noise", muscle_mv, _MUSCLE_MV, f"carries {muscle_mv * 1000:.0f} µV of fast noise"),
+    ):
+        if size_mv > worth_saying:
+            yield _Finding(name, f"excessive_{code}" if size_mv > unusable else code, f"Lead {name} {what}.")
 
 
 def _is_paced(recording: Recording, config: BeatConfig, beat: Beat) -> bool:
@@ -257,8 +238,8 @@ def _beat_findings(beat: Beat, parameters: EcgParameters, paced: bool) -> Iterat
     if size_mv > _MAX_QRS_MV:
         yield _Finding("all", "unit_too_large", f"QRS complexes of {size_mv:.0f} mV: looks like µV read as mV.")
     if size_mv < _MIN_QRS_MV:
-        message = f"QRS complexes of {size_mv * 1000:.1f} µV: looks like mV read as µV or V."
-        yield _Finding("all", "unit_too_small", message)
+        found = f"QRS complexes of {size_mv * 1000:.1f} µV"
+        yield _Finding("all", "unit_too_small", f"{found}: looks like mV read as µV or V.")
     noise_mv = 0.0 if beat.noise_mv is None else float(np.median(beat.noise_mv)) * np.sqrt(beat.n_beats)
     if size_mv < _MIN_BEAT_TO_NOISE * noise_mv:
         yield _Finding("all", "too_noisy", "The heartbeats hardly stand out of the noise.")
@@ -290,8 +271,8 @@ def _placement_findings(beat_mv: Floats, qrs: slice, p_mv: Floats) -> Iterator[_
     if gain > _ORDER_GAIN:
         yield _Finding(first, "precordial_order", f"Leads {first} and {second} look exchanged.")
     if gain > _SURE_ORDER_GAIN:
-        message = f"V1 to V6 cannot be in order with {first} and {second} where they are; record again."
-        yield _Finding(first, "precordial_exchange", message)
+        wrong = f"V1 to V6 cannot be in order with {first} and {second} where they are"
+        yield _Finding(first, "precordial_exchange", f"{wrong}; record again.")
 
 
 def _limb_residuals(beat_mv: Floats) -> dict[str, float]:
@@ -343,10 +324,10 @@ def _exchanged_precordial_leads(beat_mv: Floats) -> tuple[str, str, float]:
     waves = beat_mv[_V1:].astype(np.float64)
     waves = waves / np.maximum(np.linalg.norm(waves, axis=1, keepdims=True), 1e-9)
     alike = waves @ waves.T
-    gains = {}
-    for a, b in combinations(range(6), 2):
+    found = []
+    for first, second in combinations(range(6), 2):
         order = np.arange(6)
-        order[[a, b]] = b, a
-        gains[a, b] = float(alike[order[:-1], order[1:]].sum() - np.diag(alike, 1).sum())
-    a, b = max(gains, key=lambda pair: gains[pair])
-    return LEADS[_V1 + a], LEADS[_V1 + b], gains[a, b]
+        order[[first, second]] = second, first
+        gain = float(alike[order[:-1], order[1:]].sum() - np.diag(alike, 1).sum())
+        found.append((LEADS[_V1 + first], LEADS[_V1 + second], gain))
+    return max(found, key=itemgetter(2))

@@ -20,7 +20,6 @@ from lvmass.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
-    from ecgdatakit import Lead
 
 ARRAY_FILES = (".csv", ".npy", ".parquet")
 """Endings of files that hold numbers only."""
@@ -42,14 +41,7 @@ class _Channel(NamedTuple):
     name: str
     samples: Floats
     unit: str
-
-
-class _Stored(NamedTuple):
-    """What a file stores, before units are converted and leads are ordered; notes say what the parser found odd."""
-
-    channels: list[_Channel]
     sampling_rate_hz: float
-    notes: tuple[str, ...] = ()
 
 
 def read_ecg(
@@ -99,25 +91,30 @@ def read_ecg(
         if unit is not None and unit.strip().lower() not in _MILLIVOLT_PER_UNIT:
             raise DataError(f'the unit "{unit}" is not known; give mV, uV, V or nV.')
         with np.errstate(all="ignore"):  # damaged numbers overflow; what comes out is checked
-            return _to_recording(_read_stored(path, sampling_rate_hz, leads), unit, path.name)
-    except DataError as error:
-        reason = told = str(error).removeprefix(f"{path.name}: ")
-        cause: Exception = error
+            channels, notes = _read_stored(path, sampling_rate_hz, leads)
+            return _to_recording(channels, notes, unit, path.name)
     except Exception as error:  # a parser may fail in any way on a damaged file, and quote what stands there
-        what, cause = "the file is damaged or no ECG ({}); export it again.", error
-        reason = what.format(type(error).__name__)
-        told = what.format(" ".join(f"{type(error).__name__}: {error}".split())[:200])
-    refused = DataError(f"{path.name}: {told}")
-    refused.reason = reason
-    raise refused from cause
+        if isinstance(error, DataError):
+            told = reason = str(error).removeprefix(f"{path.name}: ")
+        else:
+            kind, detail = type(error).__name__, " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            told, reason = (f"the file is damaged or no ECG ({what}); export it again." for what in (detail, kind))
+        refused = DataError(f"{path.name}: {told}")
+        refused.reason = reason
+        raise refused from error
 
 
-def _to_recording(file: _Stored, unit: str | None, source: str) -> Recording:
+def _to_recording(channels: list[_Channel], notes: tuple[str, ...], unit: str | None, source: str) -> Recording:
     """Convert to millivolt, put the leads in order, and refuse what cannot be a resting ECG."""
-    names, samples_mv = [], []
-    for name, samples, stored in file.channels:
-        if canonical_lead(name) is None:
-            continue
+    channels = [channel for channel in channels if canonical_lead(channel.name) is not None]
+    if not channels:
+        raise DataError("none of the twelve leads is stored; give a 12-lead ECG.")
+    rates = sorted({channel.sampling_rate_hz for channel in channels})
+    if len(rates) > 1:
+        listed = ", ".join(f"{rate:g}" for rate in rates)
+        raise DataError(f"the leads have different sampling rates ({listed} Hz); export them at one rate.")
+    samples_mv = []
+    for name, samples, stored, _ in channels:
         if not stored and unit is None:
             raise DataError(f'no unit is stated for lead {name}; pass unit="mV" or unit="uV".')
         scale = _MILLIVOLT_PER_UNIT.get((stored or unit or "").strip().lower())
@@ -125,27 +122,30 @@ def _to_recording(file: _Stored, unit: str | None, source: str) -> Recording:
             raise DataError(f'lead {name} is stored in "{stored}", no unit of voltage; export it in mV.')
         if stored and unit is not None and scale != _MILLIVOLT_PER_UNIT[unit.strip().lower()]:
             raise DataError(f"lead {name} is stored in {stored} but unit is {unit}; leave unit out.")
-        names.append(name)
         samples_mv.append(samples * scale)
-    if not names:
-        raise DataError("none of the twelve leads is stored; give a 12-lead ECG.")
-    signal_mv = assemble_leads(names, samples_mv, source)
+    signal_mv = assemble_leads([channel.name for channel in channels], samples_mv, source)
     if signal_mv.shape[1] == 0:
         raise DataError("the leads hold no samples; export it again.")
     if np.nanmax(np.abs(signal_mv), initial=0.0) > _MAX_MILLIVOLT:
         raise DataError(f"voltages exceed {_MAX_MILLIVOLT:.0e} mV; the file is damaged or its unit wrong.")
-    return Recording(signal_mv, file.sampling_rate_hz, source=source, notes=file.notes)
+    return Recording(signal_mv, rates[0], source=source, notes=notes)
 
 
-def _read_stored(path: Path, sampling_rate_hz: float | None, leads: Sequence[str] | None) -> _Stored:
-    """Read what a file stores; samples marked invalid are NaN, and a damaged file may end in any exception."""
+def _read_stored(
+    path: Path, sampling_rate_hz: float | None, leads: Sequence[str] | None
+) -> tuple[list[_Channel], tuple[str, ...]]:
+    """Channels and notes; samples marked invalid are NaN, and a damaged file may end in any exception."""
     header = _wfdb_header(path)
     _check_file(header or path)
     if path.suffix.lower() in ARRAY_FILES:
-        return _read_array(path, sampling_rate_hz, leads)
+        return _read_array(path, sampling_rate_hz, leads), ()
     if sampling_rate_hz is not None or leads is not None:
         raise DataError("sampling_rate_hz and leads are for CSV, NPY and Parquet files only.")
-    return _read_vendor(path) if header is None else _read_wfdb(header)
+    if header is None:
+        return _read_vendor(path)
+    rate_hz = _checked_wfdb_rate(header)
+    channels, notes = _read_vendor(header)
+    return [channel._replace(sampling_rate_hz=rate_hz) for channel in channels], notes
 
 
 def _check_file(path: Path) -> None:
@@ -181,8 +181,8 @@ def _wfdb_header(path: Path) -> Path | None:
     return beside if not path.exists() and beside.is_file() else None
 
 
-def _read_wfdb(header: Path) -> _Stored:
-    """Read a single-segment WFDB record whose header states a rate and names signal files in its own folder."""
+def _checked_wfdb_rate(header: Path) -> float:
+    """Sampling rate of a WFDB record, which must have one segment and its signal files in the header's folder."""
     lines = [line.split() for line in header.read_text("utf-8", "replace").splitlines()]
     record, *signals = [fields for fields in lines if fields and not fields[0].startswith("#")] or [[]]
     if len(record) < 3:
@@ -198,11 +198,11 @@ def _read_wfdb(header: Path) -> _Stored:
             _check_file(header.parent / fields[0])
         except DataError as error:
             raise DataError(f"a signal file that the header names: {error}") from None
-    return _read_vendor(header)._replace(sampling_rate_hz=float(record[2].split("/")[0].split("(")[0]))
+    return float(record[2].split("/")[0].split("(")[0])
 
 
-def _read_vendor(path: Path) -> _Stored:
-    """Read the rhythm strips of the known leads through ecgdatakit, which tells the format from the content."""
+def _read_vendor(path: Path) -> tuple[list[_Channel], tuple[str, ...]]:
+    """Read the rhythm strips through ecgdatakit, which tells the format from the content."""
     from ecgdatakit import ChecksumWarning, FileParser, UnsupportedFormatError
 
     with warnings.catch_warnings(record=True) as caught:
@@ -213,31 +213,21 @@ def _read_vendor(path: Path) -> _Stored:
         except UnsupportedFormatError as error:
             formats = "WFDB, DICOM, GE MUSE or Philips XML, HL7 aECG, SCP-ECG, EDF, MFER, ISHNE, CSV, NPY or Parquet"
             raise DataError(f"the file type is not known; give {formats}.") from error
+    channels = []
     for lead in stored:
         # The parser names a second channel of lead V1 "V1_2".
         stem, _, number = lead.label.rpartition("_")
         if number.isdigit() and canonical_lead(stem) is not None:
             raise DataError(f"lead {stem} is stored twice; keep one channel for each lead.")
-    known = [lead for lead in stored if canonical_lead(lead.label) is not None]
-    rates = {float(lead.sampling_rate) for lead in known}
-    if len(rates) > 1:
-        listed = ", ".join(f"{rate:g}" for rate in sorted(rates))
-        raise DataError(f"the leads have different sampling rates ({listed} Hz); export them at one rate.")
+        samples, unit = np.asarray(lead.samples, dtype=np.float64), lead.units
+        if lead.is_raw:  # a scale may be stated without a unit
+            samples, unit = samples * lead.resolution + lead.offset if lead.resolution else samples, ""
+        channels.append(_Channel(lead.label, samples, unit, float(lead.sampling_rate)))
     damaged = any(issubclass(warning.category, ChecksumWarning) for warning in caught)
-    return _Stored(
-        [_Channel(lead.label, _values(lead), "" if lead.is_raw else lead.units) for lead in known],
-        max(rates, default=0.0),
-        ("The checksum stored in the file does not fit its samples.",) if damaged else (),
-    )
+    return channels, ("The checksum stored in the file does not fit its samples.",) * damaged
 
 
-def _values(lead: "Lead") -> Floats:
-    """Samples of a lead; where the file states a scale but no unit, the scale is applied and the unit left open."""
-    samples = np.asarray(lead.samples, dtype=np.float64)
-    return samples * lead.resolution + lead.offset if lead.is_raw and lead.resolution else samples
-
-
-def _read_array(path: Path, sampling_rate_hz: float | None, leads: Sequence[str] | None) -> _Stored:
+def _read_array(path: Path, sampling_rate_hz: float | None, leads: Sequence[str] | None) -> list[_Channel]:
     """Read plain numbers, one row or column a lead."""
     kind = path.suffix.lower()
     if kind == ".npy":
@@ -258,10 +248,11 @@ def _read_array(path: Path, sampling_rate_hz: float | None, leads: Sequence[str]
         names = list(leads)
     channels = []
     for name, values in zip(names, samples, strict=True):
-        stem, _, suffix = name.strip().rpartition("_")
-        stated = suffix.lower() in ("mv", "uv") and canonical_lead(stem) is not None
-        channels.append(_Channel(stem, values, suffix) if stated else _Channel(name, values, ""))
-    return _Stored(channels, sampling_rate_hz)
+        stem, _, unit = name.strip().rpartition("_")
+        if unit.lower() not in ("mv", "uv") or canonical_lead(stem) is None:
+            stem, unit = name, ""
+        channels.append(_Channel(stem, values, unit, sampling_rate_hz))
+    return channels
 
 
 def _read_npy(path: Path, leads: Sequence[str] | None) -> tuple[list[str], list[Floats]]:
@@ -287,14 +278,13 @@ def _read_csv(path: Path) -> "pd.DataFrame":
 
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         first = file.readline(100_000)
-    separator, decimal = (";", ",") if first.count(";") > first.count(",") else (",", ".")
-    names = [name.strip().strip('"') for name in first.rstrip("\n").split(separator)]
-    if pd.to_numeric(pd.Series(names), errors="coerce").notna().all():
-        raise DataError("the first row holds numbers; write the lead names there.")
-    if len(names) > _MAX_COLUMNS:
-        raise DataError(f"it has {len(names)} columns; one column a lead is needed.")
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        table = pd.read_csv(file, sep=separator, decimal=decimal, header=None, skiprows=1)
+        separator, decimal = (";", ",") if first.count(";") > first.count(",") else (",", ".")
+        names = [name.strip().strip('"') for name in first.rstrip("\n").split(separator)]
+        if pd.to_numeric(pd.Series(names), errors="coerce").notna().all():
+            raise DataError("the first row holds numbers; write the lead names there.")
+        if len(names) > _MAX_COLUMNS:
+            raise DataError(f"it has {len(names)} columns; one column a lead is needed.")
+        table = pd.read_csv(file, sep=separator, decimal=decimal, header=None)
     if table.shape[1] != len(names) or not all(dtype.kind in "iuf" for dtype in table.dtypes):
         raise DataError(f"a row does not hold {len(names)} numbers; write one number a lead in every row.")
     return table.set_axis(names, axis=1)

@@ -183,16 +183,18 @@ def assemble_leads(names: Sequence[str], samples: Sequence[Floats], source: str)
     found: dict[str, Floats] = {}
     for name, values in zip(names, samples, strict=True):
         lead = canonical_lead(name)
-        if lead is None:
-            continue
         if lead in found:
             raise DataError(f"{source}: lead {lead} is stored twice; keep one channel for each lead.")
-        found[lead] = np.asarray(values, dtype=np.float32)
+        if lead is not None:
+            found[lead] = np.asarray(values, dtype=np.float32)
     lengths = {values.size for values in found.values()}
     if len(lengths) > 1:
         span = f"{min(lengths)} to {max(lengths)} samples"
         raise DataError(f"{source}: the leads have different lengths ({span}); export them at one sampling rate.")
-    _derive_limb_leads(found)
+    if len(found.keys() & {"I", "II", "III"}) >= 2:
+        one = found["I"] if "I" in found else found["II"] - found["III"]
+        two = found["II"] if "II" in found else one + found["III"]
+        found |= dict(zip(LIMB_LEADS, limb_leads(one, two), strict=True)) | found
     missing = [lead for lead in LEADS if lead not in found]
     if missing:
         raise DataError(
@@ -202,16 +204,12 @@ def assemble_leads(names: Sequence[str], samples: Sequence[Floats], source: str)
     return np.stack([found[lead] for lead in LEADS])
 
 
-def _derive_limb_leads(found: dict[str, Floats]) -> None:
-    """Add the limb leads that follow from any two of I, II and III."""
-    if len(found.keys() & {"I", "II", "III"}) < 2:
-        return
-    if "I" not in found:
-        found["I"] = found["II"] - found["III"]
-    if "II" not in found:
-        found["II"] = found["I"] + found["III"]
-    one, two = found["I"], found["II"]
-    found.setdefault("III", two - one)
-    found.setdefault("aVR", -(one + two) / 2)
-    found.setdefault("aVL", one - two / 2)
-    found.setdefault("aVF", two - one / 2)
+def limb_leads(one: Floats, two: Floats) -> list[Floats]:
+    """All six limb leads in the order of ``LIMB_LEADS``, from I and II of any shape.
+
+    Examples
+    --------
+    >>> limb_leads(np.float64(1.0), np.float64(3.0))
+    [np.float64(1.0), np.float64(3.0), np.float64(2.0), np.float64(-2.0), np.float64(-0.5), np.float64(2.5)]
+    """
+    return [one, two, two - one, -(one + two) / 2, one - two / 2, two - one / 2]

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from lvmass.ecg.recording import INDEPENDENT_LEADS
 from lvmass.networks.tcn import TimeConv, to_time_layout
 
+Sizes = tuple[int, ...]
+
 
 class CnnLstm(nn.Module):
     """Three pooled convolutions, a bidirectional LSTM, and a head that joins its last states with covariates.
@@ -35,7 +37,7 @@ class CnnLstm(nn.Module):
     """
 
     def __init__(
-        self, n_covariates: int, n_samples: int, *, filters: tuple[int, ...], kernel: int, hidden: int, dropout: float
+        self, n_covariates: int, n_samples: int, *, filters: Sizes, kernel: int, hidden: int, dropout: float
     ) -> None:
         super().__init__()
         blocks: list[nn.Module] = []
@@ -84,8 +86,8 @@ class Fcn(nn.Module):
         n_covariates: int,
         n_samples: int,
         *,
-        filters: tuple[int, ...],
-        kernels: tuple[int, ...],
+        filters: Sizes,
+        kernels: Sizes,
         conv_dropout: float,
         head_dropout: float,
     ) -> None:
@@ -156,20 +158,21 @@ class LvmAi(nn.Module):
         *,
         kernel: int,
         stem_filters: int,
-        block_filters: tuple[int, ...],
+        block_filters: Sizes,
         block_size: int,
         covariate_units: int,
-        dense_units: tuple[int, ...],
+        dense_units: Sizes,
     ) -> None:
         super().__init__()
         self.stem = TimeConv(12, stem_filters, kernel)
         self.pool = nn.MaxPool2d((1, 2))
         widths = pairwise((stem_filters, *block_filters))
         self.blocks = nn.ModuleList(_DenseBlock(n_in, filters, kernel, block_size) for n_in, filters in widths)
+        covariate_units = covariate_units if n_covariates else 0
         self.covariates = nn.Sequential(nn.Linear(n_covariates, covariate_units), nn.ReLU()) if n_covariates else None
         encoded = block_filters[-1] * (n_samples // 2 ** len(block_filters))
         dense: list[nn.Module] = []
-        for n_in, units in pairwise((encoded + (covariate_units if n_covariates else 0), *dense_units)):
+        for n_in, units in pairwise((encoded + covariate_units, *dense_units)):
             dense += [nn.Linear(n_in, units), nn.ReLU()]
         self.head = nn.Sequential(*dense, nn.Linear(dense_units[-1], 1))
 
@@ -232,14 +235,7 @@ class ResNet(nn.Module):
     """
 
     def __init__(
-        self,
-        n_covariates: int,
-        n_samples: int,
-        *,
-        stem_filters: int,
-        filters: tuple[int, ...],
-        kernel: int,
-        dropout: float,
+        self, n_covariates: int, n_samples: int, *, stem_filters: int, filters: Sizes, kernel: int, dropout: float
     ) -> None:
         super().__init__()
         self.body = nn.Sequential(
