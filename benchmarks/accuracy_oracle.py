@@ -17,9 +17,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from simulation_oracle import oracle_estimates
 from training_paper import PeakMemory
 
-from lvmass.cohort.simulation.oracle import oracle_estimates
 from lvmass.study.settings import CohortConfig, FoldsConfig, ModelConfig, StudyConfig
 from lvmass.study.study import Study
 from lvmass.training.settings import FitConfig, MachineConfig

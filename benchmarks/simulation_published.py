@@ -18,8 +18,9 @@ from sklearn.metrics import roc_auc_score
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from simulation_oracle import oracle_estimates
+
 from lvmass.cohort.simulation.constants import SETTINGS
-from lvmass.cohort.simulation.oracle import oracle_estimates
 from lvmass.evaluation.inverse import FITTED, PREDICTED
 from lvmass.study.settings import CohortConfig, ModelConfig, StudyConfig, read_study_file
 from lvmass.study.study import Study

@@ -19,14 +19,11 @@
 
 # %% tags=["hide-input"]
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 from IPython.display import display
 from lvmass import Study
-from lvmass.cohort.simulation.card import calibration_card
-from lvmass.cohort.simulation.oracle import oracle
 from lvmass.evaluation.inverse import implied_cohorts
 from lvmass.report import (
     appendix,
@@ -211,14 +208,17 @@ display(
 # A study file names the simulator's setting.
 # `published`, the default, is set to the region above, which MAE, MAPE and the pooled c-statistic define: agreement in these three is by construction. The two sex-specific c-statistics were not fitted, but were known when the setting was chosen. How much voltage and how much duration say was also tried on real ECGs called hypertrophy. It departs from the literature where the two cannot both be had: that tension is a finding.
 # `literature` is set to what small studies found of body, ECG and mass.
-# The calibration card lists the literature's numbers, and what comes out when the simulator's ECGs are measured as a study would measure them.
+# The calibration card lists the literature's numbers, and what comes out when the simulator's ECGs are measured as a study would measure them; `benchmarks/simulation_card.py` makes it.
 
 # %%
-at = {"setting": study.config.development.setting}
-card = calibration_card(1000, seed=study.config.seed, **at)
-caption = f"1000 people of the setting {at['setting']}"
+setting = study.config.development.setting
+calibration = json.loads(
+    Path("validation/simulation_card.json").read_text()
+)
+card = pd.DataFrame(calibration["settings"][setting]["card"])
+caption = f"{calibration['n']} people of the setting {setting}"
 display(page.table(card, f"Calibration card, {caption}."))
-appendix.departures(card, **at)
+appendix.departures(card, setting)
 
 # %% [markdown]
 # ## How well could anybody do?
@@ -226,8 +226,8 @@ appendix.departures(card, **at)
 # The oracle is told what mass did to each ECG, without noise, and estimates the label from it: no model that we could fit to these true drivers did better. That is not a proof that none can, and it differs from cohort to cohort.
 
 # %%
-best = pd.DataFrame([asdict(oracle(20_000, **at))])
-caption = f"The oracle, setting {at['setting']}."
+best = pd.DataFrame([calibration["settings"][setting]["oracle"]])
+caption = f"The oracle, setting {setting}."
 page.table(page.laid_out(best, "oracle"), caption)
 
 # %% [markdown]

@@ -39,13 +39,13 @@ def main() -> None:
     signal.signal(signal.SIGINT, _stop)
     try:
         app()
-    except DataError as error:
-        print(f"lvmass: {error}", file=sys.stderr)
-        sys.exit(1)
-    except OSError as error:  # a full disk, a folder that may not be written
-        where = f"{error.filename}: " if error.filename else ""
-        kept = "; finished stages are kept" if sys.argv[1:2] in (["run"], ["check"], ["book"]) else ""
-        print(f"lvmass: {where}{error.strerror or error}{kept}.", file=sys.stderr)
+    except (DataError, OSError) as error:
+        told = str(error)
+        if isinstance(error, OSError):  # a full disk, a folder that may not be written
+            where = f"{error.filename}: " if error.filename else ""
+            kept = "; finished stages are kept" if sys.argv[1:2] in (["run"], ["check"], ["book"]) else ""
+            told = f"{where}{error.strerror or error}{kept}."
+        print(f"lvmass: {told}", file=sys.stderr)
         sys.exit(1)
 
 

@@ -144,8 +144,9 @@ def load_predictor(model_folder: str | Path) -> tuple[FittedModel, Card]:
     """Read a saved model, see `lvmass.training.card.load_card`, and refuse one of other leads than this package's."""
     model, card = load_card(model_folder)
     if card.leads != LEADS:
-        wanted = f"the model wants the leads {list(card.leads)}"
-        raise DataError(f"{model_folder}: {wanted}; this package gives {list(LEADS)}.")
+        raise DataError(
+            f"{model_folder}: the model wants the leads {list(card.leads)}; this package gives {list(LEADS)}."
+        )
     return model, card
 
 
@@ -185,16 +186,13 @@ def _estimate(model: FittedModel, card: Card, rests_on: Examined, lvm_g: float) 
     bsa_m2 = float(bsa_mosteller_m2(person["height_cm"], person["weight_kg"]))
     index, cutoff_g_m2 = lvm_g / bsa_m2, card.lvh_cutoff_g_m2[sex]
     low, high = (index / factor, index * factor) if lvm_g > 0 else (np.nan, np.nan)
-    by_interval: Literal["probable", "improbable", "undecided"] = "undecided"
-    if low > cutoff_g_m2 or high < cutoff_g_m2:
-        by_interval = "probable" if low > cutoff_g_m2 else "improbable"
+    surely, hardly = low > cutoff_g_m2, high < cutoff_g_m2
     if lvm_g <= 0:
         notes += ("No interval: the estimate is not a positive mass.",)
     known = person | {"lvm_g": lvm_g, "lvmi_g_m2": index}
     known["bmi_kg_m2"] = person["weight_kg"] / (person["height_cm"] / 100) ** 2
     may_lack = {name: getattr(rests_on.measured, name) for name in _SHOWN}
     may_lack |= {"lvm_low_g": low * bsa_m2, "lvm_high_g": high * bsa_m2, "lvmi_low_g_m2": low, "lvmi_high_g_m2": high}
-    probability = probability_above_cutoff(max(index, 1e-9), cutoff_g_m2, factor, card.interval_level)
     return Estimate(
         lvm_g=lvm_g,
         interval_level=card.interval_level,
@@ -203,8 +201,8 @@ def _estimate(model: FittedModel, card: Card, rests_on: Examined, lvm_g: float) 
         lvh_cutoff_g_m2=cutoff_g_m2,
         lvh_cutoff_source=card.lvh_cutoff_source,
         lvh=index > cutoff_g_m2,
-        lvh_by_interval=by_interval,
-        lvh_probability=float(probability),
+        lvh_by_interval="probable" if surely else "improbable" if hardly else "undecided",
+        lvh_probability=float(probability_above_cutoff(max(index, 1e-9), cutoff_g_m2, factor, card.interval_level)),
         **{name: None if np.isnan(value) else float(value) for name, value in may_lack.items()},  # JSON knows no NaN
         n_beats=rests_on.beat.n_beats,
         source=rests_on.source,

@@ -24,8 +24,6 @@ Floats = NDArray[np.floating]
 LEADS: tuple[str, ...] = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 """The twelve leads in the one order used everywhere."""
 
-LIMB_LEADS, PRECORDIAL_LEADS = LEADS[:6], LEADS[6:]
-
 INDEPENDENT_LEADS = [0, 1, 6, 7, 8, 9, 10, 11]
 """Rows of ``LEADS`` that carry independent voltages: I, II and V1 to V6."""
 
@@ -194,7 +192,7 @@ def assemble_leads(names: Sequence[str], samples: Sequence[Floats], source: str)
     if len(found.keys() & {"I", "II", "III"}) >= 2:
         one = found["I"] if "I" in found else found["II"] - found["III"]
         two = found["II"] if "II" in found else one + found["III"]
-        found |= dict(zip(LIMB_LEADS, limb_leads(one, two), strict=True)) | found
+        found |= dict(zip(LEADS, limb_leads(one, two), strict=False)) | found
     missing = [lead for lead in LEADS if lead not in found]
     if missing:
         raise DataError(
@@ -205,7 +203,7 @@ def assemble_leads(names: Sequence[str], samples: Sequence[Floats], source: str)
 
 
 def limb_leads(one: Floats, two: Floats) -> list[Floats]:
-    """All six limb leads in the order of ``LIMB_LEADS``, from I and II of any shape.
+    """All six limb leads in the order of ``LEADS``, from I and II of any shape.
 
     Examples
     --------

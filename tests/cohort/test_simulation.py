@@ -1,19 +1,22 @@
 import hashlib
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from simulation_card import calibration_card
+from simulation_oracle import oracle
+from simulation_tools import measure
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from lvmass.cohort.simulation.card import calibration_card, measured_features
 from lvmass.cohort.simulation.cohort import SimulatedSource, simulate_cohort
 from lvmass.cohort.simulation.constants import LABEL_CV, SETTINGS, SITES
 from lvmass.cohort.simulation.drivers import DRIVERS, Couplings
-from lvmass.cohort.simulation.oracle import oracle
 from lvmass.cohort.simulation.people import People
 from lvmass.cohort.subjects import check_subjects
 from lvmass.ecg.recording import LEADS
@@ -123,15 +126,19 @@ def test_impossible_settings(bad: dict) -> None:
         simulate_cohort(**{"n": 5, "seed": 1, **bad})
 
 
+FEATURES = ["qrs_duration_ms", "qrs_axis_deg", "r_V5", "t_V5", "t_I"]
+CRITERIA = ["sokolow_lyon_voltage_mv", "cornell_voltage_mv", "cornell_product_mv_ms", "peguero_lo_presti_mv"]
+
+
 def measured(n: int, couplings: Couplings, setting: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Demographics, measured ECG features and log LVM of simulated people."""
     cohort = simulate_cohort(n, seed=8, setting=setting, couplings=couplings)
-    features = measured_features(cohort, 0, n).astype(float).dropna()
-    people = cohort.subjects.loc[features.index]
+    people, _ = measure(cohort.subjects, cohort, np.arange(n), workers=1)
+    people = people.dropna(subset=[*FEATURES, *CRITERIA])
     male = (people["sex"] == "male").to_numpy(float)
     body = people[["age_years", "height_cm", "weight_kg"]].to_numpy()
     demographics = np.column_stack([male, body, male[:, None] * body])
-    return demographics, features.to_numpy(), np.log(people["lvm_g"].to_numpy())
+    return demographics, people[[*FEATURES, *CRITERIA]].to_numpy(float), np.log(people["lvm_g"].to_numpy())
 
 
 @pytest.mark.parametrize(
@@ -237,10 +244,24 @@ def test_another_day_is_the_same_heart_seen_from_other_places(setting: str, limb
 
 
 def test_the_card_lists_every_target_by_sex() -> None:
-    card = calibration_card(150, seed=1)
+    card = calibration_card(150, 1, "published")
     assert set(card["sex"]) == {"all", "men", "women"}
     assert (card["low"] < card["high"]).all()
     assert (card["met"] == card["got"].between(card["low"], card["high"])).all()
+
+
+def test_the_kept_card_is_that_of_the_present_simulator() -> None:
+    kept = json.loads((Path(__file__).parents[2] / "book/validation/simulation_card.json").read_text())
+    assert kept["n"] >= 1000
+    for setting in SETTINGS:
+        card, best = (kept["settings"][setting][name] for name in ("card", "oracle"))
+        mean_g = next(row["got"] for row in card if (row["quantity"], row["sex"]) == ("LVM mean, g", "all"))
+        drawn = simulate_cohort(kept["n"], seed=kept["seed"], setting=setting).subjects
+        # people without a usable beat are not on the card
+        assert mean_g == pytest.approx(drawn["lvm_g"].mean(), abs=0.1)
+        again = asdict(oracle(best["n"] // 10, setting=setting))
+        for name in ("mae_g", "demographics_mae_g", "auc"):
+            assert best[name] == pytest.approx(again[name], rel=0.05)
 
 
 def test_the_oracle_is_no_better_than_demographics_without_couplings() -> None:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from lvmass.cohort import simulate_cohort
-from lvmass.cohort.simulation import card, oracle
 from lvmass.ecg import LEADS
 from lvmass.report.leaks import identifiers, leaks
 from lvmass.study.study import Study
@@ -96,16 +95,8 @@ def study_of_a_kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
     return kind, folder / "study.toml"
 
 
-def fewer_simulated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fewer people than the appendix takes: what card and oracle say has tests of its own."""
-    whole_card, whole_oracle = card.calibration_card, oracle.oracle
-    monkeypatch.setattr(card, "calibration_card", lambda n, **options: whole_card(n // 20, **options))
-    monkeypatch.setattr(oracle, "oracle", lambda n, **options: whole_oracle(n // 20, **options))
-
-
-def test_pages_of_a_study(study_of_a_kind: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_of_a_study(study_of_a_kind: tuple[str, Path], tmp_path: Path) -> None:
     kind, study_file = study_of_a_kind
-    fewer_simulated(monkeypatch)
     simulated = {APPENDIX.stem, "08_your_cohort"}  # whatever the study, these pages are of simulated people
     pages = [page for page in PAGES if kind == "women in files" or page.stem not in simulated]
     shown = {page.stem: run_chapter(page, study_file) for page in pages}
@@ -141,8 +132,7 @@ def test_pages_of_a_study(study_of_a_kind: tuple[str, Path], tmp_path: Path, mon
     assert study.beats().report["subject_id"].tolist() == study.cohort().subjects["subject_id"].tolist()
 
 
-def test_pages_of_a_whole_study(tiny_study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    fewer_simulated(monkeypatch)
+def test_pages_of_a_whole_study(tiny_study: Study) -> None:
     for page in PAGES:
         text = run_chapter(page, tiny_study.path)
         if page.stem.startswith("07"):

@@ -83,12 +83,22 @@ class SimulatedSource:
         >>> SimulatedSource(SITES["ntuh"], 1, Couplings()).simulate(0, 3).amplitudes.shape
         (3, 8, 13)
         """
-        z = Latents(self.seed, self.site.name, start, stop, self.day)
-        people = draw_ventricles(draw_people(z, self.site), z, self.setting)
-        people = draw_drivers(people, z, self.couplings, self.setting)
+        z, people = self.driven(start, stop)
         people = draw_conduction(people, z, self.site)
         heart = draw_hearts(people, z, self.setting)
         return Simulated(z, people, heart, *lead_amplitudes(people, heart, z, self.setting))
+
+    def driven(self, start: int, stop: int) -> tuple[Latents, People]:
+        """Draw people ``start`` to ``stop``, their ventricles, and the drivers of their ECGs."""
+        z = Latents(self.seed, self.site.name, start, stop, self.day)
+        people = draw_ventricles(draw_people(z, self.site), z, self.setting)
+        return z, draw_drivers(people, z, self.couplings, self.setting)
+
+    def people(self, n: int) -> People:
+        """Draw the first ``n`` people, with the drivers of their ECGs, in blocks."""
+        starts = range(0, n, _TABLE_BLOCK)
+        blocks = [self.driven(start, min(start + _TABLE_BLOCK, n))[1] for start in starts]
+        return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
     def _signals_mv(self, start: int, stop: int) -> NDArray[np.float32]:
         """Make the ECGs of people ``start`` to ``stop``, shape (n, 12, N_SAMPLES)."""
@@ -103,17 +113,15 @@ class SimulatedSource:
         return out
 
     def subjects(self, n: int) -> pd.DataFrame:
-        """Make the subjects table of the first ``n`` people, in blocks."""
+        """Make the subjects table of the first ``n`` people."""
+        people = self.people(n)
+        people["sex"] = np.where(people["men"], "male", "female")
         columns = ["sex", "age_years", "height_cm", "weight_kg", "sbp_mmhg", "hypertension", "diabetes", "lvm_g"]
-        tables = []
-        for start in range(0, n, _TABLE_BLOCK):
-            z = Latents(self.seed, self.site.name, start, min(start + _TABLE_BLOCK, n))
-            people = draw_ventricles(draw_people(z, self.site), z, self.setting)
-            people["sex"] = np.where(people["men"], "male", "female")
-            tables.append(pd.DataFrame({name: people[name] for name in columns}))
         ids = [f"{self.site.name}-{self.seed}-{i:06d}" for i in range(n)]
-        identity = pd.DataFrame({"subject_id": ids, "patient_id": ids, "site": self.site.name})
-        return identity.join(pd.concat(tables, ignore_index=True).round({"lvm_g": 1})).assign(ecg_path="")
+        table = {"subject_id": ids, "patient_id": ids, "site": self.site.name} | {
+            name: people[name] for name in columns
+        }
+        return pd.DataFrame(table).round({"lvm_g": 1}).assign(ecg_path="")
 
 
 def simulate_cohort(
@@ -163,9 +171,8 @@ def simulate_cohort(
     (True, True)
     """
     if n < 1 or seed < 0 or noise < 0 or day < 0:
-        raise DataError(
-            f"n is {n}, seed {seed}, noise {noise}, day {day}; n must be positive, the others not negative."
-        )
+        given = f"n is {n}, seed {seed}, noise {noise}, day {day}"
+        raise DataError(f"{given}; n must be positive, the others not negative.")
     for name, value, known in (("like", like, SITES), ("setting", setting, SETTINGS)):
         if value not in known:
             raise DataError(f"{name} is {value!r}; the simulator knows {' and '.join(map(repr, known))}.")

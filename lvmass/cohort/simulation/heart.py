@@ -14,6 +14,7 @@ from scipy.special import expit
 
 from lvmass.cohort.simulation import constants as c
 from lvmass.cohort.simulation.people import N_STATIONS, Latents, People
+from lvmass.ecg.recording import limb_leads
 
 Floats = NDArray[np.float64]
 
@@ -244,5 +245,4 @@ def twelve_leads(eight: NDArray[np.float32]) -> NDArray[np.float32]:
     [1.0, 3.0, 2.0, -2.0, -0.5, 2.5]
     """
     one, two = eight[..., :1, :], eight[..., 1:2, :]
-    limb = [one, two, two - one, -(one + two) / 2, one - two / 2, two - one / 2]
-    return np.concatenate([*limb, eight[..., 2:, :]], axis=-2)
+    return np.concatenate([*limb_leads(one, two), eight[..., 2:, :]], axis=-2)

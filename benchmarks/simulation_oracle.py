@@ -4,7 +4,9 @@ It does not read ECGs but the noise-free drivers that mass moves in them, beside
 the part of LVM that the simulator keeps out of the ECG, and the error of the label.
 """
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +16,13 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import KFold
 
-from lvmass.cohort.schema import LVH_CUTOFF_G_M2
-from lvmass.cohort.simulation.constants import SETTINGS, SITES
-from lvmass.cohort.simulation.drivers import DRIVERS, Couplings, draw_drivers
-from lvmass.cohort.simulation.people import Latents, draw_people, draw_ventricles
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-_BLOCK = 4096
+from lvmass.cohort.schema import LVH_CUTOFF_G_M2
+from lvmass.cohort.simulation.cohort import SimulatedSource
+from lvmass.cohort.simulation.constants import SETTINGS, SITES
+from lvmass.cohort.simulation.drivers import DRIVERS, Couplings
+
 _FOLDS = 5
 _OTHERS = 1_000_003
 
@@ -123,17 +126,12 @@ def oracle_estimates(n: int, *, like: str, seed: int, setting: str, learn_from: 
 
 
 def _drawn(n: int, like: str, seed: int, setting: str, couplings: Couplings) -> tuple[NDArray[np.float64], ...]:
-    """Demographics, drivers, labels, and one over (body surface times cut-off), of n people, in blocks."""
-    parts = []
-    for start in range(0, n, _BLOCK):
-        z = Latents(seed, like, start, min(start + _BLOCK, n))
-        people = draw_ventricles(draw_people(z, SITES[like]), z, SETTINGS[setting])
-        people = draw_drivers(people, z, couplings, SETTINGS[setting])
-        demographics = [people[name] for name in ("men", "age_years", "height_cm", "weight_kg", "bsa_m2")]
-        cutoff = np.where(people["men"], LVH_CUTOFF_G_M2["male"], LVH_CUTOFF_G_M2["female"])
-        drivers = np.column_stack([people[name] for name in DRIVERS])
-        parts.append((np.column_stack(demographics), drivers, people["lvm_g"], 1.0 / (people["bsa_m2"] * cutoff)))
-    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+    """Demographics, drivers, labels, and one over (body surface times cut-off), of n people."""
+    people = SimulatedSource(SITES[like], seed, couplings, SETTINGS[setting]).people(n)
+    demographics = np.column_stack([people[name] for name in ("men", "age_years", "height_cm", "weight_kg", "bsa_m2")])
+    cutoff = np.where(people["men"], LVH_CUTOFF_G_M2["male"], LVH_CUTOFF_G_M2["female"])
+    drivers = np.column_stack([people[name] for name in DRIVERS])
+    return demographics, drivers, people["lvm_g"], 1.0 / (people["bsa_m2"] * cutoff)
 
 
 def _estimate(x: NDArray[np.float64], lvm_g: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np.float64]:
