@@ -13,8 +13,6 @@
 # # Appendix: the simulator, and the study at the paper's size
 #
 # **Question.** What are simulated people made of, how well could anybody estimate their mass, and what came out when the study was run on as many of them as the paper had patients?
-#
-# Nobody on this page is a patient, and nobody is of your cohort if the study of this book has one.
 
 # %% tags=["remove-input"]
 import json
@@ -60,8 +58,9 @@ display(published.paper_answer(results), board)
 
 # %% tags=["remove-input"]
 ablations, changed = published.kept("paper_size/ablations")
-caption = f"Results of the abstracts; ours: {origin}; "
-page.table(results, f"{caption}ablations: {changed}.")
+runs = f"Runs that are kept: {origin}; ablations: {changed}."
+caption = "Results of the abstracts beside ours, by which rule."
+display(page.table(results, caption), page.say(runs))
 
 # %% [markdown]
 # ## The study at the paper's size
@@ -72,7 +71,7 @@ page.table(results, f"{caption}ablations: {changed}.")
 large = published.over_folds(kept, "elvmass-net")
 ours = {published.PAPER_SIZE: large}
 display(figures.beside_published(ours, "Mean ± SD over folds"))
-caption = f"At the paper's size: {origin}."
+caption = "At the paper's size, mean ± SD over folds."
 page.beside(large, caption, "simulated", folded=True)
 
 # %% [markdown]
@@ -94,7 +93,8 @@ page.table(page.laid_out(cohorts, "cohorts"), caption, folded=True)
 rivals = page.select(kept["differences"], sex="all")
 untrained = rivals["model_b"].str.startswith("lvm-ai (published)")
 rivals = rivals[~untrained]  # judged below
-display(*figures.differences(rivals, "eLVMass-Net", origin))
+title = "At the paper's size"
+display(*figures.differences(rivals, "eLVMass-Net", title))
 where = {"cohort": "development", "training": "pooled"}
 appendix.published_settings(page.select(kept["errors"], **where))
 
@@ -145,7 +145,7 @@ page.table(pairs, f"{caption}; {people}.")
 # %% tags=["remove-input"]
 costs = page.laid_out(kept["costs"], "costs")
 caption = "Parameters, operations for one estimate, and time of a fit"
-page.table(costs, f"{caption}; {origin}.", digits=1)
+page.table(costs, f"{caption}.", digits=1, folded=True)
 
 # %% [markdown]
 # ## What each part is worth
@@ -155,7 +155,7 @@ page.table(costs, f"{caption}; {origin}.", digits=1)
 # %% tags=["remove-input"]
 every = ablations["differences"]
 parts = page.select(every, sex="all", model_a="elvmass-net")
-shown, drawn, _ = figures.differences(parts, "eLVMass-Net", changed)
+shown, drawn, _ = figures.differences(parts, "eLVMass-Net", title)
 display(shown, drawn)
 appendix.accuracy_parts(every, changed)
 
