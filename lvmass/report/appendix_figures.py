@@ -3,12 +3,13 @@
 import textwrap
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 
 from lvmass.report.figures import forest
 from lvmass.report.page import say, select, table, wide
-from lvmass.report.style import OURS, Picture, new_figure
+from lvmass.report.style import OURS, SEX_COLOURS, Picture, new_figure
 from lvmass.report.words import printed
 
 
@@ -63,3 +64,48 @@ def gap_cohorts(steps: pd.DataFrame, tests: pd.DataFrame, title: str) -> list[An
         say(f"With the switch off, tests find the sex-specific model better in cohorts as follows. {'; '.join(said)}."),
         table(shown, caption),
     ]
+
+
+VERDICTS = {
+    "by construction": OURS,
+    "reproduced": "#009E73",
+    "not reproduced": "#444444",
+    "cannot be decided": "#777777",
+}
+"""Columns of `verdict_board`, and their colours."""
+
+
+def verdict_board(results: pd.DataFrame) -> Picture:
+    """Draw for every result of the paper whether it is reproduced; rows of `lvmass.report.published.paper_results`."""
+    here = results["here"]
+    column = np.select([here.str.contains("construction"), here.str.contains("cannot"), here.str.startswith("not")],
+                       [0, 3, 2], 1)  # fmt: skip
+    figure, axes = new_figure(height=0.36 * len(results) + 0.8)
+    for at, (turn, colour) in enumerate(VERDICTS.items()):
+        axes.plot(np.full((column == at).sum(), at), np.flatnonzero(column == at), "o", ms=9, color=colour, label=turn)
+    names = results["the paper's result"].str.replace(r" \(.*?\)", "", regex=True).map(lambda name: textwrap.fill(name, 36))
+    axes.set_yticks(range(len(results)), names, fontsize=9)
+    axes.set_xticks(range(len(VERDICTS)), ["by con-\nstruction", "repro-\nduced", "not re-\nproduced", "cannot\nbe told"], fontsize=9)
+    axes.set(xlim=(-0.6, len(VERDICTS) - 0.4), ylim=(len(results) - 0.5, -0.5))
+    axes.xaxis.tick_top()
+    axes.grid(axis="y", color="#DDDDDD", lw=0.6)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    counts = ", ".join(f"{(column == at).sum()} {name}" for at, name in enumerate(VERDICTS))
+    return Picture(figure, f"Of {len(results)} results of the paper: {counts}. The table below says by what rule.")
+
+
+def card_in_range(card: pd.DataFrame) -> Picture:
+    """Draw where each number of the calibration card lies in its range, all ranges drawn at one width."""
+    half = (card["high"] - card["low"]) / 2
+    place = ((card["got"] - card["low"]) / half - 1).clip(-4, 4)
+    figure, axes = new_figure(height=0.25 * len(card) + 0.8)
+    axes.axvspan(-1, 1, color="#DDDDDD", lw=0)
+    for met, colour in ((True, SEX_COLOURS["male"]), (False, OURS)):
+        rows = np.flatnonzero(card["met"] == met)
+        axes.plot(place.iloc[rows], rows, "o", color=colour, ms=5)
+    sexes = card["sex"].map(printed)
+    axes.set_yticks(range(len(card)), card["quantity"] + ", " + sexes, fontsize=9)
+    axes.set(xlim=(-4.3, 4.3), ylim=(len(card) - 0.5, -0.5), xlabel="place in the literature's range (grey)")
+    axes.set_xticks([-4, -1, 1, 4], ["far\nbelow", "lowest", "highest", "far\nabove"])
+    return Picture(figure, f"{card['met'].sum()} of {len(card)} numbers of the card lie within the literature's range.")
