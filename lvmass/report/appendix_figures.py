@@ -83,9 +83,11 @@ def verdict_board(results: pd.DataFrame) -> Picture:
     figure, axes = new_figure(height=0.36 * len(results) + 0.8)
     for at, (turn, colour) in enumerate(VERDICTS.items()):
         axes.plot(np.full((column == at).sum(), at), np.flatnonzero(column == at), "o", ms=9, color=colour, label=turn)
-    names = results["the paper's result"].str.replace(r" \(.*?\)", "", regex=True).map(lambda name: textwrap.fill(name, 36))
+    names = results["the paper's result"].str.replace(r" \(.*?\)", "", regex=True)
+    names = names.map(lambda name: textwrap.fill(name, 36))
     axes.set_yticks(range(len(results)), names, fontsize=9)
-    axes.set_xticks(range(len(VERDICTS)), ["by con-\nstruction", "repro-\nduced", "not re-\nproduced", "cannot\nbe told"], fontsize=9)
+    broken = ["by con-\nstruction", "repro-\nduced", "not re-\nproduced", "cannot\nbe told"]
+    axes.set_xticks(range(len(VERDICTS)), broken, fontsize=9)
     axes.set(xlim=(-0.6, len(VERDICTS) - 0.4), ylim=(len(results) - 0.5, -0.5))
     axes.xaxis.tick_top()
     axes.grid(axis="y", color="#DDDDDD", lw=0.6)

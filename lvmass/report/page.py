@@ -230,8 +230,13 @@ def wide(
     return cells.reset_index().rename_axis(columns=None)
 
 
-def beside(ours: Mapping[str, str] | pd.DataFrame, caption: str, whose: str = "this study file", **options: Any) -> HTML | Markdown:
-    """Show published numbers beside ours: texts by keys of ``PUBLISHED``, or the columns of `over_folds`; ``options`` of `table`."""
+def beside(
+    ours: Mapping[str, str] | pd.DataFrame, caption: str, whose: str = "this study file", **options: Any
+) -> HTML | Markdown:
+    """Show published numbers beside ours: texts by keys of ``PUBLISHED``, or the columns of `over_folds`.
+
+    ``options`` are those of `table`.
+    """
     texts = dict(zip(ours["key"], ours["text"], strict=True)) if isinstance(ours, pd.DataFrame) else ours
     facts = [PUBLISHED[key] for key in texts]
     rows = [(fact.what, str(fact), text, fact.source) for fact, text in zip(facts, texts.values(), strict=True)]
