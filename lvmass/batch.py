@@ -11,9 +11,9 @@ from typing import IO, Any
 import joblib
 import pandas as pd
 
-from lvmass.cohort.manifest import _record_files, find_ecgs, read_as_stated
+from lvmass.cohort.manifest import find_ecgs, read_as_stated, record_files
 from lvmass.cohort.problems import refuse
-from lvmass.cohort.subjects import EXCLUSION_WORDS, _folded, _renamed, check_subjects
+from lvmass.cohort.subjects import EXCLUSION_WORDS, check_subjects, folded
 from lvmass.cohort.table import read_table
 from lvmass.ecg.reading import ARRAY_FILES
 from lvmass.ecg.recording import Recording
@@ -102,7 +102,7 @@ def _endings() -> set[str]:
 def _parts(path: Path) -> list[str]:
     """All files of an ECG; of a WFDB header that cannot be read, itself: reading it says why."""
     try:
-        return _record_files(path)
+        return record_files(path)
     except DataError:
         return [str(path)]
 
@@ -131,15 +131,15 @@ def people_in_table(path: Path, person: Mapping[str, Any], study_file: Path | No
     assert read is not None
     folder, written = path.parent, dict[str, dict[str, Any]]()
     if study_file is not None:
-        of, header = read_study_file(study_file).development, {_folded(str(name)) for name in read}
-        names = {own: name for own, name in of.columns.items() if _folded(own) in header}
+        of, header = read_study_file(study_file).development, {folded(str(name)) for name in read}
+        names = {own: name for own, name in of.columns.items() if folded(own) in header}
         written = {"columns": names, "units": of.units, "codes": of.codes}
         folder = folder if of.ecg_folder is None else study_file.parent / of.ecg_folder
-    subjects, excluded, problems = check_subjects(read, str(path), unneeded={"lvm_g", *given}, **written)
-    _, theirs, _ = _renamed(read, str(path), written.get("columns", {}))
+    checked = check_subjects(read, str(path), unneeded={"lvm_g", *given}, **written)
+    subjects, excluded, problems, _, theirs = checked
     wanted = [name for name in ("subject_id", "ecg_path", *PERSON) if name in subjects or name not in given]
-    concern = {_folded(name) for name in (*wanted, *(theirs.get(name, name) for name in wanted))}
-    problems = [problem for problem in problems if _folded(problem.column) in concern]
+    concern = {folded(name) for name in (*wanted, *(theirs.get(name, name) for name in wanted))}
+    problems = [problem for problem in problems if folded(problem.column) in concern]
     refuse([problem for problem in problems if problem.row is None])
     if read.empty:
         raise DataError(f"{path}: there is no row below the header; give one row an ECG.")

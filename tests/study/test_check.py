@@ -16,11 +16,12 @@ import pytest
 from bs4 import BeautifulSoup
 
 from lvmass.cohort.problems import Problem
+from lvmass.cohort.subjects import check_subjects
 from lvmass.ecg.recording import LEADS
 from lvmass.report.check_report import check_text, grouped, write_check_report
 from lvmass.study.check import Findings, check_study
 from lvmass.study.duplicates import alike, outline
-from lvmass.study.plausible import Checked, _index_as_mass, units_of_columns
+from lvmass.study.plausible import Checked, _index_as_mass
 from lvmass.study.study import Study
 from tests.study.mistakes import MISTAKES, Mistake, Own, clean_cohort
 from tests.study.test_store import alive
@@ -28,7 +29,7 @@ from tests.study.test_store import alive
 N, N_EXTERNAL = 44, 16
 ALONE = [mistake for mistake in MISTAKES if mistake.where in ("study.toml", "the book", "the study")]
 ALONE += [mistake for mistake in MISTAKES if mistake.kind in ("all ECGs in µV", "a header only", "no text")]
-UNITS = [mistake for mistake in MISTAKES if mistake.words[1:] == ("[development.units]",)]
+UNITS = [mistake for mistake in MISTAKES if mistake.words[1:] == ("[units]",)]
 ROWS = [mistake for mistake in MISTAKES if mistake.row and mistake.where == "subjects.csv" and not mistake.also]
 KINDS = {
     "cells": [mistake for mistake in ROWS if " is '" in mistake.kind],
@@ -88,10 +89,11 @@ def test_many_mistakes_are_listed_at_once(own: Own, kind: str) -> None:
 def test_a_column_in_another_unit_is_one_error_until_the_unit_is_stated(clean: Own, mistake: Mistake) -> None:
     own = Own(clean.folder, clean.people.copy(), clean.external, clean.settings)
     mistake.plant(own)
-    units, problems = units_of_columns(own.people, Checked("development", "subjects.csv", pd.DataFrame()), {})
+    problems = check_subjects(own.people, "subjects.csv").problems
     assert has(mistake, tuple(problems))
-    assert len(problems) == 1
-    assert units_of_columns(own.people, Checked("development", "subjects.csv", pd.DataFrame()), units) == ({}, [])
+    assert len([problem for problem in problems if problem.level == "error"]) == 1
+    (unit,) = re.findall(r'"(\w+)"', problems[0].do)
+    assert check_subjects(own.people, "subjects.csv", units={mistake.column: unit}).problems == []
 
 
 @pytest.mark.parametrize("mistake", ALONE, ids=lambda mistake: mistake.kind)
