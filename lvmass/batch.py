@@ -11,7 +11,7 @@ from typing import IO, Any
 import joblib
 import pandas as pd
 
-from lvmass.cohort.manifest import find_ecgs, read_as_stated, record_files
+from lvmass.cohort.manifest import find_ecgs, is_no_ecg, read_as_stated, record_files
 from lvmass.cohort.problems import refuse
 from lvmass.cohort.subjects import EXCLUSION_WORDS, check_subjects, folded
 from lvmass.cohort.table import read_table
@@ -48,8 +48,8 @@ _PRINTED = {
 def people_in_files(paths: Sequence[Path], person: Mapping[str, Any], written: Collection[Path] = ()) -> pd.DataFrame:
     """List ECG files, and those in folders, as one row each; all get the same person.
 
-    Of a WFDB record the header stands for all its files. Of a folder, hidden files, links, what is ``written`` and
-    files with an ending of no ECG are left out.
+    Of a WFDB record the header stands for all its files. Of a folder, hidden files, links and what is ``written`` are
+    left out, and so are tables of people, notes and files with an ending of no ECG, which a line of the log names.
 
     Raises
     ------
@@ -69,8 +69,10 @@ def people_in_files(paths: Sequence[Path], person: Mapping[str, Any], written: C
     ]
     endings = _endings()
     files = [file for file in there if file[1].suffix.lower() in endings or file[1].suffix[1:].isdigit()]
-    if len(files) < len(there):
-        LOG.info("%d other files in the folder, with endings of no ECG", len(there) - len(files))
+    files = [file for file in files if not is_no_ecg(file[1])] or files
+    if others := sorted({name for name, _ in there} - {name for name, _ in files}):
+        more = f" and {len(others) - 5} more" * (len(others) > 5)
+        LOG.info("no ECGs, left out: %s%s", ", ".join(others[:5]), more)
     files += [(str(path), path) for path in paths if not path.is_dir()]
     if not files:
         raise DataError(f"{paths[0]}: there is no ECG file in this folder; give the folder of the ECGs.")

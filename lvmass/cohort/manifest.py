@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +12,8 @@ import pandas as pd
 
 from lvmass.cohort.hashes import FileHashes
 from lvmass.cohort.problems import Problem, refuse
-from lvmass.cohort.subjects import ReadSubjects, check_subjects
+from lvmass.cohort.schema import Subject
+from lvmass.cohort.subjects import ReadSubjects, check_subjects, folded
 from lvmass.cohort.table import read_table
 from lvmass.ecg.recording import Recording
 from lvmass.errors import DataError
@@ -25,6 +27,30 @@ def read_as_stated(path: Path, *, unit: str | None = None, **stated: Any) -> Rec
     from lvmass.ecg.reading import ARRAY_FILES, read_ecg
 
     return read_ecg(path, unit=unit, **(stated if path.suffix.lower() in ARRAY_FILES else {}))
+
+
+def is_no_ecg(path: Path) -> bool:
+    """Whether a file is a table of people, or plain text without an ending, such as README.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     people, ecg = Path(folder, "people.csv"), Path(folder, "ecg.csv")
+    ...     _ = people.write_text("Exam;Sex;Age"), ecg.write_text("time_s,I_mv,II_mv")
+    ...     is_no_ecg(people), is_no_ecg(ecg)
+    (True, False)
+    """
+    if path.suffix.lower() not in ("", ".csv"):
+        return False
+    with path.open("rb") as file:
+        head = file.read(4096).removeprefix(b"\xef\xbb\xbf")
+    if not path.suffix:
+        return bool(head) and not (
+            re.search(rb"[\0-\x08]", head) or head.lstrip().startswith((b"<", b"{"))
+        )  # XML and JSON
+    names = re.split("[,;\t]", head.partition(b"\n")[0].decode("utf-8", "replace"))
+    return not {folded(name.strip(' \r"')) for name in names}.isdisjoint(map(folded, ("file", *Subject.model_fields)))
 
 
 @dataclass(frozen=True, eq=False)
