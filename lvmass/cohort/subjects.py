@@ -119,7 +119,7 @@ def check_subjects(
     row 3, column age_years: the value is 420; give a number from 18 to 110; until then it counts as missing.
     """
     columns, units, codes, missing = columns or {}, units or {}, codes or {}, missing or {}
-    text, theirs, problems = renamed(table, where, columns)
+    text, theirs, problems = _renamed(table, where, columns)
     units, codes, more = _for_our_columns(where, theirs, units, codes)
     units, whole = _other_units(text, where, theirs, units)
     problems += more + whole
@@ -175,7 +175,7 @@ def _nearest(name: str, known: Collection[str], do: str, otherwise: str) -> str:
     return do.replace("NAME", repr(by_fold[near[0]])) if near else otherwise
 
 
-def renamed(
+def _renamed(
     table: pd.DataFrame, where: str, columns: Mapping[str, str]
 ) -> tuple[pd.DataFrame, dict[str, str], list[Problem]]:
     """Give the columns our names; also the table's names by ours."""

@@ -130,9 +130,9 @@ def check_study(path: str | Path) -> Findings:
 def _read_people(section: str, settings: CohortConfig, folder: Path) -> tuple[Checked, list[Problem]]:
     """Rows of a table that have all that is needed, their ECGs, and what is wrong."""
     where, missing = str(settings.subjects), settings.missing.model_dump()
-    written = settings.model_dump(include={"columns", "units", "codes"}) | {"missing": missing}
+    written: dict[str, Any] = {"columns": settings.columns, "units": settings.units, "codes": settings.codes}
     ecg_folder = settings.ecg_folder and folder / settings.ecg_folder
-    read = read_subjects(folder / where, where=where, ecg_folder=ecg_folder, **written)
+    read = read_subjects(folder / where, where=where, ecg_folder=ecg_folder, missing=missing, **written)
     about = Checked(section, where, pd.DataFrame(), names=read.names)
     problems = [*read.problems, *header_problems(read.text, about)]
     for _, row in read.excluded.iterrows():
@@ -191,22 +191,23 @@ def _duplicates(config: StudyConfig, study: str, checked: Mapping[str, Checked])
         found = alike(np.concatenate(beats), ecgs["heart_rate_bpm"][usable].tolist())
         near = ((usable[i], usable[j]) for i, j in found)
         pairs += [(i, j) for i, j in near if rows[i]["ecg_hash"] != rows[j]["ecg_hash"]]
+    shared = "warning" if config.check.allow_shared_people else "error"
     for one, other in ((rows[i], rows[j]) for i, j in pairs):
         same, patients = one["ecg_hash"] == other["ecg_hash"], one["patient_id"] == other["patient_id"]
-        level = "error" if same else "warning"
+        across = one["section"] != other["section"]
+        if patients and (across or not same):
+            continue  # shared patients are told of once; two days' ECGs of a patient may look alike
         what = "the samples of the ECG are those of" if same else "the ECG looks like another copy of that of"
         if one["ecg_path"] == other["ecg_path"]:
             what = "the same file as in"
-        whose, do = ", another patient", "find out whose it is, or give both one patient_id"
-        if one["section"] != other["section"]:
-            level = "warning" if config.check.allow_shared_people else "error"
-            whose, do = f" of {checked[one['section']].where}", "leave it in one cohort"
-        elif patients:
-            level, whose, do = "warning", ", the same patient", "leave one row out"
-        # shared patients are told of once; two days' ECGs of a patient may look alike
-        if not patients or (same and one["section"] == other["section"]):
-            what = f"{what} row {one['row']}{whose}"
-            yield checked[other["section"]].said(level, what, do, other["row"], "ecg_path", other["file"])
+        level, whose, do = "warning", ", the same patient", "leave one row out"
+        if across:
+            level, whose, do = shared, f" of {checked[one['section']].where}", "leave it in one cohort"
+        elif not patients:
+            level, whose = "error" if same else "warning", ", another patient"
+            do = "find out whose it is, or give both one patient_id"
+        what = f"{what} row {one['row']}{whose}"
+        yield checked[other["section"]].said(level, what, do, other["row"], "ecg_path", other["file"])
 
 
 # --- the study ---
@@ -312,11 +313,7 @@ def _pages(config: StudyConfig, study: str, checked: Mapping[str, Checked]) -> I
         (not networks, "chapters 3 and 6: training and saliency", "no model is a network"),
         ("elvmass-net" not in networks, "chapter 3: the encoder", "no model is elvmass-net"),
         (len(config.models) == 1, "chapter 4: comparison", "there is one model only"),
-        (
-            not config.trained_both_ways,
-            "chapter 5: the gap, taken apart",
-            "no model is trained pooled and sex-specific",
-        ),
+        (not config.trained_both_ways, "chapter 5: the gap, taken apart", "no model is pooled and sex-specific"),
     ]
     yield from (Problem("warning", BOOK, lacks, why) for yes, lacks, why in lacking if yes)
 

@@ -8,7 +8,6 @@ import difflib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -135,16 +134,14 @@ def _one_patient(about: Checked) -> Iterator[Problem]:
 
 def _index_as_mass(about: Checked) -> Iterator[Problem]:
     """LVM index in the place of grams: too low for a mass, and surely hardly rising with body size."""
-    mass, ratios, slopes, errors, people = about.people["lvm_g"], [], [], [], []
+    mass, found = about.people["lvm_g"], []
     for sex, index in about.by_sex(mass / about.bsa_m2):
         size = np.log(about.bsa_m2[index.index])
-        line = linregress(size, np.log(mass[index.index])) if size.std() else None
-        ratios.append(np.log(index.median() / _INDEX_G_M2[sex]))
-        slopes.append(line.slope if line else 1.0)
-        errors.append(line.stderr if line else 0.0)
-        people.append(len(index))
-    most = np.mean(slopes) + 1.96 * np.sqrt(np.sum(np.square(errors))) / len(slopes) if slopes else np.inf
-    if most < _INDEX_SLOPE and np.exp(np.mean(ratios)) < _LOW_INDEX:
+        line = linregress(size, np.log(mass[index.index])) if size.std() else (1.0, 0.0, 0.0, 1.0, 0.0)
+        found.append((np.log(index.median() / _INDEX_G_M2[sex]), line[0], line[4], len(index)))
+    ratio, slope, error, people = np.reshape(found, (-1, 4)).T
+    most = slope.mean() + 1.96 * np.sqrt(np.sum(error**2)) / len(slope) if found else np.inf
+    if most < _INDEX_SLOPE and np.exp(ratio.mean()) < _LOW_INDEX:
         what = f"the whole column looks like LVM index (g/m2) in the place of grams (median {mass.median():g})"
         do = "give the mass in grams: the index times the body surface area that it was made with"
         yield about.said("error" if min(people) >= _MANY_JUDGED else "warning", what, do, column="lvm_g")
@@ -207,17 +204,15 @@ def _unusable(about: Checked) -> Iterator[Problem]:
             yield about.said("error", what, f'set unit = "{unit}" under [{about.section}]', column="ecg_path")
             told |= wrong
     for row, ecg in ecgs[~told].iterrows():
-        file = Path(ecg["ecg_path"]).name
-        level, do = "warning", "look at the recording; without another one the row is left out"
-        if ecg["code"] == UNREADABLE:
+        # of several reasons, a unit explains the others
+        code = next((code for code in _WRONG_UNIT if code in ecg["findings"]), ecg["code"])
+        level, what, do = "warning", f"not used: {DISQUALIFYING[code]}", "look at the recording"
+        if code == UNREADABLE:
             what, do = what_and_do(ecg["reason"], do)
-            do += "; without it the row is left out"
-            stated = next((setting for word, setting in _STATE.items() if word in what), None)
-            if stated is not None and file.lower().endswith(ARRAY_FILES):
-                level, do = "error", f"state {stated} under [{about.section}]"
-        else:  # of several reasons, a unit explains the others
-            code = next((code for code in _WRONG_UNIT if code in ecg["findings"]), ecg["code"])
-            what = f"not used: {DISQUALIFYING[code]}"
+        do += "; without a usable one the row is left out"
+        stated = next((setting for word, setting in _STATE.items() if word in what), None)
+        if stated is not None and ecg["ecg_path"].lower().endswith(ARRAY_FILES):
+            level, do = "error", f"state {stated} under [{about.section}]"
         yield about.said(level, what, do, row, "ecg_path", str(ecg["file"]))
 
 

@@ -102,6 +102,16 @@ def test_mistakes_of_a_study(own: Own, mistake: Mistake) -> None:
     assert has(mistake, check_study(own.write()).problems)
 
 
+def test_the_table_is_read_as_the_study_file_says(own: Own) -> None:
+    own.people["sex"] = own.people["sex"].map({"female": "F", "male": "M"})
+    own.people = own.people.assign(height_cm=own.numbers("height_cm") / 2.54).rename(columns={"height_cm": "Size"})
+    own.settings += '[development.columns]\nSize = "height_cm"\n[development.units]\nSize = "in"\n'
+    own.settings += '[development.codes]\nsex = { F = "female", M = "male" }\n'
+    assert [problem for problem in check_study(own.write()).problems if problem.level == "error"] == []
+    own.settings = own.settings.replace('F = "female"', 'F = "femal"')
+    assert any("[codes] says" in problem.what for problem in check_study(own.write()).problems)
+
+
 def test_a_mended_cell_reads_no_ecg_again(own: Own, monkeypatch: pytest.MonkeyPatch) -> None:
     check_study(own.write())
     monkeypatch.setattr("lvmass.study.steps.beats_of_block", None)
