@@ -206,8 +206,8 @@ def read_subjects(
     path, where = Path(path), where or str(path)
     table, problems = read_table(path)
     if table is None:
-        none = pd.DataFrame(columns=list(EXCLUDED))
-        return ReadSubjects(none, none, [replace(problem, where=where) for problem in problems], none, {})
+        none, told = pd.DataFrame(), [replace(problem, where=where) for problem in problems]
+        return ReadSubjects(none, pd.DataFrame(columns=list(EXCLUDED)), told, none, {})
     read = check_subjects(table, where, **written)
     if "ecg_path" in read.subjects:
         folder = path.parent if ecg_folder is None else Path(ecg_folder)

@@ -58,15 +58,13 @@ def read_table(path: Path) -> tuple[pd.DataFrame | None, list[Problem]]:
     there is no such file; give the path of a subjects table (CSV, Excel or Parquet).
     """
     try:
-        try:
-            return _framed(_rows(path)), []
-        except (_Unreadable, MemoryError):
-            raise
-        except Exception as error:  # a parser may fail in any way on a damaged file
-            reason = " ".join(f"{error}".split())[:200] or type(error).__name__
-            raise _Unreadable(f"the table cannot be read ({reason})", "check it, and save it again") from error
+        return _framed(_rows(path)), []
     except _Unreadable as error:
-        return None, [Problem("error", str(path), *error.args)]
+        told = error.args
+    except Exception as error:  # a parser may fail in any way on a damaged file
+        reason = " ".join(f"{error}".split())[:200] or type(error).__name__
+        told = (f"the table cannot be read ({reason})", "check it, and save it again")
+    return None, [Problem("error", str(path), *told)]
 
 
 def decimal_points(cells: Sequence[str | None]) -> list[list[str | None]]:

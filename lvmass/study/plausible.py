@@ -23,6 +23,7 @@ from lvmass.ecg.reading import ARRAY_FILES
 
 _INDEX_G_M2 = {"female": 48.0, "male": 60.0}  # mean LVM / BSA between CT and MR, papillary muscles within
 _LOW_INDEX = 0.85  # share of these below which a column of masses may be one of indices already
+_TOO_LOW_INDEX = 0.7  # the same where the column rises with body size: lower than masses by any kind of image
 _INDEX_SLOPE = 0.8  # log mass rises by about 1.1 a log BSA, an index hardly
 _MANY_JUDGED = 100  # people of a sex
 _FAR_BMI, _FAR_LVM = (-5.0, 4.5), (-5.0, 6.0)  # robust z; masses have a long upper end where hypertrophy is common
@@ -133,18 +134,20 @@ def _one_patient(about: Checked) -> Iterator[Problem]:
 
 
 def _index_as_mass(about: Checked) -> Iterator[Problem]:
-    """LVM index in the place of grams: too low for a mass, and surely hardly rising with body size."""
+    """LVM index in the place of grams: low and surely hardly rising with body size, or lower than any mass."""
     mass, found = about.people["lvm_g"], []
     for sex, index in about.by_sex(mass / about.bsa_m2):
         size = np.log(about.bsa_m2[index.index])
         line = linregress(size, np.log(mass[index.index])) if size.std() else (1.0, 0.0, 0.0, 1.0, 0.0)
         found.append((np.log(index.median() / _INDEX_G_M2[sex]), line[0], line[4], len(index)))
-    ratio, slope, error, people = np.reshape(found, (-1, 4)).T
-    most = slope.mean() + 1.96 * np.sqrt(np.sum(error**2)) / len(slope) if found else np.inf
-    if most < _INDEX_SLOPE and np.exp(ratio.mean()) < _LOW_INDEX:
+    if not found:
+        return
+    ratio, slope, error, people = np.transpose(found)
+    low, flat = np.exp(ratio.mean()), slope.mean() + 1.96 * np.sqrt(np.sum(error**2)) / len(slope) < _INDEX_SLOPE
+    if low < (_LOW_INDEX if flat else _TOO_LOW_INDEX):
         what = f"the whole column looks like LVM index (g/m2) in the place of grams (median {mass.median():g})"
         do = "give the mass in grams: the index times the body surface area that it was made with"
-        yield about.said("error" if min(people) >= _MANY_JUDGED else "warning", what, do, column="lvm_g")
+        yield about.said("error" if flat and min(people) >= _MANY_JUDGED else "warning", what, do, column="lvm_g")
 
 
 def _outliers(about: Checked) -> Iterator[Problem]:
