@@ -120,7 +120,8 @@ def check_study(path: str | Path) -> Findings:
             counts.append((section, cohort.name, cohort.simulated, n, len(cohort), int(_usable(about).sum())))
     problems += [problem for check in _STUDY for problem in check(config, path.name, known)]
     if len(cohorts) == 2:
-        problems += shared_people(*cohorts.values(), hashes, allowed=config.check.allow_shared_people)
+        ours, theirs = cohorts.values()
+        problems += shared_people(ours, theirs, hashes, allowed=config.check.allow_shared_people)
     return Findings(config.name, path, pd.DataFrame(counts, columns=COUNTED), tuple(dict.fromkeys(problems)))
 
 
