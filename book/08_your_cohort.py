@@ -24,10 +24,11 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 from IPython.display import display
 from lvmass import Study
-from lvmass.cohort.simulation.hospital import write_hospital
 from lvmass.report import figures, page
 from lvmass.report.words import printed
 from lvmass.study.settings import default_study_file
+
+from hospital import write_hospital
 
 study = Study.from_toml(default_study_file())
 page.banner(study, appendix=True)

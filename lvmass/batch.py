@@ -11,9 +11,9 @@ from typing import IO, Any
 import joblib
 import pandas as pd
 
-from lvmass.cohort.manifest import _record_files, find_ecgs, read_as_stated
+from lvmass.cohort.manifest import find_ecgs, is_no_ecg, read_as_stated, record_files
 from lvmass.cohort.problems import refuse
-from lvmass.cohort.subjects import EXCLUSION_WORDS, _folded, _renamed, check_subjects
+from lvmass.cohort.subjects import EXCLUSION_WORDS, check_subjects, folded
 from lvmass.cohort.table import read_table
 from lvmass.ecg.reading import ARRAY_FILES
 from lvmass.ecg.recording import Recording
@@ -48,8 +48,8 @@ _PRINTED = {
 def people_in_files(paths: Sequence[Path], person: Mapping[str, Any], written: Collection[Path] = ()) -> pd.DataFrame:
     """List ECG files, and those in folders, as one row each; all get the same person.
 
-    Of a WFDB record the header stands for all its files. Of a folder, hidden files, links, what is ``written`` and
-    files with an ending of no ECG are left out.
+    Of a WFDB record the header stands for all its files. Of a folder, hidden files, links and what is ``written`` are
+    left out, and so are tables of people, notes and files with an ending of no ECG, which a line of the log names.
 
     Raises
     ------
@@ -69,8 +69,10 @@ def people_in_files(paths: Sequence[Path], person: Mapping[str, Any], written: C
     ]
     endings = _endings()
     files = [file for file in there if file[1].suffix.lower() in endings or file[1].suffix[1:].isdigit()]
-    if len(files) < len(there):
-        LOG.info("%d other files in the folder, with endings of no ECG", len(there) - len(files))
+    files = [file for file in files if not is_no_ecg(file[1])] or files
+    if others := sorted({name for name, _ in there} - {name for name, _ in files}):
+        more = f" and {len(others) - 5} more" * (len(others) > 5)
+        LOG.info("no ECGs, left out: %s%s", ", ".join(others[:5]), more)
     files += [(str(path), path) for path in paths if not path.is_dir()]
     if not files:
         raise DataError(f"{paths[0]}: there is no ECG file in this folder; give the folder of the ECGs.")
@@ -102,7 +104,7 @@ def _endings() -> set[str]:
 def _parts(path: Path) -> list[str]:
     """All files of an ECG; of a WFDB header that cannot be read, itself: reading it says why."""
     try:
-        return _record_files(path)
+        return record_files(path)
     except DataError:
         return [str(path)]
 
@@ -131,15 +133,15 @@ def people_in_table(path: Path, person: Mapping[str, Any], study_file: Path | No
     assert read is not None
     folder, written = path.parent, dict[str, dict[str, Any]]()
     if study_file is not None:
-        of, header = read_study_file(study_file).development, {_folded(str(name)) for name in read}
-        names = {own: name for own, name in of.columns.items() if _folded(own) in header}
+        of, header = read_study_file(study_file).development, {folded(str(name)) for name in read}
+        names = {own: name for own, name in of.columns.items() if folded(own) in header}
         written = {"columns": names, "units": of.units, "codes": of.codes}
         folder = folder if of.ecg_folder is None else study_file.parent / of.ecg_folder
-    subjects, excluded, problems = check_subjects(read, str(path), unneeded={"lvm_g", *given}, **written)
-    _, theirs, _ = _renamed(read, str(path), written.get("columns", {}))
+    checked = check_subjects(read, str(path), unneeded={"lvm_g", *given}, **written)
+    subjects, excluded, problems, _, theirs = checked
     wanted = [name for name in ("subject_id", "ecg_path", *PERSON) if name in subjects or name not in given]
-    concern = {_folded(name) for name in (*wanted, *(theirs.get(name, name) for name in wanted))}
-    problems = [problem for problem in problems if _folded(problem.column) in concern]
+    concern = {folded(name) for name in (*wanted, *(theirs.get(name, name) for name in wanted))}
+    problems = [problem for problem in problems if folded(problem.column) in concern]
     refuse([problem for problem in problems if problem.row is None])
     if read.empty:
         raise DataError(f"{path}: there is no row below the header; give one row an ECG.")

@@ -104,14 +104,20 @@ def test_no_name_or_id_in_a_file_is_told(tmp_path: Path) -> None:
 
 
 def test_folder_of_ecgs_is_read_without_what_was_written(folder: Path) -> None:
-    (folder / "people.csv").unlink()
-    (folder / "README.txt").write_text("what this is")
+    for name in ("README.txt", "README"):
+        (folder / name).write_text("what this is")
     shutil.copy(ECG, folder / "more" / "1.2.840.7")
     for _ in range(2):
         result = here("predict", folder, *PERSON, "--out", folder / "out.csv")
-        assert "1 other files" in result.stderr
+        assert "no ECGs, left out: README, README.txt, people.csv\n" in result.stderr
         assert "2 estimated, 1 not" in result.stdout
     assert list(pd.read_csv(folder / "out.csv")["file"]) == ["good.dcm", "more/1.2.840.7", "more/broken.xml"]
+
+
+def test_where_nothing_else_lies_each_file_is_tried(tmp_path: Path) -> None:
+    (tmp_path / "subjects.csv").write_text("subject_id,sex\na,female\n")
+    (tmp_path / ".gitignore").write_text("*")
+    assert list(people_in_files([tmp_path], WOMAN)["file"]) == ["subjects.csv"]
 
 
 def test_a_wfdb_record_is_one_ecg(tmp_path: Path) -> None:

@@ -2,16 +2,18 @@
 
 import hashlib
 import os
-from collections.abc import Collection, Iterator, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 
 from lvmass.cohort.hashes import FileHashes
 from lvmass.cohort.problems import Problem, refuse
-from lvmass.cohort.subjects import check_subjects
+from lvmass.cohort.schema import Subject
+from lvmass.cohort.subjects import ReadSubjects, check_subjects, folded
 from lvmass.cohort.table import read_table
 from lvmass.ecg.recording import Recording
 from lvmass.errors import DataError
@@ -20,53 +22,55 @@ EXCLUDED = ("row", "subject_id", "code")
 """Columns of `Cohort.excluded`."""
 
 
-class _RecordingSource(Protocol):
-    """Where a cohort's ECGs come from; small enough to be sent to another process."""
-
-    def one(self, i: int) -> Recording:
-        """Return the ECG of row ``i``."""
-
-    def many(self, rows: Sequence[int]) -> Iterator[Recording]:
-        """Yield the ECGs of these rows in order, holding only a few at a time."""
-
-    def key(self) -> str:
-        """Hash everything that the ECGs depend on."""
-
-
-def read_as_stated(
-    path: Path, unit: str | None = None, sampling_rate_hz: float | None = None, leads: Sequence[str] | None = None
-) -> Recording:
-    """Read an ECG file of any format; rate and leads are for files of numbers alone, which state none."""
+def read_as_stated(path: Path, *, unit: str | None = None, **stated: Any) -> Recording:
+    """Read an ECG file of any format; ``stated`` rate and leads are for files of numbers alone, which have none."""
     from lvmass.ecg.reading import ARRAY_FILES, read_ecg
 
-    if path.suffix.lower() not in ARRAY_FILES:
-        return read_ecg(path, unit=unit)
-    return read_ecg(path, unit=unit, sampling_rate_hz=sampling_rate_hz, leads=leads)
+    return read_ecg(path, unit=unit, **(stated if path.suffix.lower() in ARRAY_FILES else {}))
+
+
+def is_no_ecg(path: Path) -> bool:
+    """Whether a file is a table of people, or plain text without an ending, such as README.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     people, ecg = Path(folder, "people.csv"), Path(folder, "ecg.csv")
+    ...     _ = people.write_text("Exam;Sex;Age"), ecg.write_text("time_s,I_mv,II_mv")
+    ...     is_no_ecg(people), is_no_ecg(ecg)
+    (True, False)
+    """
+    if path.suffix.lower() not in ("", ".csv"):
+        return False
+    with path.open("rb") as file:
+        head = file.read(4096).removeprefix(b"\xef\xbb\xbf")
+    if not path.suffix:
+        return bool(head) and not (
+            re.search(rb"[\0-\x08]", head) or head.lstrip().startswith((b"<", b"{"))
+        )  # XML and JSON
+    names = re.split("[,;\t]", head.partition(b"\n")[0].decode("utf-8", "replace"))
+    return not {folded(name.strip(' \r"')) for name in names}.isdisjoint(map(folded, ("file", *Subject.model_fields)))
 
 
 @dataclass(frozen=True, eq=False)
-class _FileSource:
+class FileSource:
     """ECGs in files.
 
     Parameters
     ----------
     paths : tuple of Path
         One file a row.
-    unit : str or None
-        Voltage unit for formats that state none, as ``read_ecg`` takes it.
-    sampling_rate_hz : float or None
-    leads : tuple of str or None
-        Of files that state none, as ``read_ecg`` takes them.
+    reading : dict
+        ``unit, sampling_rate_hz, leads`` of files that state none, as ``read_ecg`` takes them.
     """
 
     paths: tuple[Path, ...]
-    unit: str | None = None
-    sampling_rate_hz: float | None = None
-    leads: tuple[str, ...] | None = None
+    reading: dict[str, Any]
 
     def one(self, i: int) -> Recording:
         """Return the ECG of row ``i``."""
-        return read_as_stated(self.paths[i], self.unit, self.sampling_rate_hz, self.leads)
+        return read_as_stated(self.paths[i], **self.reading)
 
     def many(self, rows: Sequence[int]) -> Iterator[Recording]:
         """Yield the ECGs of these rows in order."""
@@ -78,13 +82,13 @@ class _FileSource:
         A WFDB header names its record, so that equal ECGs of two people differ there: of such a
         record only the signal files count.
         """
-        of, records = of or FileHashes(), map(_record_files, self.paths)
+        of, records = of or FileHashes(), map(record_files, self.paths)
         return [" ".join(map(of.of, files[1:] or files)) for files in records]
 
     def key(self, of: FileHashes | None = None) -> str:
         """Hash how files are read and the bytes of every file."""
-        of, lines = of or FileHashes(), [f"{self.unit} {self.sampling_rate_hz} {self.leads}"]
-        lines += [" ".join(map(of.of, _record_files(path))) for path in self.paths]
+        of, lines = of or FileHashes(), [str([*self.reading.values()])]
+        lines += [" ".join(map(of.of, record_files(path))) for path in self.paths]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -101,7 +105,8 @@ class Cohort:
     simulated : bool
         Whether these people exist only in a simulator; every page and model says so.
     source
-        Where the ECGs come from: `_FileSource` or the simulator's.
+        Where the ECGs come from: `FileSource`, the simulator's or another with its methods ``one``, ``many`` and
+        ``key``, small enough to be sent to another process.
     excluded : DataFrame
         People of the table of whom a value is missing, who are not among ``subjects``: ``EXCLUDED``, see
         `lvmass.cohort.subjects.check_subjects`.
@@ -117,7 +122,7 @@ class Cohort:
     name: str
     subjects: pd.DataFrame
     simulated: bool
-    source: _RecordingSource = field(repr=False)
+    source: Any = field(repr=False)
     excluded: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(EXCLUDED)), repr=False)
 
     @property
@@ -148,7 +153,7 @@ class Cohort:
         return self.source.many(range(start, len(self) if stop is None else min(stop, len(self))))
 
 
-def _record_files(path: Path) -> list[str]:
+def record_files(path: Path) -> list[str]:
     """Return the header of a WFDB record and the signal files that it names; of any other format the file alone."""
     header = f"{os.path.splitext(path)[0]}.hea" if path.suffix.lower() == ".dat" else str(path)
     if not header.lower().endswith(".hea") or not os.path.isfile(header):
@@ -172,8 +177,8 @@ def _resolve(folder: Path, text: str) -> Path | None:
 
 
 def read_subjects(
-    path: str | Path, *, ecg_folder: str | Path | None = None, unneeded: Collection[str] = (), **written: Any
-) -> tuple[pd.DataFrame | None, pd.DataFrame, list[Problem]]:
+    path: str | Path, *, where: str = "", ecg_folder: str | Path | None = None, **written: Any
+) -> ReadSubjects:
     """Read a subjects table and find its ECG files; never raises for a mistake in them.
 
     Parameters
@@ -182,37 +187,34 @@ def read_subjects(
         The table, as `lvmass.cohort.table.read_table` takes it.
     ecg_folder : str or Path, optional
         What ``ecg_path`` is relative to; by default the table's folder. No ECG file lies outside it.
-    unneeded : collection of str
-        As `lvmass.cohort.subjects.check_subjects` takes it; without ``ecg_path`` no ECG file is looked for.
+    where : str
+        What to call the table in problems; its path by default.
     **written
-        How the table is written, ``columns, units, codes, missing``, also as taken there.
+        How the table is written, ``columns, units, codes, missing``, as `lvmass.cohort.subjects.check_subjects` takes
+        it.
 
     Returns
     -------
-    subjects : DataFrame or None
-        People, as the study works with them, ``ecg_path`` absolute; None where there is an error.
-    excluded : DataFrame
-        ``row, subject_id, code`` of people of whom something is missing.
-    problems : list of Problem
-        All of them.
+    ReadSubjects
+        With ``ecg_path`` as absolute paths, "" where there is no such file.
 
     Examples
     --------
-    >>> print(*read_subjects("nobody.csv")[2])
+    >>> print(*read_subjects("nobody.csv").problems)
     there is no such file; give the path of a subjects table (CSV, Excel or Parquet).
     """
-    path = Path(path)
+    path, where = Path(path), where or str(path)
     table, problems = read_table(path)
     if table is None:
-        return None, pd.DataFrame(columns=list(EXCLUDED)), problems
-    subjects, excluded, problems = check_subjects(table, str(path), unneeded=unneeded, **written)
-    if "ecg_path" in subjects and "ecg_path" not in unneeded:
-        own = {ours: theirs for theirs, ours in (written.get("columns") or {}).items()}
+        none, told = pd.DataFrame(), [replace(problem, where=where) for problem in problems]
+        return ReadSubjects(none, pd.DataFrame(columns=list(EXCLUDED)), told, none, {})
+    read = check_subjects(table, where, **written)
+    if "ecg_path" in read.subjects:
         folder = path.parent if ecg_folder is None else Path(ecg_folder)
-        found, absent = find_ecgs(subjects, str(path), folder, own.get("ecg_path", "ecg_path"))
-        subjects["ecg_path"] = [str(file) for file in found]
-        problems += absent
-    return (None if any(each.level == "error" for each in problems) else subjects), excluded, problems
+        found, absent = find_ecgs(read.subjects, where, folder, read.names["ecg_path"])
+        read.subjects["ecg_path"] = [str(file or "") for file in found]
+        read.problems.extend(absent)
+    return read
 
 
 def find_ecgs(subjects: pd.DataFrame, where: str, folder: Path, column: str) -> tuple[list[Path | None], list[Problem]]:
@@ -276,12 +278,11 @@ def load_cohort(
     lvmass.errors.DataError: nobody.csv: there is no such file; give the path of a subjects table (CSV, Excel or \
 Parquet).
     """
-    subjects, excluded, problems = read_subjects(path_to_subjects_csv, **written)
+    subjects, excluded, problems, *_ = read_subjects(path_to_subjects_csv, **written)
     refuse(problems)
-    assert subjects is not None
-    found = tuple(Path(file) for file in subjects["ecg_path"])
-    source = _FileSource(found, unit, sampling_rate_hz, None if leads is None else tuple(leads))
-    return Cohort(name or Path(path_to_subjects_csv).stem, subjects, simulated=False, source=source, excluded=excluded)
+    found = tuple(map(Path, subjects["ecg_path"]))
+    reading = {"unit": unit, "sampling_rate_hz": sampling_rate_hz, "leads": leads and tuple(leads)}
+    return Cohort(name or Path(path_to_subjects_csv).stem, subjects, False, FileSource(found, reading), excluded)
 
 
 def content_key(cohort: Cohort, of: FileHashes | None = None) -> str:
@@ -300,7 +301,7 @@ def content_key(cohort: Cohort, of: FileHashes | None = None) -> str:
         64 hexadecimal digits, of which the first are `table_key`.
     """
     table, source = table_key(cohort), cohort.source
-    key = source.key(of) if isinstance(source, _FileSource) else source.key()
+    key = source.key(of) if isinstance(source, FileSource) else source.key()
     return table + hashlib.sha256(f"{table}\n{key}".encode()).hexdigest()[len(table) :]
 
 
@@ -313,7 +314,7 @@ def table_key(cohort: Cohort) -> str:
 
 def ecgs_of_rows(cohort: Cohort, start: int, stop: int) -> Cohort:
     """Rows of a cohort in files with nothing but what their beats depend on: ECG and sex."""
-    assert isinstance(cohort.source, _FileSource)
+    assert isinstance(cohort.source, FileSource)
     people = cohort.subjects[["sex", "ecg_path"]].iloc[start:stop].reset_index(drop=True)
     return Cohort(cohort.name, people, False, replace(cohort.source, paths=cohort.source.paths[start:stop]))
 
@@ -355,7 +356,7 @@ def shared_people(
     """
     ours, theirs = (cohort.subjects["patient_id"].tolist() for cohort in (development, external))
     compared = [("patient", ours, ours, theirs)]
-    if isinstance(development.source, _FileSource) and isinstance(external.source, _FileSource):
+    if isinstance(development.source, FileSource) and isinstance(external.source, FileSource):
         names = [path.name for path in development.source.paths]
         compared.append(("ECG", names, development.source.hashes(of), external.source.hashes(of)))
     problems = []

@@ -48,6 +48,18 @@ class Problem:
         return f"{stated + ': ' if stated else ''}{self.what}; {self.do}."
 
 
+def what_and_do(sentence: object, otherwise: str) -> tuple[str, str]:
+    """Take a sentence apart: what is wrong, and what to do, or otherwise where it says no such thing.
+
+    Examples
+    --------
+    >>> what_and_do("the file is empty; export it again.", "look at it")
+    ('the file is empty', 'export it again')
+    """
+    what, _, do = str(sentence).rstrip(".").rpartition("; ")
+    return (what, do) if what else (do, otherwise)
+
+
 def refuse(problems: Sequence[Problem]) -> None:
     """Raise what is an error among problems.
 

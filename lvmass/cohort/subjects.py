@@ -1,17 +1,18 @@
 """From a table as a hospital writes it, with its own names, units and codes, to the subjects table of the schema."""
 
 import difflib
+import math
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
 from lvmass.cohort.problems import Problem
-from lvmass.cohort.schema import UNITS, Subject, column
+from lvmass.cohort.schema import UNITS, Subject, bsa_mosteller_m2, column
 from lvmass.cohort.table import decimal_points
 
 _MISSING = ("", "na", "n/a", "nan", "none", "null", "<na>", "nat", ".", "-", "\u2013")
@@ -33,6 +34,40 @@ EXCLUSION_WORDS = {f"no_{what}": f"no {what}" for what in ("sex", "age", "height
 EXCLUSION_WORDS |= {"no_lvm": "no LVM", "no_ecg": "no ECG file"}
 """Why a person is left out, by the code, which holds the first word of the column."""
 
+MIN_JUDGED = 10
+"""People of a sex, at least, of whom a column is judged as a whole."""
+
+# What a column holds on average in adults of one sex. Weight is judged by the body mass index and mass by its index,
+# because kilograms and pounds of single people overlap.
+_AVERAGE = {"age_years": (18, 100), "height_cm": (140, 195), "weight_kg": (17, 38), "lvm_g": (20, 140)}
+_AVERAGE |= {"sbp_mmhg": (85, 200), "qrs_duration_ms": (60, 180)}
+
+
+class ReadSubjects(NamedTuple):
+    """A subjects table as it was read.
+
+    Parameters
+    ----------
+    subjects : DataFrame
+        People with all that is needed, under our names, in our units; rows count from 0. ``patient_id`` is filled
+        from ``subject_id`` where absent, ``table_row`` is the row in the spreadsheet. Columns that the schema does not
+        know are kept as they are. Not to be used where there is an error.
+    excluded : DataFrame
+        ``row, subject_id, code`` of people of whom something is missing; the code, such as "no_height", names the
+        first thing in the schema's order.
+    problems : list of Problem
+    text : DataFrame
+        Cells as they were, under our names; the index is the row in the spreadsheet.
+    names : dict of str to str
+        The table's own name of each of our columns that it has.
+    """
+
+    subjects: pd.DataFrame
+    excluded: pd.DataFrame
+    problems: list[Problem]
+    text: pd.DataFrame
+    names: dict[str, str]
+
 
 def check_subjects(
     table: pd.DataFrame,
@@ -43,7 +78,7 @@ def check_subjects(
     codes: Mapping[str, Mapping[str, str]] | None = None,
     missing: Mapping[str, str] | None = None,
     unneeded: Collection[str] = (),
-) -> tuple[pd.DataFrame, pd.DataFrame, list[Problem]]:
+) -> ReadSubjects:
     """Turn a table as a hospital writes it into the one that the study works with, and say all that is wrong with it.
 
     Parameters
@@ -66,14 +101,7 @@ def check_subjects(
 
     Returns
     -------
-    subjects : DataFrame
-        People with all that is needed, under our names, in our units; rows count from 0. ``patient_id`` is filled
-        from ``subject_id`` where absent, ``table_row`` is the row in the spreadsheet. Columns that the schema does not
-        know are kept as they are. Not to be used where there is an error.
-    excluded : DataFrame
-        ``row, subject_id, code`` of people of whom something is missing; the code, such as "no_height", names the
-        first thing in the schema's order.
-    problems : list of Problem
+    ReadSubjects
 
     Examples
     --------
@@ -82,18 +110,20 @@ def check_subjects(
     ...     index=[2, 3], columns=["subject_id", "Sex", "Größe", "weight_kg", "lvm_g", "ecg_path", "age_years"],
     ... )
     >>> written = {"columns": {"größe": "height_cm"}, "units": {"height_cm": "in", "weight_kg": "lb"}}
-    >>> subjects, excluded, problems = check_subjects(table, "people.csv", **written)
-    >>> subjects[["sex", "height_cm", "weight_kg"]].round(1).values.tolist()
+    >>> read = check_subjects(table, "people.csv", **written)
+    >>> read.subjects[["sex", "height_cm", "weight_kg"]].round(1).values.tolist()
     [['female', 160.0, 58.1]]
-    >>> excluded.values.tolist()
+    >>> read.excluded.values.tolist()
     [[3, 'b', 'no_height']]
-    >>> print(*problems)
+    >>> print(*read.problems)
     row 3, column age_years: the value is 420; give a number from 18 to 110; until then it counts as missing.
     """
     columns, units, codes, missing = columns or {}, units or {}, codes or {}, missing or {}
-    table, theirs, problems = _renamed(table, where, columns)
+    text, theirs, problems = _renamed(table, where, columns)
     units, codes, more = _for_our_columns(where, theirs, units, codes)
-    problems += more
+    units, whole = _other_units(text, where, theirs, units)
+    problems += more + whole
+    mistaken, table = {problem.column for problem in whole}, text.copy()
     code = pd.Series("", table.index, dtype=object)
     cells: list[tuple[bool, str, str, str, list[int]]] = []
     for name, field in Subject.model_fields.items():
@@ -101,7 +131,7 @@ def check_subjects(
         if name in table:
             own, written = theirs.get(name, name), (units.get(name, ""), codes.get(name, {}))
             table[name], absent, wrong = _parsed(table[name], name, *written)
-            cells += [(field.is_required(), own, *said) for said in wrong]
+            cells += [(field.is_required(), own, *said) for said in wrong if name in units or own not in mistaken]
             if needed and not imputed and name != "subject_id":
                 code[absent & (code == "")] = f"no_{name.split('_')[0]}"
         elif needed and imputed:
@@ -129,18 +159,19 @@ def check_subjects(
         told = f"it still has the rows {' and '.join(examples)}"
         problems, left_out = [Problem("error", where, told, "put your people in their place")], np.ones(len(ids), bool)
     problems.sort(key=lambda problem: problem.row or 0)  # stable: columns of a row keep the schema's order
-    return table[~left_out].reset_index(drop=True), excluded.reset_index(drop=True), problems
+    subjects, excluded = table[~left_out].reset_index(drop=True), excluded.reset_index(drop=True)
+    return ReadSubjects(subjects, excluded, problems, text, theirs)
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
     """A name without regard to case, spaces and the ways to write an umlaut."""
     return re.sub(r"[\s_]+", "", unicodedata.normalize("NFKC", name).casefold())
 
 
 def _nearest(name: str, known: Collection[str], do: str, otherwise: str) -> str:
     """What to do, with the name that looks most like it in the place of NAME; or otherwise, where none does."""
-    by_fold = {_folded(each): each for each in known}
-    near = difflib.get_close_matches(_folded(name), by_fold, n=1, cutoff=0.6)
+    by_fold = {folded(each): each for each in known}
+    near = difflib.get_close_matches(folded(name), by_fold, n=1, cutoff=0.6)
     return do.replace("NAME", repr(by_fold[near[0]])) if near else otherwise
 
 
@@ -151,7 +182,7 @@ def _renamed(
     header, ours, problems = [str(name) for name in table.columns], tuple(Subject.model_fields), []
     named: dict[str, str] = {}  # theirs to ours
     for own, name in columns.items():
-        same = [each for each in header if each == own] or [each for each in header if _folded(each) == _folded(own)]
+        same = [each for each in header if each == own] or [each for each in header if folded(each) == folded(own)]
         if name in ours and same and same[0] not in named:
             named[same[0]] = name
             continue
@@ -165,7 +196,7 @@ def _renamed(
         problems.append(Problem("error", where, told, do, column=own))
     named |= {name: name for name in header if name in ours and name not in named}
     for name in header:  # such as "Sex" for sex, where nothing else is
-        meant = [each for each in ours if _folded(each) == _folded(name)]
+        meant = [each for each in ours if folded(each) == folded(name)]
         if name not in named and meant and meant[0] not in named.values():
             named[name] = meant[0]
     final = pd.Series([named.get(name, name) for name in header])
@@ -176,20 +207,47 @@ def _renamed(
     return table.copy(), {new: own for own, new in named.items()}, problems
 
 
+def _other_units(
+    text: pd.DataFrame, where: str, theirs: Mapping[str, str], stated: Mapping[str, str]
+) -> tuple[dict[str, str], list[Problem]]:
+    """Units as stated, or as the numbers of a whole column say, so that its cells can be checked all the same."""
+    cells = {name: text[name].astype("string").str.replace(",", ".") for name in _AVERAGE if name in text}
+    numbers = pd.DataFrame({name: pd.to_numeric(each, errors="coerce").astype(float) for name, each in cells.items()})
+    sex = text.get("sex", pd.Series("", text.index)).astype("string").str.lower()
+    units, told = dict(stated), list[tuple[str, str, str]]()
+    for name in cells:  # height, then weight, then mass
+        ours, (low, high), judged = column(name).unit, _AVERAGE[name], numbers[name]
+        if name == "weight_kg":
+            judged = judged / (numbers.get("height_cm", math.nan) / 100) ** 2
+        if name == "lvm_g" and {"height_cm", "weight_kg"} <= set(numbers):
+            judged = judged / bsa_mosteller_m2(numbers["height_cm"], numbers["weight_kg"])
+        by_sex, factors = judged.dropna().groupby(sex), {ours: 1.0} | UNITS[ours]
+        medians = by_sex.median()[by_sex.size() >= MIN_JUDGED]
+        fits = [unit for unit, factor in factors.items() if (medians * factor).between(low, high).any()]
+        if fits and units.get(name, ours) not in fits:
+            units[name], median = fits[0], numbers[name].median()
+            what = f"the whole column looks as if written in {fits[0]} (median {median:g})"
+            told.append((name, what, f'set {theirs[name]} = "{fits[0]}" under [units]'))
+        numbers[name] *= factors[units.get(name, ours)]
+    if "age_years" in numbers and 1900 <= numbers["age_years"].median() <= 2100:
+        told.append(("age_years", "the whole column looks like years of birth", "give the age at the ECG, in years"))
+    return units, [Problem("error", where, what, do, column=theirs[name]) for name, what, do in told]
+
+
 def _for_our_columns(
     where: str, theirs: Mapping[str, str], units: Mapping[str, str], codes: Mapping[str, Mapping[str, str]]
 ) -> tuple[dict[str, str], dict[str, Mapping[str, str]], list[Problem]]:
     """Units and codes by our names of the columns, as far as they can be."""
-    known = {_folded(own): name for name, own in theirs.items()} | {_folded(name): name for name in theirs}
+    known = {folded(own): name for name, own in theirs.items()} | {folded(name): name for name in theirs}
     problems: list[Problem] = []
 
     def of_ours(section: str, given: Mapping[str, Any]) -> dict[str, Any]:
         for own in given:
-            if _folded(own) not in known:
+            if folded(own) not in known:
                 do = _nearest(own, known.values(), f"write NAME in [{section}]", f"leave it out of [{section}]")
                 told = f"[{section}] names it, and the table has no such column of the data dictionary"
                 problems.append(Problem("error", where, told, do, column=own))
-        return {known[_folded(own)]: value for own, value in given.items() if _folded(own) in known}
+        return {known[folded(own)]: value for own, value in given.items() if folded(own) in known}
 
     found, kept = {}, of_ours("codes", codes)
     for name, unit in of_ours("units", units).items():

@@ -25,6 +25,7 @@ MAX_TABLE_BYTES = 500_000_000
 
 _MAX_CELLS = 50_000_000
 _MAX_ROWS = 2**20  # of a sheet, in Excel too
+_TOO_LARGE = "the table is too large", "keep one row a person and the columns of the data dictionary"
 _SEPARATORS = ",;\t"
 _POINT = re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(,[0-9]{3})+)?(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 _COMMA = re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)?(,[0-9]*)?([eE][+-]?[0-9]+)?")
@@ -57,15 +58,13 @@ def read_table(path: Path) -> tuple[pd.DataFrame | None, list[Problem]]:
     there is no such file; give the path of a subjects table (CSV, Excel or Parquet).
     """
     try:
-        try:
-            return _framed(_rows(path)), []
-        except (_Unreadable, MemoryError):
-            raise
-        except Exception as error:  # a parser may fail in any way on a damaged file
-            reason = " ".join(f"{error}".split())[:200] or type(error).__name__
-            raise _Unreadable(f"the table cannot be read ({reason})", "check it, and save it again") from error
+        return _framed(_rows(path)), []
     except _Unreadable as error:
-        return None, [Problem("error", str(path), *error.args)]
+        told = error.args
+    except Exception as error:  # a parser may fail in any way on a damaged file
+        reason = " ".join(f"{error}".split())[:200] or type(error).__name__
+        told = (f"the table cannot be read ({reason})", "check it, and save it again")
+    return None, [Problem("error", str(path), *told)]
 
 
 def decimal_points(cells: Sequence[str | None]) -> list[list[str | None]]:
@@ -128,8 +127,11 @@ def _framed(rows: Iterable[Sequence[str]]) -> pd.DataFrame:
         raise _Unreadable("the file is empty", "give a header and one row for each person")
     while not header[-1]:
         header.pop()
-    width, found, numbers = len(header), [], []
+    width, found, numbers, size = len(header), [], [], 0
     for number, row in numbered:
+        size += sum(map(len, row))
+        if size > MAX_TABLE_BYTES:
+            raise _Unreadable(*_TOO_LARGE)
         if any(row[width:]):
             told = f"the row has {len(row)} cells, the header {width}"
             raise _Unreadable(told, "quote text and numbers that hold the separator", number)
@@ -199,32 +201,20 @@ def _excel(path: Path) -> Iterator[Sequence[str]]:
 
 
 def _parquet(path: Path) -> Iterator[Sequence[str]]:
-    """Rows of a Parquet table.
-
-    Text is read as a dictionary, because a file of 2 kB can hold 2 GB of repeated words, and measured before use.
-    """
+    """Rows of a Parquet table, a few at a time: a file of 2 kB can hold 2 GB of repeated words."""
     import pyarrow as pa
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
         about, schema = file.metadata, file.schema_arrow
         unpacked = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
-        too_large = "the table is too large", "keep one row a person and the columns of the data dictionary"
         if about.num_rows * about.num_columns > _MAX_CELLS or unpacked > MAX_TABLE_BYTES:
-            raise _Unreadable(*too_large)
+            raise _Unreadable(*_TOO_LARGE)
         nested = [field.name for field in schema if pa.types.is_nested(field.type) or pa.types.is_binary(field.type)]
         if nested:
             raise _Unreadable(f"the column {nested[0]} holds no plain cells", "keep numbers, text and dates only")
-        text = [field.name for field in schema if field.type in (pa.string(), pa.large_string())]
-    yield schema.names
-    with pq.ParquetFile(path, read_dictionary=text) as file:
-        for batch in file.iter_batches(batch_size=10_000):
-            for column in batch.columns:
-                if pa.types.is_dictionary(column.type):
-                    unpacked += pc.sum(pc.take(pc.binary_length(column.dictionary), column.indices)).as_py() or 0
-            if unpacked > MAX_TABLE_BYTES:
-                raise _Unreadable(*too_large)
+        yield schema.names
+        for batch in file.iter_batches(batch_size=256):
             yield from zip(*([_text(value) for value in column.to_pylist()] for column in batch.columns), strict=True)
 
 

@@ -105,18 +105,12 @@ def _ranges(rows: NDArray[np.integer]) -> tuple[str, ...]:
     return tuple(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs if len(run))
 
 
-class _Section(NamedTuple):
-    level: str
-    head: str
-    lines: list[Line]
-
-
-def _sections(findings: Findings) -> list[_Section]:
-    lines = grouped(findings.problems)
-    return [
-        _Section(level, head, [line for line in lines if level == ("" if line.where == BOOK else line.level)])
-        for level, head in _HEADS.items()
-    ]
+def _sections(findings: Findings) -> list[tuple[str, str, list[Line]]]:
+    """Level, head and lines of each part of the report."""
+    found: dict[str, list[Line]] = {level: [] for level in _HEADS}
+    for line in grouped(findings.problems):
+        found["" if line.where == BOOK else line.level].append(line)
+    return [(level, _HEADS[level], lines) for level, lines in found.items()]
 
 
 def counted(findings: Findings) -> str:
@@ -128,8 +122,8 @@ def counted(findings: Findings) -> str:
     >>> counted(Findings("s", Path("s.toml"), pd.DataFrame(), (problem,)))
     '0 errors, 1 warning'
     """
-    numbers = {section.level: len(section.lines) for section in _sections(findings) if section.level}
-    return ", ".join(f"{n} {level}{'' if n == 1 else 's'}" for level, n in numbers.items())
+    numbers = [(len(lines), level) for level, _, lines in _sections(findings) if level]
+    return ", ".join(f"{n} {level}{'' if n == 1 else 's'}" for n, level in numbers)
 
 
 def check_text(findings: Findings) -> str:

@@ -3,11 +3,12 @@
 One HTML file without script or foreign request; printed on A4 across, the ECG has its true scale.
 """
 
-import html
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pandas as pd
 
 from lvmass.batch import block_by_block, finished_file, recording_of
@@ -18,11 +19,7 @@ from lvmass.report.style import OURS, SEX_COLOURS, Picture, new_figure
 from lvmass.report.words import facts, printed
 from lvmass.training.card import Card
 
-_STYLE = Path(__file__).with_name("person.css")
-_HEAD = (
-    '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Left-ventricular mass from the ECG</title>'
-    "<style>\n{style}</style></head><body>\n"
-)
+_ROOM = Path(__file__).parent
 
 
 def write_report(
@@ -38,56 +35,44 @@ def write_report(
         The pages, HTML; only its owner may read it.
     """
     load_predictor(model_folder)  # a bad model is one sentence, before anything is written
+    template = jinja2.Environment(loader=jinja2.FileSystemLoader(_ROOM), autoescape=True).get_template("person.html")
     with finished_file(out) as file:
-        file.write(_HEAD.format(style=_STYLE.read_text(encoding="utf-8")))
-        for pages in block_by_block(report_block, people, out, (1, 16), model_folder, reading, workers):
-            file.writelines(pages)
-        file.write("</body></html>\n")
+        pages = chain.from_iterable(block_by_block(report_block, people, out, (1, 16), model_folder, reading, workers))
+        file.writelines(template.generate(pages=pages, style=(_ROOM / "person.css").read_text(encoding="utf-8")))
 
 
-def report_block(rows: list[dict[str, Any]], reading: dict[str, Any], model_folder: Path, model_key: str) -> list[str]:
-    """Page of each row; ``model_key`` stands for what is in the folder."""
+def report_block(
+    rows: list[dict[str, Any]], reading: dict[str, Any], model_folder: Path, model_key: str
+) -> list[dict[str, Any]]:
+    """What stands on the page of each row; ``model_key`` stands for what is in the folder."""
     return [_page(row, reading, model_folder) for row in rows]
 
 
-def _page(row: dict[str, Any], reading: dict[str, Any], model_folder: Path) -> str:
+def _page(row: dict[str, Any], reading: dict[str, Any], model_folder: Path) -> dict[str, Any]:
     who = str(row["subject_id"]) if "subject_id" in row else Path(row["file"]).name
-    title = f"<h1>Left-ventricular mass from the ECG: {html.escape(who)}</h1>"
     model, card = load_predictor(model_folder)
     try:
         recording = recording_of(row, reading)
         rests_on = examined(recording, row, card)
     except DataError as error:
-        return f"<section>{title}<p>Not estimated. {html.escape(str(error))}</p></section>\n"
+        return {"who": who, "error": str(error)}
     (estimate,) = estimates(model, card, [rests_on])
     sex, age, height, weight = (rests_on.person[name] for name in PERSON)
-    person = f"{sex}, {age:.0f} years, {height:.0f} cm, {weight:.0f} kg"
     pictures = [
         twelve_leads(recording, "", spacing_mv=2.3),
         standing(estimate, sex, card),
         measured_beat(rests_on.beat, rests_on.measured, width=3.3, height=1.9),
     ]
-    ecg, stands, beat = (picture._repr_mimebundle_()["text/html"] for picture in pictures)
     *shown, (_, made_by) = facts(estimate)
-    said = "".join(f"<dt>{term}</dt><dd>{html.escape(text)}</dd>" for term, text in shown)
-    return (
-        f"<section><header>{title}<span>{person}</span></header>{ecg}"
-        f'<div class="below"><div class="text"><dl>{said}</dl></div>{stands}{beat}</div>'
-        f"<ul>{''.join(f'<li>{html.escape(note)}</li>' for note in estimate.notes)}</ul>"
-        f'<p class="caveat">{html.escape(" ".join(_caveats(estimate, made_by)))}</p></section>\n'
-    )
-
-
-def _caveats(estimate: Estimate, model: str) -> list[str]:
-    """What limits every estimate of this model."""
-    example = ["The model knows simulated hearts only: of a real one it gives an example."]
-    return [
-        "Research software, not for clinical use.",
-        *example * estimate.model["trained_on_simulated_data"],
-        f"It is {model}.",
-        "For people unlike those in training, estimate and interval may be far off.",
-        "“Probable” and “improbable” mean that the whole interval lies above or below the cut-off.",
-    ]
+    return {
+        "who": who,
+        "person": f"{sex}, {age:.0f} years, {height:.0f} cm, {weight:.0f} kg",
+        "pictures": [picture._repr_mimebundle_()["text/html"] for picture in pictures],
+        "facts": shown,
+        "notes": estimate.notes,
+        "simulated": estimate.model["trained_on_simulated_data"],
+        "made_by": made_by,
+    }
 
 
 def standing(estimate: Estimate, sex: str, card: Card) -> Picture:

@@ -34,12 +34,12 @@ def settings_reference() -> list[HTML | Markdown]:
 def _rows(each: Table) -> pd.DataFrame:
     rows = [
         (
-            setting.key,
-            "to be given" if setting.required else "none" if setting.default is None else as_toml(setting.default),
-            f"such as {as_toml(setting.example)}" if setting.is_table else allowed(setting.kind).removeprefix("a "),
-            setting.meaning + (" (simulated people only)" if setting.for_simulation else ""),
+            key,
+            "to be given" if "default" not in kind else as_toml(kind["default"]).replace("null", "none"),
+            f"such as {as_toml(kind['example'])}" if kind["type"] == "object" else allowed(kind).removeprefix("a "),
+            kind["description"] + " (simulated people only)" * ("simulation" in kind),
         )
-        for setting in each.settings
+        for key, kind in each.settings.items()
     ]
     return pd.DataFrame(rows, columns=["setting", "default", "allowed", "meaning"])
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
@@ -16,25 +17,27 @@ import pandas as pd
 from lvmass.cohort.covariates import covariate_names
 from lvmass.cohort.folds import assign_folds
 from lvmass.cohort.hashes import FileHashes
-from lvmass.cohort.manifest import Cohort, _FileSource, find_ecgs, shared_people
+from lvmass.cohort.manifest import Cohort, FileSource, read_subjects, shared_people
 from lvmass.cohort.preprocessing import SIGNAL_SECONDS
-from lvmass.cohort.problems import Problem
+from lvmass.cohort.problems import Problem, what_and_do
 from lvmass.cohort.schema import SEXES, Subject
-from lvmass.cohort.subjects import EXCLUSION_WORDS, _renamed, check_subjects
-from lvmass.cohort.table import read_table
+from lvmass.cohort.subjects import EXCLUSION_WORDS
 from lvmass.ecg.beats import BeatConfig
 from lvmass.errors import DataError
 from lvmass.evaluation.lvh import MIN_CLASS, above_cutoff
 from lvmass.networks.registry import build_network
 from lvmass.study import steps
 from lvmass.study.duplicates import alike, outline
-from lvmass.study.plausible import PLAUSIBLE, Checked, header_problems, units_of_columns
+from lvmass.study.plausible import PLAUSIBLE, Checked, header_problems
 from lvmass.study.settings import CohortConfig, StudyConfig, read_study_file
 from lvmass.study.store import Store
 from lvmass.study.study import beats_of_files
 
 BOOK = "the book"
 """Where a problem stands that only says what pages will lack."""
+
+COUNTED = ["section", "label", "simulated", "people", "ecgs", "usable"]
+"""Columns of `Findings.counts`."""
 
 _PEOPLE = {"female": "women", "male": "men"}
 _SMALL_COHORT, _SMALL_SEX = 100, 20
@@ -54,7 +57,7 @@ class Findings:
     path : Path
         Its file.
     counts : DataFrame
-        A row a cohort: ``section, label, simulated, people, ecgs, usable``; no ECG of simulated people is read.
+        A row a cohort: ``COUNTED``; no ECG of simulated people is read.
     problems : tuple of Problem
         All of them; those of ``BOOK`` say what pages will lack.
     """
@@ -93,16 +96,19 @@ def check_study(path: str | Path) -> Findings:
     config = read_study_file(path)
     store = Store(path.parent / config.cache_dir, config.workers or joblib.cpu_count())
     hashes = FileHashes(store.folder / "files.json")
-    problems: list[Problem] = []
-    known: dict[str, Checked] = {}
-    cohorts: dict[str, Cohort] = {}
-    shapes: dict[str, pd.DataFrame] = {}
+    problems, known, cohorts, counts = (
+        list[Problem](),
+        dict[str, Checked](),
+        dict[str, Cohort](),
+        list[tuple[Any, ...]](),
+    )
     for section in config.cohort_names():
         settings = config.cohort(section)
         if settings.simulate is None:
             about, found = _read_people(section, settings, path.parent)
-            about = replace(about, ecg_ct_days=config.check.ecg_ct_days)
-            about, shapes[section] = _with_ecgs(about, settings, store, config.beat, hashes)
+            about = _with_ecgs(
+                replace(about, ecg_ct_days=config.check.ecg_ct_days), settings, store, config.beat, hashes
+            )
             checks = PLAUSIBLE if len(about.people) else PLAUSIBLE[:1]
             problems += [*found, *(problem for check in checks for problem in check(about))]
             cohort = Cohort(settings.label, about.people, False, _source(settings, about.people.get("ecg_path", ())))
@@ -110,23 +116,13 @@ def check_study(path: str | Path) -> Findings:
             cohort = steps.open_cohort(settings)
             about = Checked(section, settings.label, cohort.subjects.set_axis(range(2, len(cohort) + 2)))
         if len(cohort):
-            known[section], cohorts[section] = about, cohort
-    problems += _duplicates({section: known[section] for section in shapes if section in known}, shapes, config)
-    if len(cohorts) == 2:
-        allowed = config.check.allow_shared_people
-        problems += shared_people(cohorts["development"], cohorts["external"], hashes, allowed=allowed)
+            known[section], cohorts[section], n = about, cohort, about.people["patient_id"].nunique()
+            counts.append((section, cohort.name, cohort.simulated, n, len(cohort), int(_usable(about).sum())))
     problems += [problem for check in _STUDY for problem in check(config, path.name, known)]
-    counts = pd.DataFrame(
-        {
-            "section": [*known],
-            "label": [config.cohort(section).label for section in known],
-            "simulated": [section not in shapes for section in known],
-            "people": [about.people["patient_id"].nunique() for about in known.values()],
-            "ecgs": [len(about.people) for about in known.values()],
-            "usable": [int(_usable(about).sum()) for about in known.values()],
-        }
-    )
-    return Findings(config.name, path, counts, tuple(dict.fromkeys(problems)))
+    if len(cohorts) == 2:
+        ours, theirs = cohorts.values()
+        problems += shared_people(ours, theirs, hashes, allowed=config.check.allow_shared_people)
+    return Findings(config.name, path, pd.DataFrame(counts, columns=COUNTED), tuple(dict.fromkeys(problems)))
 
 
 # --- people and their ECGs ---
@@ -134,74 +130,57 @@ def check_study(path: str | Path) -> Findings:
 
 def _read_people(section: str, settings: CohortConfig, folder: Path) -> tuple[Checked, list[Problem]]:
     """Rows of a table that have all that is needed, their ECGs, and what is wrong."""
-    where, path = str(settings.subjects), folder / str(settings.subjects)
-    about = Checked(section, where, pd.DataFrame())
-    table, problems = read_table(path)
-    if table is None:
-        return about, [replace(problem, where=where) for problem in problems]
-    named, theirs, _ = _renamed(table, where, settings.columns)
-    about = replace(about, names=theirs)
-    units, wrong_units = units_of_columns(named, about, settings.units)
-    problems += [*header_problems(named, about), *wrong_units]
-    missing = settings.missing.model_dump()
-    subjects, excluded, found = check_subjects(
-        table, where, columns=settings.columns, units=settings.units | units, codes=settings.codes, missing=missing
-    )
-    mistaken = {problem.column for problem in wrong_units} - set(units)  # as a whole: no word on its cells
-    problems += [problem for problem in found if problem.column not in mistaken]
-    for _, row in excluded.iterrows():
+    where, missing = str(settings.subjects), settings.missing.model_dump()
+    written: dict[str, Any] = {"columns": settings.columns, "units": settings.units, "codes": settings.codes}
+    ecg_folder = settings.ecg_folder and folder / settings.ecg_folder
+    read = read_subjects(folder / where, where=where, ecg_folder=ecg_folder, missing=missing, **written)
+    about = Checked(section, where, pd.DataFrame(), names=read.names)
+    problems = [*read.problems, *header_problems(read.text, about)]
+    for _, row in read.excluded.iterrows():
         what, column = f"left out: {EXCLUSION_WORDS[row['code']]}", _COLUMN_OF[row["code"]]
         problems.append(about.said("warning", what, "complete it, or see [missing]", row["row"], column))
-    if subjects.empty or "ecg_path" not in subjects:
+    if "ecg_path" not in read.subjects:
         return about, problems
-    files = folder / settings.ecg_folder if settings.ecg_folder else path.parent
-    paths, absent = find_ecgs(subjects, where, files, theirs["ecg_path"])
-    problems += absent
-    subjects = subjects.assign(file=subjects["ecg_path"], ecg_path=[str(file) if file else "" for file in paths])
-    subjects = subjects[subjects["ecg_path"] != ""].set_index("table_row", drop=False).rename_axis(None)
-    ecgs = subjects.reindex(columns=["ecg_path", "file", "subject_id", "sex"]).astype(object)
-    ecgs = ecgs.assign(
-        subject_id=ecgs["subject_id"].fillna(""), sex=ecgs["sex"].where(ecgs["sex"].isin(SEXES), SEXES[0])
-    )
+    subjects = read.subjects[read.subjects["ecg_path"] != ""].set_index("table_row", drop=False).rename_axis(None)
+    sex = subjects.get("sex", pd.Series("", subjects.index))
+    ecgs = pd.DataFrame({"ecg_path": subjects["ecg_path"], "sex": sex.where(sex.isin(SEXES), SEXES[0]).astype(object)})
     people = pd.DataFrame()
     if set(_NEEDED) <= set(subjects):
         needed = [name for name in _NEEDED if missing.get(name) != "impute"]
-        people = subjects.dropna(subset=needed).drop_duplicates("subject_id").drop(columns=["ecg_path", "file"])
-    return replace(about, people=people, ecgs=ecgs), problems
+        people = subjects.dropna(subset=needed).drop_duplicates("subject_id").drop(columns="ecg_path")
+    return replace(about, people=people, ecgs=ecgs.join(read.text["ecg_path"].rename("file"))), problems
 
 
-def _source(settings: CohortConfig, paths: Iterable[str]) -> _FileSource:
-    return _FileSource(tuple(map(Path, paths)), settings.unit, settings.sampling_rate_hz, settings.leads)
-
-
-def _with_ecgs(
-    about: Checked, settings: CohortConfig, store: Store, beat: BeatConfig, hashes: FileHashes
-) -> tuple[Checked, pd.DataFrame]:
-    """Add what is measured on ECGs; also the outline of each usable beat, a row each."""
+def _with_ecgs(about: Checked, settings: CohortConfig, store: Store, beat: BeatConfig, hashes: FileHashes) -> Checked:
+    """Add what is measured on ECGs, and the outline of each usable beat."""
     if about.ecgs.empty:
-        return about, pd.DataFrame()
-    source = _source(settings, about.ecgs["ecg_path"])
-    jobs = beats_of_files(Cohort(about.section, about.ecgs.reset_index(drop=True), False, source), beat, hashes)
+        return about
+    cohort = Cohort(about.section, about.ecgs.reset_index(drop=True), False, _source(settings, about.ecgs["ecg_path"]))
+    jobs = beats_of_files(cohort, beat, hashes)
     hashes.save()
     store.all(jobs)
-    tables, outlines = [], []
+    tables, outlines = [], list[Any]()
     for table, waveform_mv in map(store.get, jobs):  # the beats of one block in memory at a time
         tables.append(table.drop(columns="criteria"))
         outlines.append(outline(waveform_mv))
     measured = pd.concat(tables, ignore_index=True).set_axis(about.ecgs.index)
-    ecgs = about.ecgs.drop(columns=["subject_id", "sex"]).join(measured)
+    ecgs = about.ecgs.drop(columns="sex").join(measured)
     people = about.people.rename(columns={name: f"device_{name}" for name in measured}).join(ecgs)
-    shapes = pd.DataFrame(np.concatenate(outlines), index=measured.index[measured["usable"]])
-    return replace(about, people=people, ecgs=ecgs), shapes
+    beats = pd.DataFrame(np.concatenate(outlines), index=measured.index[measured["usable"]])
+    return replace(about, people=people, ecgs=ecgs, outlines=beats)
 
 
-def _duplicates(
-    checked: Mapping[str, Checked], shapes: Mapping[str, pd.DataFrame], config: StudyConfig
-) -> Iterator[Problem]:
+def _source(settings: CohortConfig, paths: Iterable[str]) -> FileSource:
+    reading = settings.model_dump(include={"unit", "sampling_rate_hz", "leads"})
+    return FileSource(tuple(map(Path, paths)), reading)
+
+
+def _duplicates(config: StudyConfig, study: str, checked: Mapping[str, Checked]) -> Iterator[Problem]:
     """One file in two rows, one ECG under two names, and ECGs that are copies of each other."""
-    if not checked:
+    read = [about for about in checked.values() if not about.ecgs.empty]
+    if not read:
         return
-    tables = [about.people.assign(section=section, row=about.people.index) for section, about in checked.items()]
+    tables = [about.people.assign(section=about.section, row=about.people.index) for about in read]
     ecgs = pd.concat(tables, ignore_index=True)
     rows = ecgs[["section", "row", "patient_id", "ecg_path", "file", "ecg_hash"]].to_dict("records")
     position = ecgs.index.to_series()
@@ -209,26 +188,27 @@ def _duplicates(
     pairs = [(first[i], i) for i in position[(first != position) & (ecgs["ecg_hash"] != "")]]
     usable = position[ecgs["usable"].astype(bool)].to_numpy()
     if len(usable):
-        beats = [shapes[about.section].loc[about.people.index[_usable(about)]] for about in checked.values()]
+        beats = [about.outlines.loc[about.people.index[_usable(about)]] for about in read]
         found = alike(np.concatenate(beats), ecgs["heart_rate_bpm"][usable].tolist())
         near = ((usable[i], usable[j]) for i, j in found)
         pairs += [(i, j) for i, j in near if rows[i]["ecg_hash"] != rows[j]["ecg_hash"]]
+    shared = "warning" if config.check.allow_shared_people else "error"
     for one, other in ((rows[i], rows[j]) for i, j in pairs):
         same, patients = one["ecg_hash"] == other["ecg_hash"], one["patient_id"] == other["patient_id"]
-        level = "error" if same else "warning"
+        across = one["section"] != other["section"]
+        if patients and (across or not same):
+            continue  # shared patients are told of once; two days' ECGs of a patient may look alike
         what = "the samples of the ECG are those of" if same else "the ECG looks like another copy of that of"
         if one["ecg_path"] == other["ecg_path"]:
             what = "the same file as in"
-        whose, do = ", another patient", "find out whose it is, or give both one patient_id"
-        if one["section"] != other["section"]:
-            level = "warning" if config.check.allow_shared_people else "error"
-            whose, do = f" of {checked[one['section']].where}", "leave it in one cohort"
-        elif patients:
-            level, whose, do = "warning", ", the same patient", "leave one row out"
-        # shared patients are told of once; two days' ECGs of a patient may look alike
-        if not patients or (same and one["section"] == other["section"]):
-            what = f"{what} row {one['row']}{whose}"
-            yield checked[other["section"]].said(level, what, do, other["row"], "ecg_path", other["file"])
+        level, whose, do = "warning", ", the same patient", "leave one row out"
+        if across:
+            level, whose, do = shared, f" of {checked[one['section']].where}", "leave it in one cohort"
+        elif not patients:
+            level, whose = "error" if same else "warning", ", another patient"
+            do = "find out whose it is, or give both one patient_id"
+        what = f"{what} row {one['row']}{whose}"
+        yield checked[other["section"]].said(level, what, do, other["row"], "ecg_path", other["file"])
 
 
 # --- the study ---
@@ -303,9 +283,8 @@ def _networks(config: StudyConfig, study: str, checked: Mapping[str, Checked]) -
             try:
                 build_network(model.estimator, 2 * len(covariate_names(model.covariates)), n_samples, **model.arguments)
             except (ValueError, RuntimeError) as error:
-                what, _, do = str(error).rstrip(".").rpartition("; ")
-                do = do if what else "change its arguments or its input"
-                yield Problem("error", study, what or str(error), do, column=f"models.{name}")
+                told = what_and_do(error, "change its arguments or its input")
+                yield Problem("error", study, *told, column=f"models.{name}")
 
 
 def _folds(config: StudyConfig, study: str, checked: Mapping[str, Checked]) -> Iterator[Problem]:
@@ -318,8 +297,7 @@ def _folds(config: StudyConfig, study: str, checked: Mapping[str, Checked]) -> I
     try:
         fold = pd.Series(assign_folds(people, hashes, config.folds.n, config.folds.seed), people.index)
     except (DataError, ValueError) as error:
-        what, _, do = str(error).rstrip(".").rpartition("; ")
-        yield about.said("error", what or str(error), do or "use fewer folds or more people")
+        yield about.said("error", *what_and_do(error, "use fewer folds or more people"))
         return
     lvh = _lvh(about, config)
     none = sorted(set(fold) - set(fold[lvh.index[lvh]]))
@@ -336,14 +314,10 @@ def _pages(config: StudyConfig, study: str, checked: Mapping[str, Checked]) -> I
         (not networks, "chapters 3 and 6: training and saliency", "no model is a network"),
         ("elvmass-net" not in networks, "chapter 3: the encoder", "no model is elvmass-net"),
         (len(config.models) == 1, "chapter 4: comparison", "there is one model only"),
-        (
-            not config.trained_both_ways,
-            "chapter 5: the gap, taken apart",
-            "no model is trained pooled and sex-specific",
-        ),
+        (not config.trained_both_ways, "chapter 5: the gap, taken apart", "no model is pooled and sex-specific"),
     ]
     yield from (Problem("warning", BOOK, lacks, why) for yes, lacks, why in lacking if yes)
 
 
 _Check = Callable[[StudyConfig, str, Mapping[str, Checked]], Iterator[Problem]]
-_STUDY: Sequence[_Check] = (_cutoffs, _networks, _few, _folds, _pages)
+_STUDY: Sequence[_Check] = (_duplicates, _cutoffs, _networks, _few, _folds, _pages)

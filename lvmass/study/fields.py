@@ -13,39 +13,6 @@ _BOUNDS = {"exclusiveMinimum": "above {:g}", "minimum": "of {:g} or more", "excl
 
 
 @dataclass(frozen=True)
-class Setting:
-    """One setting of a study file.
-
-    Parameters
-    ----------
-    key : str
-    meaning : str
-        What it says, with its unit.
-    kind : dict
-        JSON schema of a value that is stated.
-    default : Any
-        Value if nothing is stated; None if there is none.
-    example : Any
-        A value to show: the default or, without one, an example.
-    required : bool
-        Whether there is no default.
-    is_table : bool
-        Whether its keys are the user's own, as in ``[development.columns]``.
-    for_simulation : bool
-        Whether it concerns simulated people only.
-    """
-
-    key: str
-    meaning: str
-    kind: dict[str, Any]
-    default: Any
-    example: Any
-    required: bool
-    is_table: bool
-    for_simulation: bool
-
-
-@dataclass(frozen=True)
 class Table:
     """One table of a study file, such as ``[folds]``.
 
@@ -55,20 +22,17 @@ class Table:
         A sentence.
     same_as : str
         The first table of the same class, whose settings it has too; its own name where it is that.
-    settings : tuple of Setting
+    settings : dict of str to dict
+        JSON schema of each value as it is stated, with its ``description``, which names the unit, its ``default`` if it
+        has one, and an ``example`` to show; ``simulation`` is among the keys of what concerns simulated people only.
     inner : tuple of str
         Keys of the tables in it.
     """
 
     meaning: str
     same_as: str
-    settings: tuple[Setting, ...]
+    settings: dict[str, dict[str, Any]]
     inner: tuple[str, ...]
-
-    @property
-    def keys(self) -> list[str]:
-        """All keys that may stand in it."""
-        return [*(setting.key for setting in self.settings), *self.inner]
 
 
 def tables_of(root: type[BaseModel]) -> dict[str, Table]:
@@ -87,39 +51,32 @@ def tables_of(root: type[BaseModel]) -> dict[str, Table]:
     Examples
     --------
     >>> from lvmass.study.settings import StudyConfig
-    >>> folds = tables_of(StudyConfig)["folds"].settings[0]
-    >>> folds.key, folds.default, allowed(folds.kind), folds.meaning
-    ('n', 5, 'a whole number from 2 to 20', 'folds of the cross-validation')
+    >>> n = tables_of(StudyConfig)["folds"].settings["n"]
+    >>> n["default"], allowed(n), n["description"]
+    (5, 'a whole number from 2 to 20', 'folds of the cross-validation')
     """
-    whole = root.model_json_schema()
-    return dict(_walk("", root.__name__, whole, whole["$defs"], {}))
+    whole, first = root.model_json_schema(), dict[str, str]()  # where each class came first
 
+    def walk(name: str, kind: str, about: str = "") -> Iterator[tuple[str, Table]]:
+        schema, settings, inner = whole["$defs"].get(kind, whole), dict[str, dict[str, Any]](), []
+        for key, field in schema["properties"].items():
+            stated = field | field.get("anyOf", [field])[0]
+            many = "$ref" in str(stated.get("additionalProperties"))
+            reference = (stated["additionalProperties"] if many else stated).get("$ref", "").rpartition("/")[2]
+            if reference:
+                place = f"{name}.{key}{'.NAME' * many}".lstrip(".")
+                inner.append((key, place, reference, field.get("description", "")))
+            else:
+                empty = stated.get("default") in (None, [], {})
+                settings[key] = stated | {"example": stated["examples"][0] if empty else stated["default"]}
+        about = (about or schema["description"].partition("\n")[0]).replace("``", "").rstrip(".")
+        same_as = first.setdefault(kind, name)
+        same = f" The same settings as [{same_as}]." if same_as != name else ""
+        yield name, Table(f"{about[0].upper()}{about[1:]}.{same}", same_as, settings, tuple(each[0] for each in inner))
+        for _, *table in inner:
+            yield from walk(*table)
 
-def _walk(
-    name: str, kind: str, schema: dict[str, Any], classes: dict[str, Any], first: dict[str, str]
-) -> Iterator[tuple[str, Table]]:
-    """Yield a table and those in it; ``first`` remembers where each class came first."""
-    settings, inner = [], {}
-    for key, field in schema["properties"].items():
-        stated = field.get("anyOf", [field])[0]
-        each = stated.get("additionalProperties")
-        if "$ref" in stated:
-            inner[key] = (key, stated["$ref"], field)
-        elif isinstance(each, dict) and "$ref" in each:
-            inner[key] = (f"{key}.NAME", each["$ref"], field)
-        else:
-            kind_of, default = {**field, **stated}, field.get("default")
-            example = field["examples"][0] if default in (None, [], {}) else default
-            flags = key in schema.get("required", ()), kind_of["type"] == "object", "simulation" in field
-            settings.append(Setting(key, field.get("description", ""), kind_of, default, example, *flags))
-    about = schema.get("description", "").partition("\n")[0].replace("``", "").rstrip(".")
-    same_as = first.setdefault(kind, name)
-    same = f" The same settings as [{same_as}]." if same_as != name else ""
-    yield name, Table(f"{about[0].upper()}{about[1:]}.{same}", same_as, tuple(settings), tuple(inner))
-    for place, reference, field in inner.values():
-        kind = reference.rpartition("/")[2]
-        own = {"description": field["description"]} if "description" in field else {}
-        yield from _walk(f"{name}.{place}".lstrip("."), kind, classes[kind] | own, classes, first)
+    return dict(walk("", root.__name__))
 
 
 def allowed(kind: dict[str, Any]) -> str:

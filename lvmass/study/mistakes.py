@@ -133,16 +133,17 @@ def _table_name(location: Iterable[Any]) -> str:
 def _unknown(location: tuple[Any, ...], value: Any, tables: Mapping[str, Table]) -> tuple[str, str]:
     """Sentence on a key that its table does not have, and the key that was meant."""
     *inside, key = map(str, location)
-    here, shown = tables[_table_name(inside)].keys, "[{}]" if isinstance(value, dict) else "'{}'"
+    table, shown = tables[_table_name(inside)], "[{}]" if isinstance(value, dict) else "'{}'"
+    here = [*table.settings, *table.inner]
     told = f"unknown {'table' if isinstance(value, dict) else 'key'} {shown.format('.'.join((*inside, key)))}"
     near = _closest(key, here, 0.8)
     if near is None:
         homes: dict[str, list[str]] = {}  # where each key of a study file belongs
         for name, table in tables.items():
             homes.setdefault(name.rpartition(".")[2], []).append(f"in a table of its own, [{name}]")
-            for setting in table.settings:
+            for each in table.settings:
                 place = f"in [{name}]" if name else "at the top of the file, above the first [table]"
-                homes.setdefault(setting.key, []).append(place)
+                homes.setdefault(each, []).append(place)
         other = _closest(key, homes, 0.85)
         if other is not None:
             own = inside[1] if inside[:1] == ["models"] else "NAME"
@@ -159,16 +160,14 @@ def _wrong(problem: Any, tables: Mapping[str, Table]) -> str:
         return f"'{name}' is missing; add it."
     if problem["type"] == "model_type":
         return f"'{name}' is a table; write its settings below a line [{_table_name(location)}]."
-    settings = {f"{place}.{each.key}".lstrip("."): each for place, table in tables.items() for each in table.settings}
-    for end in range(len(location), 0, -1):
-        if _table_name(location[:end]) in settings:
-            kind = settings[_table_name(location[:end])].kind
-            for part in location[end:]:  # of a list or of the user's own keys
+    for end in range(len(location)):
+        table = tables.get(_table_name(location[:end]))
+        if table is not None and location[end] in table.settings:
+            kind = table.settings[location[end]]
+            for part in location[end + 1 :]:  # of a list or of the user's own keys
                 kind = kind["items"] if isinstance(part, int) else kind["additionalProperties"]
-            refused = refusal(f"'{name}'", problem["input"], kind)
-            if refused:
+            if refused := refusal(f"'{name}'", problem["input"], kind):
                 return f"{refused}."
-            break
     message = problem["msg"].removeprefix("Value error, ")
     return f"{f'[{name}]: ' if name else ''}{message[0].lower()}{message[1:]}."
 

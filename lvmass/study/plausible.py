@@ -8,28 +8,24 @@ import difflib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import linregress
 
-from lvmass.cohort import schema
 from lvmass.cohort.preprocessing import UNREADABLE
-from lvmass.cohort.problems import Problem
-from lvmass.cohort.schema import SEXES, UNITS, Subject, bsa_mosteller_m2
+from lvmass.cohort.problems import Problem, what_and_do
+from lvmass.cohort.schema import SEXES, Subject, bsa_mosteller_m2
+from lvmass.cohort.subjects import MIN_JUDGED
 from lvmass.ecg.quality import DISQUALIFYING
 from lvmass.ecg.reading import ARRAY_FILES
 
-# What a column holds on average in adults of one sex. Weight is judged by the body mass index and mass by its index,
-# because kilograms and pounds of single people overlap.
-_AVERAGE = {"age_years": (18, 100), "height_cm": (140, 195), "weight_kg": (17, 38), "lvm_g": (20, 140)}
-_AVERAGE |= {"sbp_mmhg": (85, 200), "qrs_duration_ms": (60, 180)}
 _INDEX_G_M2 = {"female": 48.0, "male": 60.0}  # mean LVM / BSA between CT and MR, papillary muscles within
 _LOW_INDEX = 0.85  # share of these below which a column of masses may be one of indices already
+_TOO_LOW_INDEX = 0.7  # the same where the column rises with body size: lower than masses by any kind of image
 _INDEX_SLOPE = 0.8  # log mass rises by about 1.1 a log BSA, an index hardly
-_MIN_JUDGED, _MANY_JUDGED = 10, 100  # people of a sex
+_MANY_JUDGED = 100  # people of a sex
 _FAR_BMI, _FAR_LVM = (-5.0, 4.5), (-5.0, 6.0)  # robust z; masses have a long upper end where hypertrophy is common
 _SPREAD = 0.14  # robust SD of the logarithms, at least: fewer people may look more alike than they are
 _SIZES = {  # what a person's size is told by: column, unit in words, limits of robust z, what is hardly possible
@@ -69,6 +65,8 @@ class Checked:
         Longest time between ECG and image that needs no word.
     names : mapping of str to str
         The user's own name of a column, where it has one.
+    outlines : DataFrame
+        Of each usable beat, a row as `lvmass.study.duplicates.outline` makes it, labelled in the same way.
     """
 
     section: str
@@ -77,6 +75,7 @@ class Checked:
     ecgs: pd.DataFrame = field(default_factory=pd.DataFrame)
     ecg_ct_days: float = math.inf
     names: Mapping[str, str] = field(default_factory=dict)
+    outlines: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def said(self, level: Any, what: str, do: str, row: Any = None, column: str = "", file: str = "") -> Problem:
         """A problem of this table."""
@@ -86,7 +85,7 @@ class Checked:
         """Values of each sex that has enough of them to judge by."""
         for sex in SEXES:
             some = values[self.people["sex"] == sex].dropna()
-            if len(some) >= _MIN_JUDGED:
+            if len(some) >= MIN_JUDGED:
                 yield sex, some
 
     @property
@@ -117,55 +116,6 @@ def header_problems(table: pd.DataFrame, about: Checked) -> Iterator[Problem]:
         yield about.said("warning", f"columns that nothing uses: {', '.join(unknown)[:300]}", do)
 
 
-def units_of_columns(
-    table: pd.DataFrame, about: Checked, stated: Mapping[str, str]
-) -> tuple[dict[str, str], list[Problem]]:
-    """Find whole columns in another unit than stated, so that what comes after can be checked all the same.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Text cells under the names of the schema.
-    about : Checked
-        Of which table; its people are not looked at.
-    stated : mapping of str to str
-        Unit of a column, by its name in the table or ours, where it is not ours.
-
-    Returns
-    -------
-    units : dict of str to str
-        The unit of each such column, by our name and by the table's.
-    problems : list of Problem
-        One for each; they name the setting that mends it.
-    """
-    cells = {name: table[name].str.replace(",", ".") for name in _AVERAGE if name in table}
-    numbers = pd.DataFrame({name: pd.to_numeric(each, errors="coerce").astype(float) for name, each in cells.items()})
-    sex = table["sex"].str.lower() if "sex" in table else pd.Series("", table.index)
-    units: dict[str, str] = {}
-    problems = []
-    for name in cells:  # height, then weight, then mass
-        own, ours, (low, high) = about.names.get(name, name), schema.column(name).unit, _AVERAGE[name]
-        judged, factors, unit = numbers[name], {ours: 1.0} | UNITS[ours], stated.get(own, stated.get(name, ours))
-        if name == "weight_kg":
-            judged = judged / (numbers.get("height_cm", math.nan) / 100) ** 2
-        if name == "lvm_g" and {"height_cm", "weight_kg"} <= set(numbers):
-            judged = judged / bsa_mosteller_m2(numbers["height_cm"], numbers["weight_kg"])
-        by_sex = judged.dropna().groupby(sex)
-        medians = by_sex.median()[by_sex.size() >= _MIN_JUDGED]
-        fits = [each for each, factor in factors.items() if (medians * factor).between(low, high).any()]
-        if fits and unit not in fits:
-            unit = fits[0]
-            units |= {own: unit, name: unit}
-            do = f'set {own} = "{unit}" under [{about.section}.units]'
-            what = f"the whole column looks as if written in {unit} (median {numbers[name].median():g})"
-            problems.append(about.said("error", what, do, column=name))
-        numbers[name] *= factors.get(unit, 1.0)
-    if "age_years" in numbers and 1900 <= numbers["age_years"].median() <= 2100:
-        what, do = "the whole column looks like years of birth", "give the age at the ECG, in years"
-        problems.append(about.said("error", what, do, column="age_years"))
-    return units, problems
-
-
 # --- people ---
 
 
@@ -184,20 +134,20 @@ def _one_patient(about: Checked) -> Iterator[Problem]:
 
 
 def _index_as_mass(about: Checked) -> Iterator[Problem]:
-    """LVM index in the place of grams: too low for a mass, and surely hardly rising with body size."""
-    mass, ratios, slopes, errors, people = about.people["lvm_g"], [], [], [], []
+    """LVM index in the place of grams: low and surely hardly rising with body size, or lower than any mass."""
+    mass, found = about.people["lvm_g"], []
     for sex, index in about.by_sex(mass / about.bsa_m2):
         size = np.log(about.bsa_m2[index.index])
-        line = linregress(size, np.log(mass[index.index])) if size.std() else None
-        ratios.append(np.log(index.median() / _INDEX_G_M2[sex]))
-        slopes.append(line.slope if line else 1.0)
-        errors.append(line.stderr if line else 0.0)
-        people.append(len(index))
-    most = np.mean(slopes) + 1.96 * np.sqrt(np.sum(np.square(errors))) / len(slopes) if slopes else np.inf
-    if most < _INDEX_SLOPE and np.exp(np.mean(ratios)) < _LOW_INDEX:
+        line = linregress(size, np.log(mass[index.index])) if size.std() else (1.0, 0.0, 0.0, 1.0, 0.0)
+        found.append((np.log(index.median() / _INDEX_G_M2[sex]), line[0], line[4], len(index)))
+    if not found:
+        return
+    ratio, slope, error, people = np.transpose(found)
+    low, flat = np.exp(ratio.mean()), slope.mean() + 1.96 * np.sqrt(np.sum(error**2)) / len(slope) < _INDEX_SLOPE
+    if low < (_LOW_INDEX if flat else _TOO_LOW_INDEX):
         what = f"the whole column looks like LVM index (g/m2) in the place of grams (median {mass.median():g})"
         do = "give the mass in grams: the index times the body surface area that it was made with"
-        yield about.said("error" if min(people) >= _MANY_JUDGED else "warning", what, do, column="lvm_g")
+        yield about.said("error" if flat and min(people) >= _MANY_JUDGED else "warning", what, do, column="lvm_g")
 
 
 def _outliers(about: Checked) -> Iterator[Problem]:
@@ -257,17 +207,15 @@ def _unusable(about: Checked) -> Iterator[Problem]:
             yield about.said("error", what, f'set unit = "{unit}" under [{about.section}]', column="ecg_path")
             told |= wrong
     for row, ecg in ecgs[~told].iterrows():
-        file = Path(ecg["ecg_path"]).name
-        level, do = "warning", "look at the recording; without another one the row is left out"
-        if ecg["code"] == UNREADABLE:
-            what, _, do = str(ecg["reason"]).rstrip(".").rpartition("; ")
-            do += "; without it the row is left out"
-            stated = next((setting for word, setting in _STATE.items() if word in what), None)
-            if stated is not None and file.lower().endswith(ARRAY_FILES):
-                level, do = "error", f"state {stated} under [{about.section}]"
-        else:  # of several reasons, a unit explains the others
-            code = next((code for code in _WRONG_UNIT if code in ecg["findings"]), ecg["code"])
-            what = f"not used: {DISQUALIFYING[code]}"
+        # of several reasons, a unit explains the others
+        code = next((code for code in _WRONG_UNIT if code in ecg["findings"]), ecg["code"])
+        level, what, do = "warning", f"not used: {DISQUALIFYING[code]}", "look at the recording"
+        if code == UNREADABLE:
+            what, do = what_and_do(ecg["reason"], do)
+        do += "; without a usable one the row is left out"
+        stated = next((setting for word, setting in _STATE.items() if word in what), None)
+        if stated is not None and ecg["ecg_path"].lower().endswith(ARRAY_FILES):
+            level, do = "error", f"state {stated} under [{about.section}]"
         yield about.said(level, what, do, row, "ecg_path", str(ecg["file"]))
 
 
@@ -279,7 +227,7 @@ def _device(about: Checked) -> Iterator[Problem]:
         if column == "qrs_axis_deg":
             apart = apart.where(apart <= 180, 360 - apart)
         unrelated = theirs.nunique() > 5 and ours.corr(theirs, method="spearman") < 0.2
-        if apart.count() >= 2 * _MIN_JUDGED and ((apart > most).sum() > apart.count() / 2 or unrelated):
+        if apart.count() >= 2 * MIN_JUDGED and ((apart > most).sum() > apart.count() / 2 or unrelated):
             what, do = "most values of the device do not go with the ECGs", "see whether files and rows are shifted"
             yield about.said("warning", what, do, column=column)
             continue

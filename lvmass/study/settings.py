@@ -33,9 +33,6 @@ COUNTERFACTUAL = "counterfactual cohort"
 STUDY_VARIABLE = "LVMASS_STUDY"
 """Environment variable that tells the chapters which study file to read."""
 
-EXAMPLE_IDS = ("example-row-1", "example-row-2")
-"""``subject_id`` of the rows of ``starter/subjects.csv``, which show what a row looks like."""
-
 WhenMissing = Literal["exclude", "impute"]
 _SIMULATION: dict[str, Any] = {"simulation": True}  # settings that concern simulated people only
 _COVARIATES: dict[str, Any] = {"type": "string", "enum": [*COVARIATE_GROUPS]}

@@ -69,37 +69,33 @@ def _starter(name: str) -> str:
 
 def _blocks(name: str, table: Table) -> Iterator[str]:
     """Text of one table, then of the tables in it whose keys are the user's own."""
-    settings = [setting for setting in table.settings if not setting.for_simulation]
+    settings = {key: kind for key, kind in table.settings.items() if "simulation" not in kind}
     if table.same_as != name:  # [external] is as [development], a model's [beat] as the study's
-        settings = [setting for setting in settings if setting.key in ("label", "subjects")]
-    lines, stated = [], _STATED.get(name, {})
-    for setting in settings:
-        if not setting.is_table:
-            words = f"{setting.meaning}; {allowed(setting.kind)}".removesuffix("; text in quotes")
-            lines += _line(setting.key, stated.get(setting.key, setting.example), words, setting.key in stated)
+        settings = {key: kind for key, kind in settings.items() if key in ("label", "subjects")}
+    lines, stated, own = list[str](), _STATED.get(name, {}), {}
+    for key, kind in settings.items():
+        if kind["type"] == "object":
+            own[f"{name}.{key}"] = kind
+        else:
+            words = f"{kind['description']}; {allowed(kind)}".removesuffix("; text in quotes")
+            lines += _line(key, stated.get(key, kind["example"]), words, key in stated)
     if lines or table.same_as != name:
         yield _block(name, table.meaning, lines, stated)
-    for setting in settings:
-        if setting.is_table:
-            inner = f"{name}.{setting.key}"
-            stated = _STATED.get(inner, {})
-            rows = [_line(toml_key(key), value, "", stated)[0] for key, value in (stated or setting.example).items()]
-            yield _block(inner, f"{setting.meaning[0].upper()}{setting.meaning[1:]}.", rows, stated)
+    for inner, kind in own.items():
+        meaning, stated = kind["description"], _STATED.get(inner, {})
+        rows = [_line(toml_key(key), value, "", stated)[0] for key, value in (stated or kind["example"]).items()]
+        yield _block(inner, f"{meaning[0].upper()}{meaning[1:]}.", rows, stated)
 
 
 def _block(name: str, meaning: str, lines: list[str], stated: Any) -> str:
     """Say what a table is for, begin it and list its lines; the top of the file has no name."""
     about = textwrap.wrap(meaning, _WIDTH, initial_indent="## ", subsequent_indent="## ")
-    return "\n".join([*about, f"{_mark(stated)}[{name}]", *lines] if name else lines)
+    return "\n".join([*about, f"{'' if stated else '# '}[{name}]", *lines] if name else lines)
 
 
 def _line(key: str, value: Any, meaning: str, stated: Any) -> list[str]:
     """Write a setting with its meaning beside it, or below where the value is long."""
-    text = f"{_mark(stated)}{key} = {as_toml(value)}"
+    text = f"{'' if stated else '# '}{key} = {as_toml(value)}"
     words = textwrap.wrap(meaning, _WIDTH - _COLUMN - 2, break_on_hyphens=False)
     first = [f"{text:<{_COLUMN}}# {words.pop(0)}"] if words and len(text) < _COLUMN else [text]
     return first + [f"{'##':<{_COLUMN}}# {line}" for line in words]
-
-
-def _mark(stated: Any) -> str:
-    return "" if stated else "# "

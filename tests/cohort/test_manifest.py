@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lvmass.cohort.folds import _patient_groups
-from lvmass.cohort.manifest import _FileSource, content_key, load_cohort, read_subjects, shared_people
+from lvmass.cohort.manifest import FileSource, content_key, load_cohort, read_subjects, shared_people
 from lvmass.cohort.simulation.cohort import simulate_cohort
 from lvmass.cohort.simulation.drivers import Couplings
 from lvmass.errors import DataError
@@ -64,8 +64,7 @@ def test_a_path_that_cannot_be_is_a_missing_file(tmp_path: Path) -> None:
     write_cohort(tmp_path)
     table = people().assign(ecg_path=["a" * 5000, "../" * 200 + "b\x01", "/dev/null"])
     table.to_csv(tmp_path / "people.csv", index=False)
-    subjects, _, problems = read_subjects(tmp_path / "people.csv")
-    assert subjects is None
+    problems = read_subjects(tmp_path / "people.csv").problems
     assert [(each.row, each.what.split(" under")[0]) for each in problems] == [
         (row, "there is no such file") for row in (2, 3, 4)
     ]
@@ -80,8 +79,7 @@ def test_no_ecg_lies_outside_the_folder(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"another's")
     cells = ["../a.dcm", str(tmp_path / "b.dcm"), "c.dcm"]
     people().assign(ecg_path=cells).to_csv(table, index=False)
-    subjects, _, problems = read_subjects(table)
-    assert subjects is None
+    problems = read_subjects(table).problems
     assert [(each.row, each.file) for each in problems] == list(enumerate(cells, 2))
     assert all("it lies outside" in each.what and "ecg_folder" in each.do for each in problems)
     people().assign(ecg_path=["a.dcm", str(tmp_path / "b.dcm"), "in\\c.dcm"]).to_csv(table, index=False)
@@ -96,22 +94,13 @@ def test_people_of_whom_something_is_missing_are_kept_apart(tmp_path: Path) -> N
     cohort = load_cohort(table)
     assert cohort.excluded.to_numpy().tolist() == [[2, "p0", "no_sex"], [3, "p1", "no_height"]]
     assert (cohort.subjects["subject_id"].tolist(), cohort.rows, len(cohort)) == (["p2"], [4], 1)
-    assert isinstance(cohort.source, _FileSource)
+    assert isinstance(cohort.source, FileSource)
     assert [path.name for path in cohort.source.paths] == ["c.dcm"]
     imputed = load_cohort(table, missing={"height_cm": "impute"})
     assert imputed.excluded["code"].tolist() == ["no_sex"]
     assert imputed.subjects["height_cm"].isna().tolist() == [True, False]
     assert content_key(imputed) != content_key(cohort)
     assert simulate_cohort(2, seed=1).rows == [2, 3]
-
-
-def test_a_table_without_its_masses_is_read_where_these_are_to_be_estimated(tmp_path: Path) -> None:
-    table = write_cohort(tmp_path)
-    people().drop(columns="lvm_g").to_csv(table, index=False)
-    subjects, excluded, problems = read_subjects(table, unneeded=["lvm_g"])
-    assert subjects is not None
-    assert (len(subjects), len(excluded), problems) == (3, 0, [])
-    assert read_subjects(table)[0] is None
 
 
 def test_the_key_follows_every_byte(tmp_path: Path) -> None:
@@ -202,7 +191,7 @@ def test_real_duplicates_under_two_patients_share_a_group(tmp_path: Path) -> Non
     folder = REAL / "ptbxl" / "records500" / "00000"
     people().assign(ecg_path=[f"{n:05d}_hr" for n in (145, 463, 1)]).to_csv(tmp_path / "real.csv", index=False)
     cohort = load_cohort(tmp_path / "real.csv", ecg_folder=folder)
-    assert isinstance(cohort.source, _FileSource)
+    assert isinstance(cohort.source, FileSource)
     groups = _patient_groups(cohort.subjects, cohort.source.hashes())
     assert groups.tolist() == [0, 0, 1]
     signals = [recording.signal_mv for recording in cohort.recordings()]

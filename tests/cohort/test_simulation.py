@@ -116,7 +116,7 @@ def test_einthoven_and_goldberger() -> None:
 
 def test_the_table_passes_the_schema() -> None:
     subjects = simulate_cohort(300, like="ntuh", seed=2).subjects
-    subjects, excluded, problems = check_subjects(subjects.assign(ecg_path="x"), "simulated")
+    subjects, excluded, problems, *_ = check_subjects(subjects.assign(ecg_path="x"), "simulated")
     assert (len(subjects), len(excluded), problems) == (300, 0, [])
 
 

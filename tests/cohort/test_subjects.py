@@ -18,9 +18,9 @@ from .cohort_tables import people
 
 def checked(table: pd.DataFrame, **written: Any) -> pd.DataFrame:
     """Subjects of a table that has no problem."""
-    subjects, _, problems = check_subjects(table, "people.csv", **written)
-    assert not problems
-    return subjects
+    read = check_subjects(table, "people.csv", **written)
+    assert not read.problems
+    return read.subjects
 
 
 def told(table: pd.DataFrame, **written: Any) -> list[str]:
@@ -210,7 +210,7 @@ def test_codes_say_what_a_cell_means_and_come_first() -> None:
     table = people().assign(Geschlecht=["1.0", "M", "1"], age_years=["42", "-9", "71"], diabetes=["J", "X", "n"])
     table = table.drop(columns="sex")
     codes = {"geschlecht": {"1": "male", "m": "female"}, "age_years": {"-9": ""}, "diabetes": {"x": "yes"}}
-    subjects, excluded, problems = check_subjects(table, "t", columns={"Geschlecht": "sex"}, codes=codes)
+    subjects, excluded, problems, *_ = check_subjects(table, "t", columns={"Geschlecht": "sex"}, codes=codes)
     assert not problems
     assert subjects["sex"].tolist() == ["male", "male"]
     assert subjects["diabetes"].tolist() == [1.0, 0.0]
@@ -263,7 +263,7 @@ def test_dates_are_read_as_dates_and_never_as_seconds(cell: str) -> None:
 
 @pytest.mark.parametrize("cell", ["0001-01-01", "1600-01-01", "9999-12-31", "05/31/2024"])
 def test_a_day_of_no_examination_counts_as_missing(cell: str) -> None:
-    subjects, _, (problem,) = check_subjects(people().assign(ct_date=[cell, "2024-05-31", ""]), "people.csv")
+    subjects, _, (problem,), *_ = check_subjects(people().assign(ct_date=[cell, "2024-05-31", ""]), "people.csv")
     told = f"row 2, column ct_date: the value is '{cell}'; give a date such as 2024-05-31; until then it counts as "
     assert (problem.level, str(problem)) == ("warning", f"{told}missing.")
     assert subjects["ct_date"].isna().tolist() == [True, False, True]
@@ -271,7 +271,7 @@ def test_a_day_of_no_examination_counts_as_missing(cell: str) -> None:
 
 def test_an_impossible_value_of_who_is_left_out_anyway_is_a_warning() -> None:
     table = people().assign(age_years=["420", "60", "71"], lvm_g=["", "120", "85"])
-    _, excluded, (problem,) = check_subjects(table, "people.csv")
+    _, excluded, (problem,), *_ = check_subjects(table, "people.csv")
     assert (problem.level, problem.row, excluded["row"].tolist()) == ("warning", 2, [2])
     table["sex"] = ["x", "x", "female"]  # of these two rows one is used
     assert [each.level for each in check_subjects(table, "people.csv")[2] if each.column == "sex"] == ["error"]
@@ -282,7 +282,7 @@ def test_an_impossible_value_of_who_is_left_out_anyway_is_a_warning() -> None:
 
 def test_people_are_left_out_for_the_first_thing_that_is_missing() -> None:
     table = people().assign(sex=["", "male", "female"], lvm_g=["", "n/a", "85"])
-    subjects, excluded, problems = check_subjects(table, "people.csv")
+    subjects, excluded, problems, *_ = check_subjects(table, "people.csv")
     assert not problems
     assert excluded.to_numpy().tolist() == [[2, "p0", "no_sex"], [3, "p1", "no_lvm"]]
     assert subjects["subject_id"].tolist() == ["p2"]
@@ -294,7 +294,7 @@ def test_people_are_left_out_for_the_first_thing_that_is_missing() -> None:
 def test_what_may_be_imputed_stays_as_nan_and_may_be_no_column_at_all() -> None:
     missing = {"height_cm": "impute", "weight_kg": "impute", "age_years": "exclude"}
     table = people().assign(weight_kg=["58", "", "49"], age_years=["", "60", "71"]).drop(columns="height_cm")
-    subjects, excluded, problems = check_subjects(table, "people.csv", missing=missing)
+    subjects, excluded, problems, *_ = check_subjects(table, "people.csv", missing=missing)
     assert not problems
     assert subjects[["height_cm", "weight_kg"]].isna().to_numpy().tolist() == [[True, True], [True, False]]
     assert excluded["code"].tolist() == ["no_age"]

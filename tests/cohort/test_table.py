@@ -83,7 +83,7 @@ def test_any_dialect_of_csv_gives_the_same_people(
 ) -> None:
     path = with_ecgs(tmp_path) / "people.csv"
     path.write_bytes(written(dialect, PEOPLE[order], blank))
-    subjects, _, problems = read_subjects(path)
+    subjects, _, problems, *_ = read_subjects(path)
     assert not problems
     (tmp_path / "plain.csv").write_bytes(written((",", ".", "utf-8", "\n")))
     plain = read_subjects(tmp_path / "plain.csv")[0]
@@ -105,7 +105,7 @@ def test_excel_and_parquet_give_the_same_people(tmp_path: Path) -> None:
         folder / "category.parquet"
     )
     for name in ("people.xlsx", "people.parquet", "category.parquet"):
-        subjects, _, problems = read_subjects(folder / name)
+        subjects, _, problems, *_ = read_subjects(folder / name)
         assert not problems
         assert subjects is not None
         pd.testing.assert_frame_equal(subjects, plain)

@@ -18,8 +18,8 @@ def test_every_setting_and_column_stands_on_the_page() -> None:
     cells = {re.sub(r"<[^>]*>", "", cell) for cell in re.findall(r"<td.*?</td>", shown)}
     for name, table in tables_of(StudyConfig).items():
         assert not name or f">[{name}]</h3>" in shown
-        for setting in table.settings:
-            assert setting.key in cells, (name, setting.key)
+        for key in table.settings:
+            assert key in cells, (name, key)
     assert {argument for network in NETWORKS.values() for argument in network.arguments} <= cells
     assert set(Subject.model_fields) <= cells
 

@@ -16,11 +16,12 @@ import pytest
 from bs4 import BeautifulSoup
 
 from lvmass.cohort.problems import Problem
+from lvmass.cohort.subjects import check_subjects
 from lvmass.ecg.recording import LEADS
 from lvmass.report.check_report import check_text, grouped, write_check_report
 from lvmass.study.check import Findings, check_study
 from lvmass.study.duplicates import alike, outline
-from lvmass.study.plausible import Checked, _index_as_mass, units_of_columns
+from lvmass.study.plausible import Checked, _index_as_mass
 from lvmass.study.study import Study
 from tests.study.mistakes import MISTAKES, Mistake, Own, clean_cohort
 from tests.study.test_store import alive
@@ -28,7 +29,7 @@ from tests.study.test_store import alive
 N, N_EXTERNAL = 44, 16
 ALONE = [mistake for mistake in MISTAKES if mistake.where in ("study.toml", "the book", "the study")]
 ALONE += [mistake for mistake in MISTAKES if mistake.kind in ("all ECGs in µV", "a header only", "no text")]
-UNITS = [mistake for mistake in MISTAKES if mistake.words[1:] == ("[development.units]",)]
+UNITS = [mistake for mistake in MISTAKES if mistake.words[1:] == ("[units]",)]
 ROWS = [mistake for mistake in MISTAKES if mistake.row and mistake.where == "subjects.csv" and not mistake.also]
 KINDS = {
     "cells": [mistake for mistake in ROWS if " is '" in mistake.kind],
@@ -88,16 +89,27 @@ def test_many_mistakes_are_listed_at_once(own: Own, kind: str) -> None:
 def test_a_column_in_another_unit_is_one_error_until_the_unit_is_stated(clean: Own, mistake: Mistake) -> None:
     own = Own(clean.folder, clean.people.copy(), clean.external, clean.settings)
     mistake.plant(own)
-    units, problems = units_of_columns(own.people, Checked("development", "subjects.csv", pd.DataFrame()), {})
+    problems = check_subjects(own.people, "subjects.csv").problems
     assert has(mistake, tuple(problems))
-    assert len(problems) == 1
-    assert units_of_columns(own.people, Checked("development", "subjects.csv", pd.DataFrame()), units) == ({}, [])
+    assert len([problem for problem in problems if problem.level == "error"]) == 1
+    (unit,) = re.findall(r'"(\w+)"', problems[0].do)
+    assert check_subjects(own.people, "subjects.csv", units={mistake.column: unit}).problems == []
 
 
 @pytest.mark.parametrize("mistake", ALONE, ids=lambda mistake: mistake.kind)
 def test_mistakes_of_a_study(own: Own, mistake: Mistake) -> None:
     mistake.plant(own)
     assert has(mistake, check_study(own.write()).problems)
+
+
+def test_the_table_is_read_as_the_study_file_says(own: Own) -> None:
+    own.people["sex"] = own.people["sex"].map({"female": "F", "male": "M"})
+    own.people = own.people.assign(height_cm=own.numbers("height_cm") / 2.54).rename(columns={"height_cm": "Size"})
+    own.settings += '[development.columns]\nSize = "height_cm"\n[development.units]\nSize = "in"\n'
+    own.settings += '[development.codes]\nsex = { F = "female", M = "male" }\n'
+    assert [problem for problem in check_study(own.write()).problems if problem.level == "error"] == []
+    own.settings = own.settings.replace('F = "female"', 'F = "femal"')
+    assert any("[codes] says" in problem.what for problem in check_study(own.write()).problems)
 
 
 def test_a_mended_cell_reads_no_ecg_again(own: Own, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from hospital import write_hospital
 
 from lvmass.cohort import simulate_cohort
-from lvmass.cohort.simulation.hospital import write_hospital
 from lvmass.ecg import read_ecg
 
 

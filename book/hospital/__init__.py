@@ -1,6 +1,6 @@
 """A folder as a hospital would hand it over, of simulated people: their table in its own words, and an ECG file each.
 
-Chapter 8 starts from it, and so can anybody who wants to try the way from files to a book.
+Chapter 8 starts from it, and so can anybody who wants to try the way from files to a book; no part of the package.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
 from lvmass.cohort.simulation.cohort import simulate_cohort
 from lvmass.ecg.recording import LEADS, Recording
 
