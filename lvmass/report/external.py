@@ -86,7 +86,7 @@ def external_answer(
     before, after = (results[name] for name in ("errors", "errors_after_recalibration"))
     told, recalibrated = [], []
     for metric in ("mae_g", "bias_g"):
-        where = {"sex": "all", "metric": metric} | fit
+        where = {"sex": "all", "metric": metric, **fit}
         here, home = (select(before, cohort=cohort, **where).iloc[0] for cohort in (there, "development"))
         differs = verdict(_apart(here, home), "higher there", "lower there", "not significantly different")
         against = f", against {with_interval(home, unit=' g')} out of fold in development ({differs})"

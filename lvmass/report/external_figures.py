@@ -109,7 +109,7 @@ def calibration(people: pd.DataFrame, outcome: str, title: str, smallest: int = 
     if len(known) < 50 or known[outcome].nunique() < 2:
         return missing(title, "there are too few people, with LVH or without")
     figure, (axes, below) = new_figure(2, height=5.6, sharex=True, height_ratios=[4, 1])
-    edges = np.linspace(*known[x].quantile([0.005, 0.995]), 25)
+    edges = np.linspace(known[x].quantile(0.005), known[x].quantile(0.995), 25)
     said = []
     for colour, (label, rows) in zip((OURS, *OTHERS), known.groupby("cohort", sort=False), strict=False):
         found = rows.groupby(pd.qcut(rows[x], bins, duplicates="drop"), observed=True)

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import seaborn as sns
 
@@ -23,8 +22,6 @@ RUNGS = {
 """C-statistics between the pooled model in everyone and the sex-specific one, and the step that leads to each."""
 
 SCORES = {"grams": "by estimated grams", "indexed": "by index over cut-off"}
-
-KINDS = ["sex_with_lvh", "sex_without"]
 
 FEWEST = 30
 """People with LVH, and without, that a group needs to be drawn: of fewer, intervals span the figure."""
@@ -46,7 +43,11 @@ def compared(rows: pd.DataFrame, name: str, title: str) -> list[Any]:
         return [missing(title)]
     how, index = FORESTS[name], FORESTS[name].get("index")
     value, section, hue = (how.get(key, "") for key in ("value", "section", "hue"))
-    shown = wide(rows, index, hue or "metric", value or "estimate", 2) if index else laid_out(rows, name)
+    if index:
+        shown = wide(rows, index, hue or "metric", value or "estimate", 2)
+        shown[index] = shown[index].map(printed)
+    else:
+        shown = laid_out(rows, name)
     drawn = select(rows, **how.get("drawn", {}))
     names = {key: drawn[column].map(printed) for key, column in (("section", section), ("hue", hue)) if column}
     drawn = drawn.assign(label=drawn[how["label"]].map(printed).agg(", ".join, axis=1), **names)
@@ -67,13 +68,14 @@ def gap_steps(rows: pd.DataFrame, by: Sequence[str], steps: Sequence[str], title
     if rows.empty:
         return [missing(title, GAP_NEEDS)]
     rows = rows.assign(label=rows[[*by]].map(printed).agg(", ".join, axis=1), hue=rows["quantity"])
-    least = np.minimum(rows["n_lvh"], rows["n_subjects"] - rows["n_lvh"]).groupby(rows["label"], sort=False).min()
+    rows = rows.assign(n_without=rows["n_subjects"] - rows["n_lvh"])
+    least = rows.groupby("label", sort=False)[["n_lvh", "n_without"]].min().min(axis=1)
     small = least.fillna(0) < FEWEST
-    drawn = select(rows, quantity=steps, label=[*least.index[~small]])
     said = f"Not drawn, for fewer than {FEWEST} people with LVH, or without: {'; '.join(least.index[small]) or 'none'}."
     shown = wide(rows, ["label"], "quantity", digits=3).rename(columns={"label": ""})
-    drawn = forest(drawn, title, "change of the c-statistic", reference=0.0)
-    return [drawn, say(said), table(shown, f"{title} (95 %).", folded=True)]
+    drawn = select(rows, quantity=steps, label=[*least.index[~small]])
+    axis_label = "change of the c-statistic"
+    return [forest(drawn, title, axis_label, reference=0.0), say(said), table(shown, f"{title} (95 %).", folded=True)]
 
 
 def gap_ladder(gap: pd.DataFrame, title: str) -> Shown:
@@ -81,41 +83,38 @@ def gap_ladder(gap: pd.DataFrame, title: str) -> Shown:
 
     ``gap``: rows of the table ``gap`` of one cohort, model and set of cut-offs.
     """
-    found, rows = {(row["sex"], row["quantity"]): row.to_dict() for _, row in gap.iterrows()}, []
-    for sex, (rung, (label, step)) in product(SEXES if found else (), RUNGS.items()):
-        if pd.notna(found.get((sex, step), {}).get("estimate")):  # no-break spaces keep what belongs together
-            label += "\n{quantity}\xa0{estimate:+.3f}\n({ci_low:+.3f}\xa0to\xa0{ci_high:+.3f})".format(
-                **found[sex, step]
-            )
-        row = found[sex, rung] | {"section": printed(sex), "label": label, "hue": "this study file"}
-        rows.append(row)
+    known: dict[Any, Any] = {(row["sex"], row["quantity"]): row.to_dict() for _, row in gap.iterrows()}
+    rows: list[dict[str, Any]] = []
+    for sex, (rung, (label, step)) in product(SEXES if known else (), RUNGS.items()):
+        if step and pd.notna(known[sex, step]["estimate"]):  # no-break spaces keep together what belongs together
+            text = "\n{quantity}\xa0{estimate:+.3f}\n({ci_low:+.3f}\xa0to\xa0{ci_high:+.3f})"
+            label += text.format(**known[sex, step])
+        rows.append(known[sex, rung] | {"section": printed(sex), "label": label, "hue": "this study file"})
         if key := {"pooled in everyone": "auc_pooled", "sex-specific": f"auc_{sex}"}.get(rung):
             value, sd = PUBLISHED[key].value, PUBLISHED[key].sd or 0.0
             ends = {"estimate": value, "ci_low": value - sd, "ci_high": value + sd, "note": ""}
-            rows.append(row | ends | {"hue": "published, patients"})
+            rows.append(rows[-1] | ends | {"hue": "published, patients"})
     return forest(pd.DataFrame(rows), title, "c-statistic for LVH, by estimated grams (published: ± SD over folds)")
 
 
 def pair_kinds(rows: pd.DataFrame, title: str) -> Shown:
     """Draw how many pairs of each kind are ranked right, a square a kind, a panel a score; of ``pair_kinds``."""
-    rows = rows.dropna(subset=["c_statistic"]) if len(rows) else rows
+    rows = rows.dropna(subset=["c_statistic"]).copy() if len(rows) else rows
     if rows.empty:
         return missing(title, "there are too few people with LVH, or without")
+    row_of, column_of = "sex_with_lvh", "sex_without"
+    rows[[row_of, column_of]] = rows[[row_of, column_of]].map(printed)
+    rows["right"] = 100 * rows["c_statistic"].astype(float)
+    rows["told"] = rows["right"].map("{:.0f} % right\n".format) + (100 * rows["share"]).map("{:.0f} % of pairs".format)
     figure, axes = new_figure(1, rows["score"].nunique(), width=6.0, height=3.2, sharey=True, squeeze=False)
     look = {"cmap": "PuOr", "vmin": -10, "vmax": 110, "cbar": False, "linewidths": 3, "square": True, "fmt": ""}
-    said = []
     for panel, (score, own) in zip(axes[0], rows.groupby("score", sort=False), strict=True):
-        own = own.assign(
-            right=100 * own["c_statistic"].astype(float), **{name: own[name].map(printed) for name in KINDS}
-        )
-        own["told"] = [f"{row['right']:.0f} % right\n{100 * row['share']:.0f} % of pairs" for _, row in own.iterrows()]
-        right, told = (own.pivot_table(name, *KINDS, "first", sort=False) for name in ("right", "told"))
+        right, told = (own.set_index([row_of, column_of])[name].unstack(sort=False) for name in ("right", "told"))  # noqa: PD010
         sns.heatmap(right, annot=told, ax=panel, annot_kws={"fontsize": 10}, **look)
         panel.set(title=SCORES[str(score)], xlabel="without LVH", ylabel="with LVH" if panel == axes[0, 0] else "")
-        said += [
-            SCORES[str(score)] + ", {} with LVH, {} without: {}".format(*row)
-            for row in own[[*KINDS, "told"]].to_numpy()
-        ]
+    said = (
+        rows["score"].map(SCORES) + ", " + rows[row_of] + " with LVH, " + rows[column_of] + " without: " + rows["told"]
+    )
     return Picture(figure, f"{title}. Pairs ranked right: {'; '.join(said)}.".replace("\n", " of "))
 
 
