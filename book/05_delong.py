@@ -99,7 +99,7 @@ display(*lvh_figures.compared(tests, name, title))
 # %% [markdown]
 # These tests are of the first cross-validation, with models held fixed; the answer above takes all that a model has, so that p values of repeated models differ. Men and women are part of everyone: a p value that respects the people they share (*shared people*) stands in the table.
 #
-# Folds can also be looked at one by one, as the paper does.
+# Folds can also be looked at one by one, as the paper does: the SD says how far they lie apart, not how sure the mean is.
 
 # %% tags=["remove-input"]
 numbers = published.over_folds(results, study.reference, few)
@@ -135,6 +135,8 @@ else:
 lvh.sample_size(tests)
 
 # %% [markdown]
+# *What is seen.* The mechanical step (orange) beside the two of training, whose sum is what training adds; an interval that crosses the dashed line is no significant change.
+#
 # ## Would another cohort say the same?
 #
 # One cohort gives one number for each step. Where models are cross-validated several times (`[gap] repeats` in the study file), with other folds and starts, the variance of an interval is that over people plus that over the repetitions, divided by their number; otherwise models are held fixed. These repetitions learn from the same people: what another cohort to learn from would give, no interval knows, and `benchmarks/gap_coverage.py` says how often intervals hold with and without errors of training that repetitions share.
@@ -152,6 +154,8 @@ steps = ["mechanical", "training"]
 display(*lvh_figures.gap_steps(others, by, steps, title))
 
 # %% [markdown]
+# *What is seen.* How far the mechanical part (orange) moves from cut-off to cut-off, and whether training (green) ever leaves zero.
+#
 # ## Beside the classical criteria
 #
 # A criterion says yes or no, at a specificity of its own (dots). For a fair comparison the estimate, as index over cut-off, is read at that same specificity. Within each sex, the estimate's own cut-off for it is set in the people of the *other* folds; in the people who are judged the two specificities then need not be quite equal, and the table has both. McNemar's test compares who of the people with LVH is found.
@@ -209,11 +213,11 @@ display(*lvh_figures.compared(aucs, "c_statistics", title))
 # 1. Run the DeLong test above on the index instead of the grams. Should the answer change?
 #
 # :::{dropdown} Solution
-# Within a sex the cut-off is one number, so only body surface matters. Put `grams = grams / people.set_index(["subject_id", "training"])["bsa_m2"]` before the loop. Both c-statistics rise, because LVH is an index; their difference, what training adds, stays of the same order.
+# Within a sex the cut-off is one number, so that dividing by body surface is enough: add `people["predicted_lvm_g"] /= people["bsa_m2"]` before the pivot. LVH is an index, so that both c-statistics tend to rise; what training adds is still their difference on the same people.
 # :::
 #
 # 2. Compare the sex-specific model in women with the pooled model in everyone by `delong_unpaired`. What does its p value say?
 #
 # :::{dropdown} Solution
-# `delong_unpaired(women["lvh"], a, everyone["lvh"], b)`, with the estimates `a` of the women and `b` of everyone. A small p value says that the two numbers differ; it does not say that training differs, for the pooled model in women against itself in everyone gives nearly the same.
+# In the loop, with `all = grams.reset_index()`: `delong_unpaired(own["lvh"], a, all["lvh"], all["pooled"])`. A small p value says that the two numbers differ; it does not say that training made the difference. Put `b` in place of `a`, the pooled model on both sides, and see how small the p value still is.
 # :::

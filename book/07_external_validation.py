@@ -207,6 +207,8 @@ display(external.group_effects(effects))
 page.table(shown, caption, folded=True)
 
 # %% [markdown]
+# *What is seen.* A group right of the others fails more; one whose mean error lies beside the dashed line is over- or underestimated as a group. Beside each heading stands the effect of the variable.
+#
 # ## Do the intervals hold?
 #
 # A person's 90 % prediction interval is learnt from out-of-fold errors of the same sex in the development cohort ([conformal](glossary) prediction {cite:p}`vovk2005`), as a factor, because errors grow with the mass. For a mean of fold models it is cross-conformal, from each model's estimate and the errors in the fold that it has not seen {cite:p}`vovk2015,barber2021`. It promises coverage in such people on average, not in every subgroup and not in another hospital.
@@ -224,6 +226,8 @@ display(
 external.coverage(rows)
 
 # %% [markdown]
+# *What is seen.* Left of the dashed line, fewer people lie in their interval than was promised.
+#
 # ## What could be wrong
 #
 # - Where people are simulated, the external cohort is older, sicker and recorded by another cart because the simulator says so; no one knows how far real hospitals differ.
@@ -247,11 +251,11 @@ external.coverage(rows)
 # 1. How many measured masses of the other hospital would repair the shift? Correct the mean with 20 people drawn at random, and look at the mean error of the others.
 #
 # :::{dropdown} Solution
-# `there = before[before["cohort"] == "external"]`; `few = there.sample(20, random_state=1)`; `shift = (few["predicted_lvm_g"] - few["lvm_g"]).mean()`. Take `shift` off the estimates of the others. Its standard error is the SD of the errors over √20: with errors of 20 g it is still 4 g off, either way.
+# With `those = before[before["cohort"] == "external"]` and `first = those.sample(20, random_state=1)`, `shift = (first["predicted_lvm_g"] - first["lvm_g"]).mean()`. Take `shift` off the estimates of the others. Its standard error is the SD of the errors over √20: with errors of 20 g it is about 4 g, so that a shift smaller than that cannot be repaired with so few.
 # :::
 #
-# 2. Put `DIFFERENT = table["lvm_g"].mean() / table["predicted_lvm_g"].mean()` in place of the line, learnt at home. What does a factor repair that a line does not?
+# 2. Correct by a factor in place of the line: the mean measured over the mean estimated mass, learnt at home. What does a factor repair that a line does not?
 #
 # :::{dropdown} Solution
-# A factor keeps zero at zero and leaves the ranking as it is, as a line does; it repairs a scale, such as another unit or another way to measure mass, but no shrinkage: the slope of measured on estimated mass stays what it was, but for the factor.
+# `factor = home["lvm_g"].mean() / home["predicted_lvm_g"].mean()`, and `after = before.assign(predicted_lvm_g=factor * before["predicted_lvm_g"])`. A factor repairs a scale, such as another way to measure mass, and keeps zero at zero; it needs one number, where a line needs two. It repairs no shrinkage, and neither of them changes the ranking within a cohort.
 # :::

@@ -75,7 +75,7 @@ def gap_answer(gap: pd.DataFrame, whose: str = "**Answer.**") -> Markdown:
     n, pooled = int(everyone["n_repeats"]), PUBLISHED["auc_pooled"].value
     runs = f"mean of {n} cross-validations, whose spread is part of the intervals" if n > 1 else "models held fixed"
     published = ", ".join(f"{printed(sex)} {PUBLISHED[f'auc_{sex}'].value - pooled:.2f}" for sex in SEXES)
-    words = ("a significant gain", "a significant loss", "no significant difference")
+    words = ("a significant gain", "a significant loss", "nothing significant")
     adds = sides(rows["training"], "sex", value="estimate", words=words)
     return say(
         f"{whose} The c-statistic of the sex-specific model minus that of the pooled model in everyone, "

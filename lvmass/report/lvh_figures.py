@@ -71,11 +71,12 @@ def gap_steps(rows: pd.DataFrame, by: Sequence[str], steps: Sequence[str], title
     rows = rows.assign(n_without=rows["n_subjects"] - rows["n_lvh"])
     least = rows.groupby("label", sort=False)[["n_lvh", "n_without"]].min().min(axis=1)
     small = least.fillna(0) < FEWEST
-    said = f"Not drawn, for fewer than {FEWEST} people with LVH, or without: {'; '.join(least.index[small]) or 'none'}."
+    said = f"Not drawn, for fewer than {FEWEST} people with LVH, or without: {'; '.join(least.index[small])}."
     shown = wide(rows, ["label"], "quantity", digits=3).rename(columns={"label": ""})
     drawn = select(rows, quantity=steps, label=[*least.index[~small]])
     axis_label = "change of the c-statistic"
-    return [forest(drawn, title, axis_label, reference=0.0), say(said), table(shown, f"{title} (95 %).", folded=True)]
+    left_out = [say(said)] * bool(small.any())
+    return [forest(drawn, title, axis_label, reference=0.0), *left_out, table(shown, f"{title} (95 %).", folded=True)]
 
 
 def gap_ladder(gap: pd.DataFrame, title: str) -> Shown:

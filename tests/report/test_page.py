@@ -424,7 +424,7 @@ def test_without_a_test_there_is_no_verdict() -> None:
 @pytest.mark.parametrize(
     ("p_holm", "difference", "words"),
     [
-        (0.2, 0.02, "no significant difference: women"),
+        (0.2, 0.02, "nothing significant: women"),
         (0.01, 0.02, "a significant gain: women"),
         (0.0001, -0.02, "a significant loss: women"),
     ],
