@@ -13,20 +13,18 @@
 # # 7 External validation
 #
 # **Question.** Does the model hold in a hospital that it has never seen, for whom does it fail, and what can be repaired without retraining?
-#
-# The fold models are averaged and meet the external cohort as they are. Only then are their grams corrected, by a line learnt in the development cohort.
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 import pandas as pd
 from IPython.display import display
 from lvmass import Study
-from lvmass.evaluation import recalibrate
+from lvmass.evaluation.calibration import lvh_probability
 from lvmass.evaluation.decision import BEST_CRITERION
 from lvmass.report import (
     external,
     external_figures,
     figures,
-    lvh,
+    lvh_figures,
     page,
     published,
 )
@@ -37,7 +35,7 @@ study = Study.from_toml(default_study_file())
 results = study.results()
 page.banner(study)
 
-# %%
+# %% tags=["remove-input"]
 there = study.cohort_names()[-1]
 label, fit = study.config.cohort(there).label, published.main_fit(study)
 few = study.small_cell
@@ -46,20 +44,31 @@ if there != "external":
     display(page.missing("an external cohort", why))
 external.external_answer(results, there, label, fit, few)
 
+# %% tags=["remove-input"]
+people = f"{label}, {page.analysed(results, there, few=few)}"
+errors = results["errors"]
+title = f"Errors of {printed(study.reference)}, at home and there"
+rows = page.select(errors, **fit)
+display(*lvh_figures.compared(rows, "errors", title))
+
 # %% [markdown]
+# *What is seen.* The [mean absolute error](glossary) and the mean error, by sex. The fold models are averaged and meet the external cohort as they are; only then are their grams corrected, by a line learnt in the development cohort. The paper gives no error of its external cohort in its abstracts: no published number can stand beside these.
+#
 # ## Every model, without refit
 
-# %%
-people = f"{label}, {page.analysed(results, there, few=few)}"
-errors = external.external_errors(results, there)
-page.table(errors, f"Errors without refit (95 %). {people}.")
+# %% tags=["remove-input"]
+title = f"Errors without refit. {people}"
+rows = page.select(errors, cohort=there, sex="all")
+display(*lvh_figures.compared(rows, "errors_of_models", title))
 
 # %% [markdown]
+# *What is seen.* A model left of another has the smaller MAE; a mean error beside the dashed line is a shift of everyone, which a new mean would repair.
+#
 # ### Differences on the same people
 #
 # Negative: the reference, named below, is better.
 
-# %%
+# %% tags=["remove-input"]
 where = {"cohort": there, "sex": "all", "training": fit["training"]}
 rows = page.select(results.get("error_differences"), **where)
 display(*figures.differences(rows, printed(study.reference), people))
@@ -69,36 +78,48 @@ display(*figures.differences(rows, printed(study.reference), people))
 #
 # An external estimate is the mean of the fold models; an out-of-fold estimate in development comes from one. So that averaging is not taken for a difference between hospitals, the error of each fold model alone, averaged over the models, stands beside both.
 
-# %%
-title = f"One fold model and the mean of all (95 %). {people}."
-display(*external.single_models(results, fit, title))
+# %% tags=["remove-input"]
+external.single_models(results, fit)
 
 # %% [markdown]
 # ## Does it rank LVH?
 #
-# C-statistics for LVH of every model by estimated grams and by the index over the cut-off of the sex, then the reference against the others by DeLong's paired test on the index.
+# [C-statistics](glossary) for LVH of every model by the estimated index over the cut-off of the sex, then the reference against the others by DeLong's paired test.
 
-# %%
+# %% tags=["remove-input"]
 rows = page.select(results.get("c_statistics"), cohort=there)
-shown = lvh.c_statistic_table(rows)
-display(page.table(shown, f"C-statistics for LVH (95 %). {people}."))
+title = f"C-statistics for LVH. {people}"
+display(*lvh_figures.compared(rows, "c_statistics", title))
 rows = page.select(results.get("model_comparison"), **where)
 rows = page.select(rows, score="indexed")
-shown = page.laid_out(rows, "model_comparison")
-page.table(shown, f"C-statistics of the index compared. {people}.")
+title = f"Index of {printed(study.reference)} against others. {people}"
+display(*lvh_figures.compared(rows, "model_comparison", title)[1:])
 
 # %% [markdown]
 # ## Agreement
 #
-# Error (estimated minus measured LVM) against the estimate, within each sex, with 95 % limits of agreement {cite:p}`blandaltman1999`: mean ± 1.96 SD, both once the same for everyone of a sex (first table), once as straight lines of the estimate, the SD by regression of the absolute residuals.
+# Error (estimated minus measured LVM) against the estimate, within each sex, with 95 % [limits of agreement](glossary) {cite:p}`blandaltman1999`: straight lines of the estimate, mean ± 1.96 SD, the SD by regression of the absolute residuals. The table has those that are the same for everyone of a sex.
 # Against the measured mass, or the mean of both, every imperfect estimate has errors that fall: regression to the mean. Against the estimate, a calibrated one has none that rise or fall.
+#
+# Recalibration is one line learnt at home, here in five lines of code. Put a correction of your own in place of `recalibrate`, such as one number for everybody.
 
-# %%
+# %% tags=["remove-input"]
 both = study.predictions()
 if there == "external":
     both = pd.concat([both, study.external()], ignore_index=True)
 before = page.select(both, **fit)
+
+# %%
+from lvmass.evaluation import recalibrate
+
 after = recalibrate(before, "development")
+for name, table in {"as it is": before, "recalibrated": after}.items():
+    error_g = table["predicted_lvm_g"] - table["lvm_g"]
+    for cohort, e in error_g.groupby(table["cohort"]):
+        mae, bias = f"{e.abs().mean():.1f} g", f"{e.mean():+.1f} g"
+        print(f"{cohort}, {name}: MAE {mae}, mean error {bias}")
+
+# %% tags=["remove-input"]
 kinds = {
     "as it is": (before, ""),
     "recalibrated": (after, "_after_recalibration"),
@@ -107,28 +128,42 @@ own = {"cohort": there} | fit
 display(*external_figures.agreement(kinds, results, people, few, **own))
 
 # %% [markdown]
+# *What is seen.* Solid, the mean error; dashed, the limits; shaded, what is not known of both. Solid lines near zero after recalibration were repaired by the line; what is left between a sex and zero is a shift that no line from the development cohort can know.
+#
 # ## Calibration
 #
-# Grams are calibrated if measured mass, regressed on estimated mass, has slope 1 and intercept 0.
+# Grams are [calibrated](glossary) if people with an estimate of 120 g have 120 g on average: measured mass, regressed on estimated mass, then has slope 1 and intercept 0.
+
+# %% tags=["remove-input"]
+title = "Measured mass by tenths of the estimate"
+external_figures.calibration(before, "lvm_g", title, few)
+
+# %% [markdown]
+# *What is seen.* Dots are tenths of the people with 95 % intervals, the line a smooth mean (lowess), the dashed line equality; below, where people are. Dots below the dashed line are overestimated.
+#
 # The probability of LVH comes from a logistic regression of LVH on the *estimated index over the cut-off of the sex* (estimated LVM / BSA / cut-off), learnt in the development cohort without the person's own fold.
 # Observed / expected is the number of people with LVH over the sum of their probabilities *p*. With *y* = 1 for LVH, else 0, the Brier score is the mean of (*p* − *y*)²; its skill, 1 − Brier / (*π* (1 − *π*)) with the prevalence *π*, is 0 for giving everyone *π* and 1 if every *p* is 0 or 1 and right. In the development cohort, observed / expected and the intercept are near 1 and 0 by construction, and their intervals, which hold the regression fixed, are too wide there.
 
-# %%
+# %% tags=["remove-input"]
+cutoffs = study.config.lvh.cutoffs_g_m2
+known = before.dropna(subset=["lvh"]).astype({"lvh": bool})
+p = lvh_probability(known, "development", cutoffs)
+known, title = (
+    known.assign(lvh_probability=p),
+    "LVH by fifths of its probability",
+)
+display(external_figures.calibration(known, "lvh", title, few))
 everyone = {"sex": "all"} | fit
 counts = page.analysed(results, *study.cohort_names(), few=few)
-scales = {
-    "mass_calibration": "grams",
-    "calibration_after_recalibration": "grams, recalibrated",
-    "probability_calibration": "the probability of LVH",
-}
-for name, what in scales.items():
-    rows = page.select(results.get(name), **everyone)
-    caption = f"Calibration of {what} (95 %). {counts}."
-    display(page.table(page.laid_out(rows, name), caption, digits=3))
-rows = page.select(results.get("calibration_curve"), **everyone)
-external_figures.calibration_curves(rows, "Probability of LVH")
+names = ["mass_calibration", "calibration_after_recalibration"]
+for name in (*names, "probability_calibration"):
+    rows = page.laid_out(page.select(results[name], **everyone), name)
+    caption = f"{printed(name)} (95 %). {counts}."
+    display(page.table(rows, caption, digits=3, folded=True))
 
 # %% [markdown]
+# *What is seen.* A cohort whose dots lie above the dashed line has more LVH than was said. Most people have a small probability: the histogram says how few the dots on the right speak for.
+#
 # ## Is it of use?
 #
 # Whoever sends people with a probability of LVH of *t* or more to imaging has the net benefit {cite:p}`vickers2006`
@@ -137,63 +172,62 @@ external_figures.calibration_curves(rows, "Probability of LVH")
 #
 # where TP and FP count those of the *n* people who are sent with and without LVH. The range of *t*, 10 to 30 %, was stated beforehand. A classical criterion says yes or no at every *t*; the best one is that of the highest net benefit in other people (the other folds, or the development cohort).
 
-# %%
+# %% tags=["remove-input"]
 models = [study.reference, BEST_CRITERION, "demographics"]
 names = ("decision_curves", "net_benefit_differences")
 curves, pairs = (page.select(results.get(n), **where) for n in names)
-display(
-    *external_figures.decision_curves(curves, pairs, models, people)
-)
+title = f"Net benefit. {people}"
+display(*external_figures.decision_curves(curves, pairs, models, title))
 
 # %% [markdown]
+# *What is seen.* The highest line at one's own threshold is the best policy there. A net benefit of 2 per 100 people is worth two people with LVH found and nobody sent in vain.
+#
 # ## For whom does it fail?
 #
-# Errors by subgroup, in grams and in % of the mass, because grams grow with the heart. Groups under 20 people are shown as too small, not left out.
+# Errors by subgroup of everyone, in % of the mass, because grams grow with the heart, and the mean error; by sex in the tables. Groups under 20 people have no number.
 # Between two groups, the effect is the difference of mean errors with Welch's interval; of age and body-mass index it is the slope of a regression line on the number itself, with HC3 standard errors. All variables and errors in everyone are one family for Holm's correction.
 
-# %%
+# %% tags=["remove-input"]
 where = {"cohort": there} | fit
 groups = page.select(results.get("subgroup_errors"), **where)
 effects = page.select(results.get("subgroup_effects"), **where)
 effects = page.select(effects, sex="all")
-for metric in ("mae_g", "mape_percent", "bias_g"):
-    rows = page.select(groups, metric=metric)
-    own, axis = page.select(effects, metric=metric), printed(metric)
-    zero = 0.0 if metric == "bias_g" else None
-    how = {"reference": zero, "smallest": few}
-    display(external_figures.subgroups(rows, own, people, axis, **how))
+for metric in ("mape_percent", "bias_g"):
+    rows, own = (
+        page.select(t, metric=metric) for t in (groups, effects)
+    )
+    title = f"{printed(metric)} by subgroup. {people}"
+    drawn = external_figures.subgroups(rows, own, metric, title, few)
+    display(*drawn)
 
-# %%
+# %% tags=["remove-input"]
 shown = page.laid_out(effects, "subgroup_effects", few)
-display(page.table(shown, f"Effects on the error. {people}."))
-external.group_effects(effects)
+caption = f"Effects on the error. {people}."
+display(external.group_effects(effects))
+page.table(shown, caption, folded=True)
 
 # %% [markdown]
+# *What is seen.* A group right of the others fails more; one whose mean error lies beside the dashed line is over- or underestimated as a group. Beside each heading stands the effect of the variable.
+#
 # ## Do the intervals hold?
 #
-# A person's 90 % prediction interval is learnt from out-of-fold errors of the same sex in the development cohort (conformal prediction {cite:p}`vovk2005`), as a factor, because errors grow with the mass. For a mean of fold models it is cross-conformal, from each model's estimate and the errors in the fold that it has not seen {cite:p}`vovk2015,barber2021`. It promises coverage in such people on average, not in every subgroup and not in another hospital.
+# A person's 90 % prediction interval is learnt from out-of-fold errors of the same sex in the development cohort ([conformal](glossary) prediction {cite:p}`vovk2005`), as a factor, because errors grow with the mass. For a mean of fold models it is cross-conformal, from each model's estimate and the errors in the fold that it has not seen {cite:p}`vovk2015,barber2021`. It promises coverage in such people on average, not in every subgroup and not in another hospital.
 
-# %%
-own = page.select(before, cohort="development")
-cutoffs = study.config.lvh.cutoffs_g_m2
-display(external.interval_meaning(own, cutoffs))
-rows = page.select(results.get("interval_coverage"), **fit)
-shown = page.select(rows, variable="sex")
-shown = page.laid_out(shown, "interval_coverage", few)
-caption = f"Coverage of 90 % intervals. {counts}."
-display(page.table(shown, caption, digits=0))
+# %% tags=["remove-input"]
+home = page.select(before, cohort="development")
+display(external.interval_meaning(home, cutoffs))
 kinds = ["sex", "age_years", "bmi_kg_m2"]
-rows = page.select(rows, cohort=there, variable=kinds)
-title, axis = f"Coverage. {people}", "share in their interval"
-options = {"value": "coverage", "reference": 0.9, "smallest": few}
+rows = page.select(results["interval_coverage"], variable=kinds, **fit)
+rows, nobody = page.select(rows, cohort=there), effects[:0]
+title, name = f"Coverage. {people}", "interval_coverage"
 display(
-    external_figures.subgroups(
-        rows, effects[:0], title, axis, **options
-    )
+    *external_figures.subgroups(rows, nobody, name, title, smallest=few)
 )
 external.coverage(rows)
 
 # %% [markdown]
+# *What is seen.* Left of the dashed line, fewer people lie in their interval than was promised.
+#
 # ## What could be wrong
 #
 # - Where people are simulated, the external cohort is older, sicker and recorded by another cart because the simulator says so; no one knows how far real hospitals differ.
@@ -205,3 +239,23 @@ external.coverage(rows)
 #
 # Add a table `[external]` with your second cohort to the study file. A column `atrial_fibrillation` in the subjects table replaces the sign in the ECG.
 # The tables of this page are in `results/`: `errors`, `error_differences`, `single_models`, `c_statistics`, `model_comparison`, `agreement`, `agreement_limits`, `mass_calibration`, `probability_calibration`, `calibration_curve`, `decision_curves`, `net_benefit_differences`, `subgroup_errors`, `subgroup_effects`, `interval_coverage`.
+#
+# ## Summary
+#
+# - An error in another hospital mixes three things: other people, a shift of everyone, and averaging of fold models; each can be told apart.
+# - A line learnt at home repairs shrinkage; only masses measured there repair a shift.
+# - A probability is judged by calibration and net benefit, a ranking by its c-statistic: one says little of the other.
+#
+# ## Exercises
+#
+# 1. How many measured masses of the other hospital would repair the shift? Correct the mean with 20 people drawn at random, and look at the mean error of the others.
+#
+# :::{dropdown} Solution
+# With `those = before[before["cohort"] == "external"]` and `first = those.sample(20, random_state=1)`, `shift = (first["predicted_lvm_g"] - first["lvm_g"]).mean()`. Take `shift` off the estimates of the others. Its standard error is the SD of the errors over √20: with errors of 20 g it is about 4 g, so that a shift smaller than that cannot be repaired with so few.
+# :::
+#
+# 2. Correct by a factor in place of the line: the mean measured over the mean estimated mass, learnt at home. What does a factor repair that a line does not?
+#
+# :::{dropdown} Solution
+# `factor = home["lvm_g"].mean() / home["predicted_lvm_g"].mean()`, and `after = before.assign(predicted_lvm_g=factor * before["predicted_lvm_g"])`. A factor repairs a scale, such as another way to measure mass, and keeps zero at zero; it needs one number, where a line needs two. It repairs no shrinkage, and neither of them changes the ranking within a cohort.
+# :::

@@ -1,16 +1,21 @@
-"""Figures of chapter 7: tables of agreement, calibration and decisions in, pictures out."""
+"""Figures of chapter 7: tables of errors, agreement, calibration and decisions in, pictures out."""
 
-import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy import stats
+from statsmodels.nonparametric.smoothers_lowess import lowess
+from statsmodels.stats.proportion import proportion_confint
 
-from lvmass.report.external import net_benefit, spread
+from lvmass.cohort.schema import SEXES
 from lvmass.report.figures import Shown, cloud, forest, numbers
-from lvmass.report.page import few, laid_out, missing, p_value, parts, select, table, wide, with_interval
+from lvmass.report.lvh import listed, sides
+from lvmass.report.page import laid_out, missing, p_value, parts, say, select, table, wide, with_interval
 from lvmass.report.style import OTHERS, OURS, SEX_COLOURS, Picture, new_figure
-from lvmass.report.words import printed
+from lvmass.report.words import FORESTS, printed
 
 
 def bland_altman(groups: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], smallest: int = 1) -> Shown:
@@ -21,25 +26,24 @@ def bland_altman(groups: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], smalle
     groups = {label: (people, rows) for label, (people, rows) in groups.items() if len(rows) and rows["lower_g"].any()}
     if not groups:
         return missing("Bland-Altman plots")
-    options: dict[str, Any] = {"sharex": True, "sharey": True, "squeeze": False}
-    figure, axes = new_figure(1, len(groups), width=4.8 * len(groups), height=3.9, **options)
+    shape: dict[str, Any] = {"height": 3.2 * len(groups), "sharex": True, "sharey": True, "squeeze": False}
+    figure, axes = new_figure(len(groups), **shape)
     said = []
-    for panel, (label, (people, limits)) in zip(axes[0], groups.items(), strict=True):
+    for panel, (label, (people, limits)) in zip(axes[:, 0], groups.items(), strict=True):
         errors = people.assign(error_g=people["predicted_lvm_g"] - people["lvm_g"])
         cloud(panel, errors, "predicted_lvm_g", "error_g", smallest, ms=3, alpha=0.35)
         for sex, rows in limits.dropna(subset="lower_g").groupby("sex"):
-            x, colour = rows["predicted_g"].to_numpy(float), SEX_COLOURS[str(sex)]
+            colour = SEX_COLOURS[str(sex)]
             for name, style in (("mean_error", "-"), ("lower", "--"), ("upper", "--")):
-                y, *ends = numbers(rows, f"{name}_g", f"{name}_ci_low_g", f"{name}_ci_high_g")
+                x, y, *ends = numbers(rows, "predicted_g", *(f"{name}{end}_g" for end in ("", "_ci_low", "_ci_high")))
                 panel.plot(x, y, color=colour, lw=1.6, ls=style)
                 panel.fill_between(x, *ends, color=colour, alpha=0.2, lw=0)
-            middle = rows.iloc[len(rows) // 2]
-            text = "{mean_error_g:+.1f} g, limits {lower_g:.0f} to {upper_g:.0f} g".format(**middle)
+            text = "{mean_error_g:+.1f} g, limits {lower_g:.0f} to {upper_g:.0f} g".format(**rows.iloc[len(rows) // 2])
             said.append(f"{label}, {printed(sex)}: mean error at the median estimate {text}")
         panel.axhline(0, color="#222222", lw=0.8)
-        panel.set(title=label, xlabel="estimated LVM (g)")
-    axes[0, 0].set_ylabel("estimated minus measured (g)")
-    axes[0, 0].legend(loc="lower left", fontsize=8)
+        panel.set(title=label, ylabel="estimated minus\nmeasured LVM (g)")
+    axes[-1, 0].set_xlabel("estimated LVM (g)")
+    axes[0, 0].legend(loc="lower left", fontsize=9)
     return Picture(figure, f"Errors against estimates, with mean, 95 % limits, and their intervals. {'; '.join(said)}.")
 
 
@@ -50,100 +54,119 @@ def agreement(
     smallest: int = 1,
     **where: str,
 ) -> list[Any]:
-    """Bland-Altman plots, tables of agreement and limits, and a sentence on the first, of a fit in a cohort.
+    """Bland-Altman plots, a sentence on the first, and a folded table of agreement, of a fit in a cohort.
 
-    ``fits``: label to predictions of the fit, and how the names of their tables end; ``whose``: for captions.
+    ``fits``: label to predictions of the fit, and how the names of their tables end; ``whose``: for the caption.
     """
-    tables = {
-        (name, label): select(results.get(f"{name}{end}"), **where)
-        for name in ("agreement", "agreement_limits")
-        for label, (_, end) in fits.items()
-    }
-    people = {label: (select(own, **where), tables["agreement_limits", label]) for label, (own, _) in fits.items()}
-    shown = [
-        table(laid_out(rows, name), f"{printed(name)}, {label} (95 %). {whose}.")
-        for (name, label), rows in tables.items()
-    ]
-    return [bland_altman(people, smallest), *shown, spread(next(iter(tables.values())))]
+    limits, rows = (
+        {label: select(results.get(f"{name}{end}"), **where) for label, (_, end) in fits.items()}
+        for name in ("agreement_limits", "agreement")
+    )
+    people = {label: (select(own, **where), limits[label]) for label, (own, _) in fits.items()}
+    shown = pd.concat(laid_out(own, "agreement").assign(estimates=label) for label, own in rows.items())
+    caption = f"{printed('agreement')} (95 %). {whose}."
+    first = select(next(iter(rows.values())), sex=list(SEXES))
+    icc, slope = (listed(first, "sex", value=value, digits=2) for value in ("icc", "sd_slope"))
+    said = f"Intraclass correlation: {icc}. Change of the SD of the error for each gram estimated: {slope}."
+    return [bland_altman(people, smallest), say(said), table(shown, caption, folded=True)]
 
 
-def subgroups(
-    rows: pd.DataFrame, effects: pd.DataFrame, title: str, axis_label: str, *, smallest: int = 1, **options: Any
-) -> Shown:
-    """Forest plot of rows of ``subgroup_errors`` or ``interval_coverage``, with their ``subgroup_effects``.
+def subgroups(rows: pd.DataFrame, effects: pd.DataFrame, name: str, title: str, smallest: int = 1) -> list[Any]:
+    """Forest plot of rows of ``subgroup_errors`` or ``interval_coverage`` of everyone, and a folded table by sex.
 
-    Counts below ``smallest`` are not shown.
+    ``name``: in ``FORESTS``. Beside a variable stand its ``effects`` (of ``subgroup_effects``); counts below
+    ``smallest`` are not shown.
     """
-
-    def order(group: str) -> tuple[int, float, str]:  # "< 50" before "50 to < 65" before "≥ 65"
-        number = re.search(r"\d+", group)
-        return ((group[0] == "≥") - (group[0] == "<"), float(number[0]) if number else 0.0, group)
-
+    # "< 50" before "50 to < 65" before "≥ 65"
+    number, below = rows["group"].str.extract(r"(\d+)", expand=False).astype(float), rows["group"].str.startswith("<")
+    rows = rows.assign(first=pd.factorize(rows["variable"])[0], number=number, above=~below)
+    rows = rows.sort_values(["first", "number", "above", "group"])
+    rows = rows.assign(section=rows["variable"].map(printed), printed=rows["group"].map(printed))
     beside = {
-        printed(row["variable"]): f"{row['contrast']}: {with_interval(row)}"
-        + ("" if row["note"] else f", Holm p {p_value(row['p_holm'])}")
-        for _, row in effects.iterrows()
+        printed(row["variable"]): f"{row['contrast']}: {with_interval(row)}, p {p_value(row['p_holm'])}"
+        for _, row in effects.dropna(subset=["p_holm"]).iterrows()
     }
-    ranked = sorted(rows["group"].unique(), key=order)
-    rows = rows.assign(rank=rows["group"].map(ranked.index), first=pd.factorize(rows["variable"])[0])
-    rows = rows.sort_values(["first", "rank", "sex"], kind="stable")
-    everyone = rows[rows["sex"] == "all"]
-    people = {
-        (variable, group): n
-        for variable, own in everyone.groupby("variable", sort=False)
-        for group, n in zip(own["group"], parts(own["n_subjects"].tolist(), smallest), strict=True)
-    }
-    keys = zip(rows["variable"], rows["group"], strict=True)
-    labels = [f"{printed(group)} (n = {people.get((variable, group), 0)})" for variable, group in keys]
-    who = rows["sex"].where(rows["variable"] != "sex", rows["group"])
-    shown = rows.assign(label=labels, section=rows["variable"].map(printed), hue=who.map(printed))
-    counts = rows["n_subjects"].map(few, smallest=smallest)
-    shown["note"] = shown["hue"] + ", n = " + counts + ": " + shown["note"].astype(str)
-    for column in ("label", "note"):
-        shown[column] = shown[column].str.replace("n = (?=<|not)", "n ", regex=True)
-    return forest(shown, title, axis_label, tests=beside, **options)
+    everyone = select(rows, sex="all")
+    counts = everyone.groupby("section", sort=False)["n_subjects"].transform(lambda n: parts(n.tolist(), smallest))
+    label = (everyone["printed"] + " (n = " + counts + ")").str.replace("n = (?=<|not)", "n ", regex=True)
+    how = {key: value for key, value in FORESTS[name].items() if key != "axis"}
+    shown = wide(rows, ["section", "printed"], "sex", how.get("value", "estimate"), 2)
+    shown = shown.rename(columns={"section": "variable", "printed": "group"})
+    drawn = forest(everyone.assign(label=label), title, FORESTS[name]["axis"], tests=beside, **how)
+    return [drawn, table(shown, title, folded=True)]
 
 
-def calibration_curves(rows: pd.DataFrame, title: str) -> Shown:
-    """Draw observed against estimated probability of LVH, a curve a cohort; rows of ``calibration_curve``."""
-    known = rows[rows["observed"].notna()] if len(rows) else rows
-    if known.empty:
-        return missing(title, "there are too few people with LVH, or without")
-    figure, axes = new_figure(width=5.2, height=4.8)
-    for turn, (label, curve) in enumerate(known.groupby("cohort", sort=False)):
-        colour = (OURS, *OTHERS)[turn]
-        x, y, low, high = numbers(curve, "mean_probability", "observed", "ci_low", "ci_high")
-        axes.vlines(x, low, high, color=colour, lw=1, alpha=0.6)
-        axes.plot(x, y, "o-", color=colour, ms=5, lw=1, label=label)
-    axes.axline((0, 0), slope=1, color="#222222", lw=0.8, ls="--")
-    axes.set(xlabel="estimated probability of LVH", ylabel="share with LVH", title=title)
-    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
-    axes.legend(loc="upper left", fontsize=8)
-    return Picture(figure, f"{title}: share with LVH against estimated probability, by cohort.")
+def calibration(people: pd.DataFrame, outcome: str, title: str, smallest: int = 1) -> Shown:
+    """Draw what was observed against what was estimated: bins with 95 % intervals, a smooth line, and who is where.
+
+    ``people``: rows of fits, a curve a ``cohort``. ``outcome``: "lvm_g" against ``predicted_lvm_g`` in tenths, or "lvh"
+    against ``lvh_probability`` in fifths; a bar of the histogram that holds fewer than ``smallest`` is not drawn.
+    """
+    x, bins, unit = (
+        ("lvh_probability", 5, "probability of LVH") if outcome == "lvh" else ("predicted_lvm_g", 10, "LVM (g)")
+    )
+    known = people.dropna(subset=[x, outcome])[["cohort", x, outcome]].astype({x: float, outcome: float})
+    if len(known) < 50 or known[outcome].nunique() < 2:
+        return missing(title, "there are too few people, with LVH or without")
+    figure, (axes, below) = new_figure(2, height=5.6, sharex=True, height_ratios=[4, 1])
+    edges = np.linspace(known[x].quantile(0.005), known[x].quantile(0.995), 25)
+    said = []
+    for colour, (label, rows) in zip((OURS, *OTHERS), known.groupby("cohort", sort=False), strict=False):
+        found = rows.groupby(pd.qcut(rows[x], bins, duplicates="drop"), observed=True)
+        (mean, y), n = (found[name].mean() for name in (x, outcome)), found.size()
+        if outcome == "lvh":
+            low, high = proportion_confint(found[outcome].sum(), n, method="wilson")
+        else:
+            low, high = stats.t.interval(0.95, n - 1, y, found[outcome].sem())
+        axes.vlines(mean, low, high, color=colour, lw=1.2)
+        axes.plot(mean, y, "o", color=colour, ms=5)
+        smooth = lowess(rows[outcome], rows[x], frac=0.6, it=0)
+        smooth = smooth[(smooth[:, 0] >= mean.min()) & (smooth[:, 0] <= mean.max())]  # no single person's at its ends
+        axes.plot(*smooth.T, color=colour, lw=1.6, label=str(label))
+        share = np.histogram(rows[x], edges)[0]
+        below.stairs(100 * np.where(share < smallest, 0, share) / len(rows), edges, color=colour, lw=1.3)
+        said.append(f"{label}, from {y.iloc[0]:.3g} where {mean.iloc[0]:.3g} is estimated to {y.iloc[-1]:.3g} where "
+                    f"{mean.iloc[-1]:.3g} is")  # fmt: skip
+    axes.axline((edges[0],) * 2, slope=1, color="#222222", lw=0.8, ls="--", zorder=0)
+    axes.set(ylabel="share with LVH" if outcome == "lvh" else f"measured {unit}", title=title, xlim=edges[[0, -1]])
+    axes.legend(loc="upper left", fontsize=9)
+    below.set(xlabel=f"estimated {unit}", ylabel="people (%)")
+    return Picture(figure, f"{title}: {'; '.join(said)}.")
 
 
 def decision_curves(rows: pd.DataFrame, pairs: pd.DataFrame, models: Sequence[str], title: str) -> list[Any]:
-    """Net benefit by threshold, the first model's difference from the others in a table, and a sentence on these.
+    """Net benefit by threshold, a sentence on the first model's difference from others, and a folded table of these.
 
     Rows of ``decision_curves`` and ``net_benefit_differences`` of one training, cohort and sex.
     """
     known = select(rows.dropna(subset="net_benefit") if len(rows) else rows, model=[*models])
     if known.empty:
         return [missing(title, "there are too few people with LVH, or without")]
-    figure, axes = new_figure(width=7.0, height=4.0)
     models = [name for name in models if (known["model"] == name).any()]
-    for turn, model in enumerate(models):
-        x, y, everyone = numbers(known[known["model"] == model], "threshold", "net_benefit", "net_benefit_all")
-        axes.plot(100 * x, y, label=printed(model), color=(OURS, *OTHERS)[turn], lw=1.2 if turn else 2.5)
-    axes.plot(100 * x, everyone, color="#222222", lw=1, ls=":", label="examine everyone")
-    axes.axhline(0, color="#222222", lw=1, ls="--", label="examine no one")
-    highest = max(known["net_benefit"].max(), 1e-3)
-    axes.set(xlabel="probability of LVH at which one acts (%)", ylabel="net benefit", title=title)
-    axes.set_ylim(-0.25 * highest, 1.1 * highest)
-    axes.legend(fontsize=8)
-    names = ", ".join(map(printed, models))
-    drawn = Picture(figure, f"{title}: net benefit of {names}, of examining everyone and no one.")
-    pairs = select(pairs, model_b=[*models[1:]]).rename(columns={"model_b": "model"})
+    lines = {printed(name): numbers(select(known, model=name), "threshold", "net_benefit") for name in models}
+    lines["examine everyone"] = numbers(select(known, model=models[0]), "threshold", "net_benefit_all")
+    lines["examine no one"] = [lines["examine everyone"][0], np.zeros(len(lines["examine everyone"][0]))]
+    figure, axes = new_figure(width=6.0, height=4.2)
+    high = 105 * max(y.max() for _, y in lines.values())
+    low, place = -0.15 * high, np.inf
+    for (label, (x, y)), colour in zip(lines.items(), (OURS, *OTHERS), strict=False):
+        look = {"ls": ":", "color": "#222222"} if label.startswith("examine") else {"color": colour}
+        axes.plot(100 * x, 100 * y, lw=2.8 if colour == OURS else 1.5, **look)
+    for label, (x, y) in sorted(lines.items(), key=lambda line: -line[1][1][-1]):
+        end = max(low, 100 * y[-1])
+        place = min(place - 0.11 * (high - low), end)  # at the line's end, below the name before
+        arrow = {"arrowstyle": "-", "color": "#999999", "lw": 0.7}
+        name = textwrap.fill(label, 18)
+        axes.annotate(name, (100 * x[-1], end), (100 * x[-1] + 1, place), va="center", fontsize=9, arrowprops=arrow)
+    axes.set(xlabel="probability of LVH at which one acts (%)", ylabel="net benefit, per 100 people", title=title)
+    axes.set(xlim=(100 * x[0], 100 * x[-1]), ylim=(low, high))
+    told = "; ".join(f"{label} {100 * y[0]:.1f} to {100 * y[-1]:.1f}" for label, (_, y) in lines.items())
+    drawn = Picture(
+        figure, f"{title}: net benefit per 100 people from {100 * x[0]:.0f} to {100 * x[-1]:.0f} %: {told}."
+    )
+    pairs = select(pairs, model_b=models[1:]).rename(columns={"model_b": "model"})
     shown = wide(pairs.assign(at=[f"at {100 * t:.0f} %" for t in pairs["threshold"]]), ["model"], "at", "difference", 3)
     caption = f"{title}: net benefit of {printed(models[0])} minus that of others (95 %)."
-    return [drawn, table(shown, caption), net_benefit(pairs)]
+    middle = sides(select(pairs, threshold=0.2), "model")
+    said = f"Net benefit of {printed(models[0])} minus that of others at 20 %, the middle of the range. {middle}"
+    return [drawn, say(said), table(shown, caption, folded=True)]

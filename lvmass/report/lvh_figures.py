@@ -1,31 +1,82 @@
 """Figures of chapter 5: tables of c-statistics in, pictures out."""
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import pandas as pd
+import seaborn as sns
 
 from lvmass.cohort.schema import SEXES
 from lvmass.report.figures import Shown, colour_of, forest, numbers
-from lvmass.report.page import missing, select, table, wide
-from lvmass.report.style import Picture, new_figure
-from lvmass.report.words import PUBLISHED, printed
+from lvmass.report.lvh import GAP_NEEDS, sides
+from lvmass.report.page import laid_out, missing, p_value, say, select, table, wide
+from lvmass.report.style import OURS, Picture, new_figure
+from lvmass.report.words import FORESTS, PUBLISHED, printed
 
 RUNGS = {
-    "pooled in everyone": "pooled, in everyone",
-    "pooled": "pooled, within the sex",
-    "pooled, size-matched": "pooled, size-matched",
-    "sex-specific": "sex-specific",
+    "pooled in everyone": ("pooled, in everyone", ""),
+    "pooled": ("pooled, within the sex", "mechanical"),
+    "sex-specific": ("sex-specific", "training"),
 }
-"""C-statistics between the pooled model in everyone and the sex-specific one."""
+"""C-statistics between the pooled model in everyone and the sex-specific one, and the step that leads to each."""
+
+SCORES = {"grams": "by estimated grams", "indexed": "by index over cut-off"}
+
+FEWEST = 30
+"""People with LVH, and without, that a group needs to be drawn: of fewer, intervals span the figure."""
 
 
-def gap_steps(rows: pd.DataFrame, steps: Sequence[str], title: str, caption: str) -> list[Any]:
-    """Forest plot of steps of the c-statistic for each ``label``, and a table of all; rows of ``gap``."""
-    drawn, axis_label = select(rows, quantity=steps), "change of the c-statistic"
-    every = select(rows, quantity=["gap", "mechanical", "training", "fewer people", "one sex only"])
-    shown = wide(every, ["label"], "quantity", digits=3).rename(columns={"label": ""})
-    return [forest(drawn.assign(hue=drawn["quantity"]), title, axis_label, reference=0.0), table(shown, caption)]
+def compared(rows: pd.DataFrame, name: str, title: str) -> list[Any]:
+    """Forest plot of rows of a results table, what tests say of them, and the numbers in a folded table.
+
+    ``name``: in ``FORESTS``. Where rows have ``p_holm``, it stands at the right, and a sentence tells who differs.
+
+    Examples
+    --------
+    >>> row = {"model_b": ["fcn"], "auc_a": 0.9, "auc_b": 0.8, "difference": 0.1, "ci_low": 0.0, "ci_high": 0.2}
+    >>> drawn, said, _ = compared(pd.DataFrame(row | {"p_holm": 0.04}), "model_comparison", "Title")
+    >>> [text.get_text() for text in drawn.figure.axes[0].texts], said.data
+    (['p 0.040'], 'Higher: FCN 0.100 (0.000 to 0.200).')
+    """
+    if rows.empty:
+        return [missing(title)]
+    how, index = FORESTS[name], FORESTS[name].get("index")
+    value, section, hue = (how.get(key, "") for key in ("value", "section", "hue"))
+    if index:
+        shown = wide(rows, index, hue or "metric", value or "estimate", 2)
+        shown[index] = shown[index].map(printed)
+    else:
+        shown = laid_out(rows, name)
+    drawn = select(rows, **how.get("drawn", {}))
+    names = {key: drawn[column].map(printed) for key, column in (("section", section), ("hue", hue)) if column}
+    drawn = drawn.assign(label=drawn[how["label"]].map(printed).agg(", ".join, axis=1), **names)
+    said = []
+    if "p_holm" in drawn:
+        drawn["aside"] = ["" if pd.isna(p) else f"p {p_value(p)}" for p in drawn["p_holm"]]
+        said = [say(sides(drawn, *how["label"], *[section] * bool(section), value=value))]
+    options = {key: how[key] for key in ("value", "reference") if key in how}
+    return [forest(drawn, title, how["axis"], **options), *said, table(shown, title, folded=True)]
+
+
+def gap_steps(rows: pd.DataFrame, by: Sequence[str], steps: Sequence[str], title: str) -> list[Any]:
+    """Forest plot of steps of the c-statistic for each value of ``by``, what is too small for it, and a folded table.
+
+    Rows of ``gap``.
+    """
+    rows = select(rows, quantity=["gap", "mechanical", "training", "fewer people", "one sex only"])
+    if rows.empty:
+        return [missing(title, GAP_NEEDS)]
+    rows = rows.assign(label=rows[[*by]].map(printed).agg(", ".join, axis=1), hue=rows["quantity"])
+    rows = rows.assign(n_without=rows["n_subjects"] - rows["n_lvh"])
+    least = rows.groupby("label", sort=False)[["n_lvh", "n_without"]].min().min(axis=1)
+    small = least.fillna(0) < FEWEST
+    said = f"Not drawn, for fewer than {FEWEST} people with LVH, or without: {'; '.join(least.index[small])}."
+    shown = wide(rows, ["label"], "quantity", digits=3).rename(columns={"label": ""})
+    drawn = select(rows, quantity=steps, label=[*least.index[~small]])
+    axis_label = "change of the c-statistic"
+    left_out = [say(said)] * bool(small.any())
+    return [forest(drawn, title, axis_label, reference=0.0), *left_out, table(shown, f"{title} (95 %).", folded=True)]
 
 
 def gap_ladder(gap: pd.DataFrame, title: str) -> Shown:
@@ -33,24 +84,39 @@ def gap_ladder(gap: pd.DataFrame, title: str) -> Shown:
 
     ``gap``: rows of the table ``gap`` of one cohort, model and set of cut-offs.
     """
-    rungs = gap[gap["quantity"].isin(RUNGS) & gap["sex"].isin(SEXES)]
-    steps = {(row["sex"], row["quantity"]): row for _, row in gap.iterrows()}
-    before = {"pooled": "mechanical", "pooled, size-matched": "fewer people", "sex-specific": "one sex only"}
-    rows = []
-    for sex in rungs["sex"].unique():
-        own = rungs[rungs["sex"] == sex].set_index("quantity")
-        for rung in (name for name in RUNGS if name in own.index):
-            row = own.loc[rung].to_dict() | {"section": printed(sex), "label": RUNGS[rung], "aside": ""}
-            step = steps.get((sex, before.get(rung, "")))
-            if step is not None and pd.notna(step["estimate"]):
-                row["aside"] = "{quantity} {estimate:+.3f}\n({ci_low:+.3f} to {ci_high:+.3f})".format(**step)
-            rows.append(row | {"hue": "this study file"})
-            key = {"pooled in everyone": "auc_pooled", "sex-specific": f"auc_{sex}"}.get(rung)
-            if key:
-                value, sd = PUBLISHED[key].value, PUBLISHED[key].sd or 0.0
-                ends = {"estimate": value, "ci_low": value - sd, "ci_high": value + sd, "aside": "", "note": ""}
-                rows.append(row | ends | {"hue": "published, patients"})
+    known: dict[Any, Any] = {(row["sex"], row["quantity"]): row.to_dict() for _, row in gap.iterrows()}
+    rows: list[dict[str, Any]] = []
+    for sex, (rung, (label, step)) in product(SEXES if known else (), RUNGS.items()):
+        if step and pd.notna(known[sex, step]["estimate"]):  # no-break spaces keep together what belongs together
+            text = "\n{quantity}\xa0{estimate:+.3f}\n({ci_low:+.3f}\xa0to\xa0{ci_high:+.3f})"
+            label += text.format(**known[sex, step])
+        rows.append(known[sex, rung] | {"section": printed(sex), "label": label, "hue": "this study file"})
+        if key := {"pooled in everyone": "auc_pooled", "sex-specific": f"auc_{sex}"}.get(rung):
+            value, sd = PUBLISHED[key].value, PUBLISHED[key].sd or 0.0
+            ends = {"estimate": value, "ci_low": value - sd, "ci_high": value + sd, "note": ""}
+            rows.append(rows[-1] | ends | {"hue": "published, patients"})
     return forest(pd.DataFrame(rows), title, "c-statistic for LVH, by estimated grams (published: ± SD over folds)")
+
+
+def pair_kinds(rows: pd.DataFrame, title: str) -> Shown:
+    """Draw how many pairs of each kind are ranked right, a square a kind, a panel a score; of ``pair_kinds``."""
+    rows = rows.dropna(subset=["c_statistic"]).copy() if len(rows) else rows
+    if rows.empty:
+        return missing(title, "there are too few people with LVH, or without")
+    row_of, column_of = "sex_with_lvh", "sex_without"
+    rows[[row_of, column_of]] = rows[[row_of, column_of]].map(printed)
+    rows["right"] = 100 * rows["c_statistic"].astype(float)
+    rows["told"] = rows["right"].map("{:.0f} % right\n".format) + (100 * rows["share"]).map("{:.0f} % of pairs".format)
+    figure, axes = new_figure(1, rows["score"].nunique(), width=6.0, height=3.2, sharey=True, squeeze=False)
+    look = {"cmap": "PuOr", "vmin": -10, "vmax": 110, "cbar": False, "linewidths": 3, "square": True, "fmt": ""}
+    for panel, (score, own) in zip(axes[0], rows.groupby("score", sort=False), strict=True):
+        right, told = (own.set_index([row_of, column_of])[name].unstack(sort=False) for name in ("right", "told"))  # noqa: PD010
+        sns.heatmap(right, annot=told, ax=panel, annot_kws={"fontsize": 10}, **look)
+        panel.set(title=SCORES[str(score)], xlabel="without LVH", ylabel="with LVH" if panel == axes[0, 0] else "")
+    said = (
+        rows["score"].map(SCORES) + ", " + rows[row_of] + " with LVH, " + rows[column_of] + " without: " + rows["told"]
+    )
+    return Picture(figure, f"{title}. Pairs ranked right: {'; '.join(said)}.".replace("\n", " of "))
 
 
 def roc(curves: Mapping[str, pd.DataFrame], title: str, points: Mapping[str, pd.DataFrame] | None = None) -> Shown:
@@ -58,15 +124,18 @@ def roc(curves: Mapping[str, pd.DataFrame], title: str, points: Mapping[str, pd.
     drawn = {label: rows for label, rows in curves.items() if rows.get("sensitivity", pd.Series()).notna().any()}
     if not drawn:
         return missing(f"ROC curves ({title})", "there are too few people with LVH, or without")
-    figure, axes = new_figure(width=5.4, height=5.0)
+    figure, axes = new_figure(width=5.2, height=5.2)
     for turn, (label, rows) in enumerate(drawn.items()):
-        colour = colour_of(label, turn - 1)
-        axes.plot(*numbers(rows, "false_positive_rate", "sensitivity"), color=colour, lw=1.8, label=label)
-        for _, point in (points or {}).get(label, pd.DataFrame()).iterrows():
-            if pd.notna(point["sensitivity"]):
-                axes.plot(1 - point["specificity"], point["sensitivity"], "o", color=colour, ms=7, mec="white")
+        colour = colour_of(label, turn - 1) if turn else OURS
+        x, y = numbers(rows.sort_values(["false_positive_rate", "sensitivity"]), "false_positive_rate", "sensitivity")
+        axes.plot(x, y, color=colour, lw=1.8)
+        # a curve's name stands below the diagonal, where no curve is; the lines to the names do not cross
+        at = x.searchsorted(0.4 - 0.3 * turn / len(drawn))
+        arrow = {"arrowstyle": "-", "color": colour, "lw": 1.2, "relpos": (0, 0.5)}
+        axes.annotate(label, (x[at], y[at]), (0.46, 0.38 - 0.08 * turn), va="center", arrowprops=arrow)
+        for _, point in (points or {}).get(label, rows[:0]).iterrows():
+            axes.plot(1 - point["specificity"], point["sensitivity"], "o", color=colour, ms=8, mec="white")
     axes.axline((0, 0), slope=1, color="#999999", lw=0.8, ls="--")
     axes.set(xlabel="1 - specificity", ylabel="sensitivity", title=title, xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     axes.set_aspect("equal")
-    axes.legend(loc="lower right", fontsize=8)
     return Picture(figure, f"{title}: ROC curves of {'; '.join(drawn)}.")

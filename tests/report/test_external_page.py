@@ -1,5 +1,6 @@
 """What chapter 7 says: its sentences follow from the tables, whatever these hold."""
 
+import re
 from functools import cache
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from lvmass.evaluation import evaluate
 from lvmass.evaluation.calibration import interval_factors
 from lvmass.evaluation.tables import example_predictions
-from lvmass.report import external, external_figures, lvh, page
+from lvmass.report import external, external_figures, lvh_figures, page
 from lvmass.report.page import laid_out, select, with_interval
 from lvmass.report.style import Picture
 
@@ -43,46 +44,45 @@ def test_captions_count_people_and_those_with_lvh() -> None:
     assert page.analysed(tables(), "development", "external").startswith("development: n = 150, ")
 
 
-def test_both_biases_stand_side_by_side() -> None:
-    shown = external.external_errors(tables(), "external")
-    where = {"metric": "bias_g", "sex": "all"} | FIT
-    for cohort, column in (
-        ("development", "mean error in development (g), 95 %"),
-        ("external", "mean error (g), 95 %"),
-    ):
-        row = select(tables()["errors"], cohort=cohort, **where).iloc[0]
-        assert select(shown, **FIT)[column].item() == with_interval(row, digits=2)
-    assert "R², 95 %" in shown
-    assert not any("in development" in str(name) for name in external.external_errors(tables(), "development"))
+def test_errors_of_every_model_stand_in_the_figure_and_of_both_cohorts_in_the_table() -> None:
+    rows = select(tables()["errors"], sex="all")
+    drawn, shown = lvh_figures.compared(select(rows, cohort="external"), "errors_of_models", "Errors")
+    known = select(rows, cohort="external", metric=["mae_g", "bias_g"])["estimate"].astype(float)
+    dots = [x for line in drawn.figure.axes[0].lines if line.get_marker() == "o" for x in line.get_xdata()]
+    assert sorted(dots) == pytest.approx(sorted(known.dropna()))
+    assert "R²" in shown.data
+    drawn, shown = lvh_figures.compared(select(tables()["errors"], **FIT), "errors", "Errors")
+    for cohort in ("development", "external"):
+        row = select(rows, cohort=cohort, metric="bias_g", **FIT).iloc[0]
+        assert with_interval(row, digits=2) in shown.data
+        assert cohort in [label.get_text() for label in drawn.figure.axes[0].get_yticklabels()]
 
 
 def test_the_answer_says_whether_errors_differ_from_those_in_development() -> None:
     text = str(external.external_answer(tables(), "external", "Ours", FIT).data)
     assert text.startswith("**Answer.** Ours, n = 150, ")
-    assert text.count("out of fold in development (not significantly different: ") == 2
+    assert text.count("out of fold in development (not significantly different)") == 2
     moved = tables() | {"errors": tables()["errors"].copy()}
     far = (moved["errors"]["cohort"] == "external") & (moved["errors"]["metric"] == "bias_g")
     moved["errors"].loc[far, ["estimate", "ci_low", "ci_high"]] += 50.0
     text = str(external.external_answer(moved, "external", "Ours", FIT).data)
-    assert "out of fold in development (higher there: " in text
-    assert "(it overestimates)" in text
+    assert "out of fold in development (higher there)" in text
+    assert ": it overestimates, " in text
     alone = str(external.external_answer(tables(), "development", "Ours", FIT).data)
     assert "in development (" not in alone
 
 
 def test_averaging_and_another_cohort_are_told_apart() -> None:
-    shown, said = external.single_models(tables(), FIT, "Caption")
+    said = external.single_models(tables(), FIT)
     row = select(tables()["single_models"], sex="all", **FIT).iloc[0]
     home = select(tables()["errors"], sex="all", cohort="development", metric="mae_g", **FIT).iloc[0]
     assert row["difference_ci_high_g"] < 0
     assert f"changes its MAE by {row['difference_g']:.2f} g (" in str(said.data)
     assert f"fold model changes by {row['mae_single_g'] - home['estimate']:.2f} g (" in str(said.data)
-    assert with_interval(home, digits=2) in str(shown.data)
-    (nothing,) = external.single_models({}, FIT, "Caption")
-    assert "Not shown" in str(nothing.data)
+    assert "Not shown" in str(external.single_models({}, FIT).data)
 
 
-def test_effects_are_told_with_size_interval_and_people() -> None:
+def test_effects_are_told_with_size_and_interval() -> None:
     rows = pd.DataFrame(
         {"variable": ["qrs_duration_ms", "age_years", "sex"], "metric": ["bias_g", "mae_g", "mape_percent"],
          "contrast": ["≥ 120 ms minus shorter", "per 10 years", "women minus men"], "estimate": [9.3, 1.2, 0.1],
@@ -91,11 +91,11 @@ def test_effects_are_told_with_size_interval_and_people() -> None:
     )  # fmt: skip
     text = str(external.group_effects(rows).data)
     assert "all 3 effects together" in text
-    assert "≥ 120 ms minus shorter: mean error (g) 9.3 (4.0 to 14.6), n = 21 against 379; " in text
-    assert "per 10 years: MAE (g) 1.2 (0.4 to 2.0), n = 400." in text
+    assert "≥ 120 ms minus shorter, mean error (g) 9.3 (4.0 to 14.6); " in text
+    assert "per 10 years, MAE (g) 1.2 (0.4 to 2.0)." in text
     assert "women" not in text
-    assert "no significant difference" in str(external.group_effects(rows.assign(p_holm=0.3)).data)
-    assert "Not shown" in str(external.group_effects(rows[:0]).data)
+    assert str(external.group_effects(rows.assign(p_holm=0.3)).data).endswith(": none.")
+    assert "all 0 effects" in str(external.group_effects(rows[:0]).data)
     table = laid_out(select(tables()["subgroup_effects"], sex="all", cohort="external", **FIT), "subgroup_effects")
     assert len(table) == 6
     assert table["effect"].unique().tolist() == ["women minus men", "per 10 years"]
@@ -105,16 +105,15 @@ def test_an_interval_near_the_limit_is_told_in_grams_and_as_index() -> None:
     people = select(predictions(), cohort="development", **FIT)
     factor, bsa_m2 = interval_factors(people)["male"], people.loc[people["sex"] == "male", "bsa_m2"].median()
     text = str(external.interval_meaning(people, CUTOFFS).data)
-    assert f"{factor:.2f} in men" in text
-    assert f"for a man of median body surface ({bsa_m2:.2f} m²) with an estimate at the cut-off (80 g/m², " in text
-    assert f"spans {80 * bsa_m2 / factor:.0f} to {80 * bsa_m2 * factor:.0f} g, " in text
+    near = f"in men *f* is {factor:.2f}: at the cut-off (80 g/m², {80 * bsa_m2:.0f} g at the median body surface) "
+    assert near + f"the interval spans {80 * bsa_m2 / factor:.0f} to {80 * bsa_m2 * factor:.0f} g, " in text
     assert f"an index of {80 / factor:.0f} to {80 * factor:.0f} g/m²" in text
     men = external.interval_meaning(people[people["sex"] == "male"], CUTOFFS)
-    assert "woman" not in str(men.data)
+    assert "women" not in str(men.data)
     assert "Not shown" in str(external.interval_meaning(people[:5], CUTOFFS).data)
 
 
-@pytest.mark.parametrize(("high", "words"), [(0.85, "men, everyone 0.80 (0.70 to 0.85)"), (0.95, "in no group")])
+@pytest.mark.parametrize(("high", "words"), [(0.85, "men, everyone 0.80 (0.70 to 0.85)"), (0.95, "chance: none.")])
 def test_groups_below_90_percent_are_named(high: float, words: str) -> None:
     rows = pd.DataFrame(
         {"group": ["male"], "sex": "all", "coverage": 0.8, "ci_low": 0.7, "ci_high": [high], "note": ""}
@@ -122,18 +121,22 @@ def test_groups_below_90_percent_are_named(high: float, words: str) -> None:
     assert words in str(external.coverage(rows.convert_dtypes()).data)
 
 
-def test_an_external_cohort_has_no_folds_to_mix() -> None:
-    rows = tables()["c_statistics"]
-    assert "everyone, folds mixed" not in lvh.c_statistic_table(select(rows, cohort="external"))
-    assert "everyone, folds mixed" in lvh.c_statistic_table(select(rows, cohort="development"))
-    shown = laid_out(select(tables()["model_comparison"], cohort="external", sex="all"), "model_comparison")
+def test_c_statistics_are_compared_with_one_interval() -> None:
+    rows = select(tables()["model_comparison"], cohort="external", sex="all", training="pooled", score="indexed")
+    shown = laid_out(rows, "model_comparison")
     assert not shown["reference"].astype(str).str.contains("to").any()  # the interval is that of the difference
+    _, said, opened = lvh_figures.compared(rows, "model_comparison", "Compared")
+    assert with_interval(rows.iloc[0], "difference", 3) in said.data
+    assert with_interval(rows.iloc[0], "difference", 3) in opened.data
 
 
 def test_agreement_shows_figure_tables_and_a_sentence() -> None:
     states = {"as it is": (predictions(), ""), "recalibrated": (predictions(), "_after_recalibration")}
-    picture, *shown, said = external_figures.agreement(states, tables(), "Ours, n = 150", 1, cohort="external", **FIT)
+    picture, said, shown = external_figures.agreement(states, tables(), "Ours, n = 150", 1, cohort="external", **FIT)
     assert isinstance(picture, Picture)
-    assert "as it is (95 %). Ours, n = 150." in str(shown[0].data)
-    assert "Not shown" in str(shown[1].data)  # there is no table after recalibration here
-    assert "Intraclass correlation" in str(said.data)
+    assert len(picture.figure.axes) == 1  # there is no table after recalibration here
+    assert "(95 %). Ours, n = 150." in str(shown.data)
+    assert "<td>as it is" in re.sub("<td [^>]*>", "<td>", str(shown.data))
+    row = select(tables()["agreement"], cohort="external", sex="male", **FIT).iloc[0]
+    assert f"men {row['icc']:.2f} ({row['icc_ci_low']:.2f} to {row['icc_ci_high']:.2f})" in str(said.data)
+    assert f"men {row['sd_slope']:.2f} ({row['sd_slope_ci_low']:.2f} to " in str(said.data)

@@ -18,6 +18,7 @@ from lvmass.cohort.schema import SEXES
 from lvmass.cohort.simulation.constants import SETTINGS, SITES
 from lvmass.ecg import measure_beat, synchronized_beat
 from lvmass.evaluation import evaluate, recalibrate
+from lvmass.evaluation.calibration import lvh_probability
 from lvmass.evaluation.decision import BEST_CRITERION
 from lvmass.evaluation.inverse import implied_cohorts
 from lvmass.evaluation.lvh import LVH_CUTOFFS_G_M2
@@ -26,7 +27,6 @@ from lvmass.networks import build_network
 from lvmass.networks.elvmass_net import ElvmassNet
 from lvmass.report import appendix_figures, data_figures, ecg_figures, external_figures, figures, lvh_figures, saliency
 from lvmass.report.appendix import implied
-from lvmass.report.external import spread
 from lvmass.report.page import select
 from lvmass.report.style import SEX_COLOURS, Picture
 from lvmass.report.words import PUBLISHED
@@ -237,19 +237,56 @@ def test_forest_draws_each_estimate_where_it_is() -> None:
 
 
 @pytest.mark.parametrize("cutoffs", ["fuchs-2016", "budoff-2009"])
-def test_gap_ladder_and_steps(cutoffs: str) -> None:
+def test_gap_ladder_and_steps(cutoffs: str, monkeypatch: pytest.MonkeyPatch) -> None:
     net = TABLE.query("model == 'net' and cohort == 'dev'")
     pair = (net, net[net["training"] == "pooled"])
     gap = evaluate(TABLE, "net", gap=pair, cutoff_sets=LVH_CUTOFFS_G_M2, only=["gap"])["gap"]
     ladder = lvh_figures.gap_ladder(gap[gap["cutoffs"] == cutoffs], "Ladder")
     enough = cutoffs == "fuchs-2016"
-    assert ("one sex only" in words(ladder)) == enough
+    assert ("mechanical" in words(ladder)) == enough
     published = [PUBLISHED[key].value for key in ("auc_pooled", "auc_female", "auc_pooled", "auc_male")]
-    assert places(ladder, "D") == published
-    mean = gap[gap["sex"] == "mean"].assign(label=lambda rows: rows["cutoffs"])
-    steps = lvh_figures.gap_steps(mean, ["mechanical", "training"], "Steps", "Caption")[0]
-    assert words(steps).count("too few people") == 2  # no one reaches Budoff's cut-offs
+    assert sorted(places(ladder, "D")) == sorted(published)
+    monkeypatch.setattr(lvh_figures, "FEWEST", 5)
+    steps, said, opened = lvh_figures.gap_steps(
+        gap[gap["sex"] == "mean"], ["cutoffs"], ["mechanical", "training"], "Steps"
+    )
     assert len(places(steps, "o")) == 4
+    assert said.data.endswith("without: Budoff 2009.")  # no one reaches these cut-offs
+    assert "Budoff 2009" in opened.data
+    monkeypatch.setattr(lvh_figures, "FEWEST", 150)
+    steps, said, _ = lvh_figures.gap_steps(gap, ["cutoffs"], ["mechanical"], "Steps")
+    assert isinstance(steps, Markdown)
+    assert "Fuchs" in said.data
+    assert isinstance(lvh_figures.gap_steps(gap[:0], ["cutoffs"], ["mechanical"], "Steps")[0], Markdown)
+
+
+def test_every_kind_of_pair_has_its_share_and_how_many_are_ranked_right(tables: dict[str, pd.DataFrame]) -> None:
+    rows = select(tables["pair_kinds"], **FIT)
+    own = select(rows, score="grams", sex_with_lvh="female", sex_without="male").iloc[0]
+    told = f"women with LVH, men without: {100 * own['c_statistic']:.0f} % right of {100 * own['share']:.0f} % of pairs"
+    picture = lvh_figures.pair_kinds(rows, "Pairs")
+    assert "women" in words(picture, f"by estimated grams, {told}")
+    assert [len(panel.texts) for panel in picture.figure.axes] == [4, 4]  # type: ignore[union-attr]
+    women = lvh_figures.pair_kinds(select(rows, sex_with_lvh="female", sex_without="female"), "Pairs")
+    assert [len(panel.texts) for panel in women.figure.axes] == [1, 1]  # type: ignore[union-attr]
+    assert isinstance(lvh_figures.pair_kinds(rows[:0], "Pairs"), Markdown)
+
+
+def test_a_forest_its_tests_and_its_table(tables: dict[str, pd.DataFrame]) -> None:
+    rows = select(tables["training_comparison"], cohort="dev", model="net", score="grams")
+    drawn, said, opened = lvh_figures.compared(rows, "training_comparison", "Title")
+    assert sorted(places(drawn, "o")) == pytest.approx(sorted(rows["difference"].astype(float)))
+    assert words(drawn).count("p ") == len(rows)
+    row = select(rows, sex="male", comparison="paired within sex").iloc[0]
+    assert f"paired within sex, men {row['difference']:.3f} ({row['ci_low']:.3f} to" in said.data
+    assert ("Higher: " in said.data) == bool(((rows["p_holm"] < 0.05) & (rows["difference"] > 0)).any())
+    assert "<details>" in opened.data
+    rows = select(tables["c_statistics"], cohort="dev")
+    drawn, opened = lvh_figures.compared(rows, "c_statistics", "Title")
+    indexed = select(rows, score="indexed").dropna(subset=["auc"])
+    assert sorted(places(drawn, "o")) == pytest.approx(sorted(indexed["auc"].astype(float)))
+    assert "grams" in opened.data  # the table has both scores
+    assert isinstance(lvh_figures.compared(rows[:0], "c_statistics", "Title")[0], Markdown)
 
 
 def test_published_numbers_stand_beside_ours() -> None:
@@ -290,38 +327,36 @@ def test_agreement_calibration_and_decisions(tables: dict[str, pd.DataFrame]) ->
     lines = [line for line in picture.figure.axes[0].lines if line.get_linestyle() == "--"]  # type: ignore[union-attr]
     assert len(lines) == 4
     assert lines[0].get_ydata() == pytest.approx(select(rows, sex="female")["lower_g"].to_numpy(float))
-    said = spread(select(tables["agreement"], **FIT))
-    own = select(tables["agreement"], sex="male", **FIT).iloc[0]
-    assert f"in men {own['icc']:.2f} ({own['icc_ci_low']:.2f} to {own['icc_ci_high']:.2f})" in str(said.data)
-    assert str(said.data).count("does not change significantly with the estimate: by") == 2
-    grown = spread(tables["agreement"].assign(sd_slope_ci_low=0.01))
-    assert "SD of the error grows with the estimate" in str(grown.data)
-    curve = select(tables["calibration_curve"], sex="all", **FIT)
-    words(external_figures.calibration_curves(curve, "P"))
+    known = people.assign(lvh_probability=lvh_probability(people, "dev"))
+    for outcome, x, bins in (("lvm_g", "predicted_lvm_g", 10), ("lvh", "lvh_probability", 5)):
+        drawn = external_figures.calibration(known, outcome, "P")
+        words(drawn, "P: dev, from ")
+        dots = places_in([drawn.figure.axes[0]], "o")  # type: ignore[union-attr]
+        assert len(dots) == bins
+        assert np.mean(dots) == pytest.approx(known[x].mean(), rel=0.02)
+        hidden = external_figures.calibration(known, outcome, "P", 1000)
+        assert hidden.figure.axes[1].patches[0].get_data()[0].max() == 0  # type: ignore[union-attr]
+        assert isinstance(external_figures.calibration(known[:30], outcome, "P"), Markdown)
     benefit = select(tables["decision_curves"], cohort="dev", training="pooled", sex="all")
     pairs = select(tables["net_benefit_differences"], cohort="dev", training="pooled", sex="all")
-    drawn, shown, said = external_figures.decision_curves(
-        benefit, pairs, ["net", BEST_CRITERION, "demographics"], "Decisions"
-    )
-    words(drawn, f"net benefit of net, {BEST_CRITERION}, of")
+    models = ["net", BEST_CRITERION, "demographics"]
+    drawn, said, shown = external_figures.decision_curves(benefit, pairs, models, "Decisions")
+    first = select(benefit, model="net")["net_benefit"].iloc[0]
+    assert "examine everyone" in words(drawn, f"from 10 to 30 %: net {100 * first:.1f} to ")
     middle = select(pairs, model_b=BEST_CRITERION, threshold=0.2).iloc[0]
     told = f"{middle['difference']:.3f} ({middle['ci_low']:.3f} to {middle['ci_high']:.3f})"
     assert middle["ci_low"] < 0 < middle["ci_high"]
-    assert f"not significantly different from that of {BEST_CRITERION} (difference {told})" in said.data
-    above = external_figures.decision_curves(benefit, pairs.assign(ci_low=0.001), ["net", BEST_CRITERION], "Decisions")[
-        2
-    ]
-    assert f"of net is higher than that of {BEST_CRITERION}" in above.data
+    assert f"Not significantly different: {BEST_CRITERION} {told}" in said.data
+    _, above, _ = external_figures.decision_curves(benefit, pairs.assign(ci_low=0.001), models[:2], "Decisions")
+    assert f"Higher: {BEST_CRITERION}" in above.data
     assert told in shown.data
     assert "<td >body" not in shown.data
     for nothing in (
         external_figures.bland_altman({"as it is": (people, rows[:0])}),
-        spread(tables["agreement"][:0]),
-        external_figures.calibration_curves(curve[:0], "P"),
         *external_figures.decision_curves(benefit[:0], pairs, ["net"], "No one"),
-        external_figures.decision_curves(benefit, pairs, ["net"], "Nothing beside")[2],
     ):
         assert isinstance(nothing, Markdown)
+    assert "too few people" in external_figures.decision_curves(benefit, pairs, ["net"], "Nothing beside")[1].data
 
 
 def test_criteria_stand_beside_the_model_with_their_own_cutoff(tables: dict[str, pd.DataFrame]) -> None:
@@ -337,17 +372,19 @@ def test_criteria_stand_beside_the_model_with_their_own_cutoff(tables: dict[str,
 def test_subgroups_are_in_order_and_show_small_ones(tables: dict[str, pd.DataFrame]) -> None:
     rows = select(tables["subgroup_errors"], metric="mae_g", **FIT)
     effects = select(tables["subgroup_effects"], metric="mae_g", sex="all", **FIT)
-    picture = external_figures.subgroups(rows, effects, "Forest", "MAE (g)")
-    drawn = words(picture, "women minus men: ", "per 10 years: ")
-    tiny = external_figures.subgroups(
-        rows, effects.assign(estimate=2.5, ci_low=1.0, ci_high=4.0, p_holm=1e-8), "F", "MAE (g)"
-    )
-    assert "per 10 years: 2.5 (1.0 to 4.0), Holm p < 0.001" in words(tiny)
-    labels = [label.get_text() for label in picture.figure.axes[0].get_yticklabels()]  # type: ignore[union-attr]
-    assert [label.split(" (")[0] for label in labels] == ["women", "men", "< 50", "50 to < 65", "≥ 65"]
-    assert "everyone, n = 15: too small a group" in drawn
+    picture, opened = external_figures.subgroups(rows, effects, "bias_g", "Forest")
+    words(picture, "women minus men: ", "per 10 years: ")
+    strong = effects.assign(estimate=2.5, ci_low=1.0, ci_high=4.0, p_holm=1e-8)
+    assert "per 10 years: 2.5 (1.0 to 4.0), p < 0.001" in words(
+        external_figures.subgroups(rows, strong, "bias_g", "F")[0]
+    ).replace("\n", " ")
+    labels = [label.get_text() for label in picture.figure.axes[0].get_yticklabels()]
+    assert [label.split(" (")[0] for label in labels if "< 50" not in label] == [
+        "women", "men", "50 to < 65", "≥ 65"
+    ]  # fmt: skip
+    assert "too small a group" in opened.data  # 15 people
     coverage = select(tables["interval_coverage"], **FIT)
-    assert "age (years)" in words(external_figures.subgroups(coverage, effects[:0], "C", "share", value="coverage"))
+    assert "age (years)" in words(external_figures.subgroups(coverage, effects[:0], "interval_coverage", "C")[0])
 
 
 @pytest.mark.parametrize("seconds", [4.0, 10.0])

@@ -19,7 +19,7 @@ from lvmass.report.data import cohort_answer, counted, cutoff_table, everybody, 
 from lvmass.report.data_figures import flow_diagram
 from lvmass.report.errors import error_table, verdicts, waveform
 from lvmass.report.figures import differences
-from lvmass.report.lvh import c_statistic_table, gap_answer, sample_size
+from lvmass.report.lvh import gap_answer, sample_size
 from lvmass.report.page import (
     analysed,
     banner,
@@ -167,17 +167,6 @@ def test_over_folds_are_the_numbers_of_the_tables(tiny_study: Study) -> None:
     own = select(own, cohort="development")
     assert found.loc["mae_g", "mean"] == own["mean"].item()
     assert over_folds({}, "elvmass-net").empty
-
-
-def test_c_statistics_within_folds_stand_beside_those_over_all_pairs() -> None:
-    rows = evaluate(example_predictions(), only=["c_statistics"])["c_statistics"]
-    own = {"cohort": "dev", "model": "net", "training": "pooled", "score": "grams"}
-    shown = select(c_statistic_table(select(rows, cohort="dev")), model="net", training="pooled", score="grams")
-    row = select(rows, sex="all", **own).iloc[0]
-    assert shown["all"].item() == f"{row['auc']:.2f} ({row['ci_low']:.2f} to {row['ci_high']:.2f})"
-    assert shown["everyone, folds mixed"].item().startswith(f"{row['auc_pooled']:.2f} (")
-    assert list(shown.columns[:6]) == ["model", "training", "score", "all", "female", "male"]
-    assert c_statistic_table(select(None, cohort="dev")).empty
 
 
 def test_differences_have_a_row_a_model_and_a_line_in_the_figure() -> None:
@@ -435,9 +424,9 @@ def test_without_a_test_there_is_no_verdict() -> None:
 @pytest.mark.parametrize(
     ("p_holm", "difference", "words"),
     [
-        (0.2, 0.02, "no significant difference (p 0.200 after Holm's correction)"),
-        (0.01, 0.02, "sex-specific training raised it (p 0.010"),
-        (0.0001, -0.02, "sex-specific training lowered it (p < 0.001"),
+        (0.2, 0.02, "nothing significant: women"),
+        (0.01, 0.02, "a significant gain: women"),
+        (0.0001, -0.02, "a significant loss: women"),
     ],
 )
 def test_answer_tells_the_sexes_apart(p_holm: float, difference: float, words: str) -> None:
@@ -445,21 +434,18 @@ def test_answer_tells_the_sexes_apart(p_holm: float, difference: float, words: s
     rows = pd.DataFrame({"quantity": names, "estimate": [0.05, 0.13, difference, 0.7, 0.75], "note": ""})
     rows = rows.assign(ci_low=rows["estimate"] - 0.1, ci_high=rows["estimate"] + 0.1, p_holm=p_holm, n_repeats=1)
     gap = pd.concat([rows.assign(sex=sex) for sex in ("female", "male", "mean")], ignore_index=True)
-    gap.loc[gap["sex"] == "male", "note"] = "too few people"
+    gap.loc[gap["sex"] == "male", ["note", "estimate", "ci_low"]] = ["too few people", None, None]
     text = str(gap_answer(gap).data)
-    assert "**Answer.** The pooled model has a c-statistic of 0.70 (0.60 to 0.80) in everyone" in text
+    assert "**Answer.** The c-statistic of the sex-specific model minus that of the pooled model in everyone, " in text
+    assert "everyone, 0.70 (0.60 to 0.80), is women 0.050 (-0.050 to 0.150); men too few people" in text
+    assert "(published: women 0.05, men 0.07)" in text
     assert "models held fixed" in text
-    assert (
-        "In women, the sex-specific model has 0.75 (0.65 to 0.85), a gap of 0.050 (-0.050 to 0.150) (published: 0.05)."
-        in text
-    )
-    assert "mechanical part is 0.130 (0.030 to 0.230)**" in text
-    assert f"is {difference:.3f} ({difference - 0.1:.3f} to {difference + 0.1:.3f})**: {words}" in text
-    assert "In men: too few people." in text
+    assert "mechanical part is women 0.130 (0.030 to 0.230)" in text
+    assert f"adds {words} {difference:.3f} ({difference - 0.1:.3f} to {difference + 0.1:.3f})." in text
     often = str(gap_answer(gap.assign(n_repeats=3), "At the paper's size:").data)
-    assert "At the paper's size: The pooled model" in often
+    assert "At the paper's size: The c-statistic" in often
     assert "mean of 3 cross-validations, whose spread is part of the intervals" in often
-    assert "**Answer.** None." in gap_answer(gap.assign(note="too few people")).data
+    assert "**Answer.** None." in gap_answer(gap.assign(note="too few people", estimate=None)).data
     assert "Not shown" in gap_answer(gap[:0]).data
     women = gap.assign(estimate=gap["estimate"].where(gap["quantity"] != "mechanical", 0.0))
     assert "it needs women and men" in gap_answer(women).data  # everyone is of one sex
