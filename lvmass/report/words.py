@@ -28,6 +28,7 @@ NAMES |= {name: label.partition(" (")[0] for name, label in LVH_CUTOFF_SOURCES.i
 COMPARISONS: list[dict[str, Any]] = _DATA["comparisons"]
 CUTOFFS: dict[str, dict[str, str]] = _DATA["cutoffs"]
 LAYOUTS: dict[str, dict[str, str | tuple[str, int]]] = _DATA["layouts"]
+FIGURES: dict[str, dict[str, Any]] = _DATA["figures"]
 TEXTS, CAPTIONS, DEPARTURES = (dict[str, str](_DATA[part]) for part in ("texts", "captions", "departures"))
 
 _MODELS = {name: network.printed for name, network in NETWORKS.items()} | {
