@@ -48,10 +48,9 @@ def cohort_answer(study: Study, people: pd.DataFrame, shares: pd.DataFrame) -> M
             mass, lvh = (_cell(group[column], column in FLAGS, study.small_cell) for column in ("lvm_g", "lvh"))
             more = f", LVM {mass} g, with LVH {lvh.replace(')', ' %)')}" if len(group) >= study.small_cell else ""
             told.append(f"{n} {printed(sex)}".removeprefix("not shown ") + more)
-        size = f"{len(own):,} people, {len(study.cohort(name)):,} ECGs"
         said += [
-            f"{study.config.cohort(name).label} ({size}), mean (SD) and n (%): {'; '.join(told)}. "
-            f"The paper: {published.value:,} {published.what}."
+            f"{study.config.cohort(name).label} ({len(own):,} people, {len(study.cohort(name)):,} ECGs), mean (SD) and "
+            f"n (%): {'; '.join(told)}. The paper: {published.value:,} {published.what}."
         ]
     by = shares["estimate"]
     if by.notna().any():

@@ -37,8 +37,8 @@ def flow_diagram(
         every = whole(len(each.people), len(each.report) + len(codes), smallest)
         drawn[label] = f"{every} ECGs", f"{len(each.people):,} analysed", f"{women} women, {men} men", why
     tall = [max(7, 2 + len(why)) for *_, why in drawn.values()]
-    options: dict[str, Any] = {"height_ratios": tall, "squeeze": False}
-    figure, axes = new_figure(len(beats), width=5.6, height=0.17 * sum(tall) + 0.4 * len(tall), **options)
+    height = 0.17 * sum(tall) + 0.4 * len(tall)
+    figure, axes = new_figure(len(beats), height=height, height_ratios=tall, squeeze=False)
     frame = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "#444444"}
     for panel, rows, (label, (every, analysed, who, why)) in zip(axes[:, 0], tall, drawn.items(), strict=True):
         panel.annotate("", (0.2, 2.3), (0.2, rows - 2), arrowprops={"arrowstyle": "->", "color": "#444444"})
@@ -78,12 +78,10 @@ def index_by_sex(people: pd.DataFrame, cutoffs_g_m2: Mapping[str, float], smalle
         for turn, (sex, index) in enumerate(own.groupby("sex")[x]):
             cutoff, look = cutoffs_g_m2[str(sex)], {"color": SEX_COLOURS[str(sex)]}
             panel.axvline(cutoff, ls="--", lw=1.2, **look)
-            beyond = f"{few(int((index > high).sum()), smallest)} beyond {high:.0f}"
-            text = f"{printed(sex)}, cut-off {cutoff:g}; {beyond}"
+            beyond = few(int((index > high).sum()), smallest)
+            text = f"{printed(sex)}, cut-off {cutoff:g}; {beyond} beyond {high:.0f}"
             panel.annotate(text, (0.99, 0.9 - 0.2 * turn), xycoords="axes fraction", ha="right", fontsize=9,
                            bbox={"facecolor": "white", "lw": 0, "pad": 1}, **look)  # fmt: skip
             said += [f"{cohort}, {printed(sex)}: median {index.median():.0f} g/m², cut-off {cutoff:g}"]
-        panel.set(
-            title=cohort, xlim=(low, high), yticks=[], xlabel="LVM index (g/m²); dashed: cut-off", ylabel="density"
-        )
+        panel.set(title=cohort, xlim=(low, high), yticks=[], xlabel="LVM index (g/m²)", ylabel="density")
     return Picture(figure, f"Density of the LVM index. {'; '.join(said)}.")

@@ -21,7 +21,6 @@ _PAPER, _FINE, _COARSE = "#FFFAF7", "#F7DDD5", "#EDB8A8"
 _LAYOUT = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
 _FOUR = ("V1", "V2", "V5", "aVL")
 _MARGIN_S = 0.4  # of paper, for the calibration pulse
-_NONE = np.zeros(0, np.int64)
 
 
 def _ecg_paper(axes: Axes, seconds: float, low_mv: float, high_mv: float) -> None:
@@ -38,7 +37,7 @@ def _ecg_paper(axes: Axes, seconds: float, low_mv: float, high_mv: float) -> Non
 
 
 def twelve_leads(
-    recording: Recording, title: str, *, wide: bool = True, spacing_mv: float = 2.3, r_peaks: NDArray[np.int64] = _NONE
+    recording: Recording, title: str, *, wide: bool = True, spacing_mv: float = 2.3, r_peaks: Sequence[int] = ()
 ) -> Picture:
     """Draw stretches of 2.5 s in rows of leads, each after a pulse of 1 mV, in true scale: 25 mm/s, 10 mm/mV.
 
@@ -138,10 +137,8 @@ def mean_beats(
     return Picture(figure, f"{said}: {', '.join(tallest)}.")
 
 
-def receptive_field(
-    network: ElvmassNet, beat_mv: NDArray[np.floating], time_ms: NDArray[np.floating], *, at_ms: float = 0.0
-) -> Picture:
-    """Draw which samples of a beat one output of an encoder sees, level by level.
+def receptive_field(network: ElvmassNet, beat_mv: NDArray[np.floating], time_ms: NDArray[np.floating]) -> Picture:
+    """Draw which samples of a beat the output of an encoder at R sees, level by level.
 
     Parameters
     ----------
@@ -151,8 +148,6 @@ def receptive_field(
         One lead of a beat, in mV, drawn below.
     time_ms : ndarray, shape (n_samples,)
         Time of its samples relative to R.
-    at_ms : float
-        Where the output lies.
 
     Returns
     -------
@@ -167,23 +162,21 @@ def receptive_field(
     figure, (levels, wave) = new_figure(2, 1, height=4.6, sharex=True, gridspec_kw={"height_ratios": [3, 1.2]})
     seen = np.zeros(1, int)  # steps from the output
     for level in range(len(convolutions), 0, -1):
-        top_ms = at_ms + seen * step_ms
+        top_ms = seen * step_ms
         for convolution in reversed(convolutions[level - 1]):
             taps = np.arange(convolution.kernel_size[1]) * convolution.dilation[1] - convolution.pad_left
             seen = np.unique(seen[:, None] + taps)
-        ends_ms = at_ms + seen[[0, -1]] * step_ms
-        levels.fill_betweenx(
-            [level, level - 1], [top_ms[0], ends_ms[0]], [top_ms[-1], ends_ms[1]], color="#DDDDDD", lw=0
-        )
+        sides_ms = np.stack([top_ms[[0, -1]], seen[[0, -1]] * step_ms], axis=1)
+        levels.fill_betweenx([level, level - 1], *sides_ms, color="#DDDDDD", lw=0)
         levels.plot(top_ms, np.full(len(top_ms), level), "o", ms=4, color=OURS)
         dilation = convolutions[level - 1][0].dilation[1]
         levels.text(1.01, level - 0.5, f"dilation {dilation}", transform=levels.get_yaxis_transform(), va="center")
-    levels.plot(at_ms + seen * step_ms, np.zeros(len(seen)), "o", ms=2, color="#444444")
-    levels.set(yticks=range(len(convolutions) + 1), ylabel="level of the encoder", ylim=(-0.3, len(convolutions) + 0.4))
-    levels.set_yticklabels(["stem", *(str(level) for level in range(1, len(convolutions) + 1))])
+    levels.plot(seen * step_ms, np.zeros(len(seen)), "o", ms=2, color="#444444")
+    levels.set(ylabel="level of the encoder", ylim=(-0.3, len(convolutions) + 0.4))
+    levels.set_yticks(range(len(convolutions) + 1), ["stem", *map(str, range(1, len(convolutions) + 1))])
     wave.plot(time_ms, beat_mv, color="#222222", lw=1.1)
     wave.set(xlabel="time from R (ms)", ylabel="mV", xlim=(time_ms[0], time_ms[-1]))
     width_ms, beat_ms = network.receptive_field_samples * step, len(time_ms) * step
     levels.set_title(f"One output sees {width_ms:.0f} ms; the beat lasts {beat_ms:.0f} ms")
-    said = f"The {len(convolutions)} levels of an encoder above a beat: one output at {at_ms:.0f} ms from R is reached "
+    said = f"The {len(convolutions)} levels of an encoder above a beat: one output at R is reached "
     return Picture(figure, f"{said}from {width_ms:.0f} ms of the signal, in steps that double from level to level.")

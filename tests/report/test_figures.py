@@ -75,7 +75,7 @@ def test_one_recording_from_paper_to_beat() -> None:
     beat = synchronized_beat(recording)
     measured = measure_beat(beat)
     words(ecg_figures.twelve_leads(recording, "Somebody"), "Somebody", "10 seconds")
-    narrow = ecg_figures.twelve_leads(recording, "", wide=False, r_peaks=beat.r_peaks)
+    narrow = ecg_figures.twelve_leads(recording, "", wide=False, r_peaks=beat.r_peaks.tolist())
     words(narrow, "5 seconds", "R peaks are marked")
     assert narrow.figure.get_figwidth() < 6
     assert len(places(narrow, "v")) == 6 * (beat.r_peaks < 5 * recording.sampling_rate_hz).sum()
