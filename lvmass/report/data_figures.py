@@ -37,8 +37,7 @@ def flow_diagram(
         every = whole(len(each.people), len(each.report) + len(codes), smallest)
         drawn[label] = f"{every} ECGs", f"{len(each.people):,} analysed", f"{women} women, {men} men", why
     tall = [max(7, 2 + len(why)) for *_, why in drawn.values()]
-    height = 0.17 * sum(tall) + 0.4 * len(tall)
-    figure, axes = new_figure(len(beats), height=height, height_ratios=tall, squeeze=False)
+    figure, axes = new_figure(len(beats), height=0.17 * sum(tall) + 0.4 * len(tall), height_ratios=tall, squeeze=False)
     frame = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "#444444"}
     for panel, rows, (label, (every, analysed, who, why)) in zip(axes[:, 0], tall, drawn.items(), strict=True):
         panel.annotate("", (0.2, 2.3), (0.2, rows - 2), arrowprops={"arrowstyle": "->", "color": "#444444"})

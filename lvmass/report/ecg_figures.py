@@ -68,8 +68,7 @@ def twelve_leads(
                       bbox={"facecolor": _PAPER, "alpha": 0.7, "lw": 0, "pad": 1})  # fmt: skip
     axes.set_title(f"{title} (25 mm/s, 10 mm/mV)" if title else "25 mm/s, 10 mm/mV")
     told = f"twelve-lead ECG on millimetre paper, {seconds:g} seconds, each row after a pulse of 1 mV"
-    marked = "; R peaks are marked" if len(r_peaks) else ""
-    return Picture(figure, f"{title or 'Recording'}: {told}{marked}.")
+    return Picture(figure, f"{title or 'Recording'}: {told}{'; R peaks are marked' if len(r_peaks) else ''}.")
 
 
 def first_person(study: Study) -> Picture | Markdown:

@@ -10,13 +10,10 @@ from lvmass.report.figures import Shown, forest
 from lvmass.report.page import laid_out, say, select, table, with_interval
 from lvmass.report.words import CAPTIONS, FIGURES, printed
 
-Found = Mapping[str, Any]
-"""One file of ``book/validation``."""
-
 MODEL = "elvmass-net"
 
 
-def answer(ptb_xl: Found, ludb: Found) -> Markdown:
+def answer(ptb_xl: Mapping[str, Any], ludb: Mapping[str, Any]) -> Markdown:
     """Answer of chapter 9: how the shipped model ranks real ECGs, and whether criteria do better."""
     rows, other = (pd.DataFrame(each["c_statistics"]) for each in (ptb_xl, ludb))
     own = select(rows, score=MODEL)
@@ -35,7 +32,7 @@ def answer(ptb_xl: Found, ludb: Found) -> Markdown:
     )
 
 
-def drawn(found: Found, name: str) -> Shown:
+def drawn(found: Mapping[str, Any], name: str) -> Shown:
     """Draw rows of a file, as the figure of this name says: `lvmass.report.figures.forest` with its options.
 
     Of these, ``label``, ``hue`` and ``aside`` name columns of the file, and ``where`` chooses rows as `select` does.
@@ -46,12 +43,12 @@ def drawn(found: Found, name: str) -> Shown:
     return forest(rows.assign(ci_low=rows.get("ci_low"), **words), **options)
 
 
-def shown(found: Found, name: str, **options: Any) -> list[Any]:
+def shown(found: Mapping[str, Any], name: str, **options: Any) -> list[Any]:
     """Draw rows of a file, with the table that a reader opens by a click; ``options`` of `tabulated`."""
     return [drawn(found, name), tabulated(found, name, folded=True, **options)]
 
 
-def tabulated(found: Found, name: str, **options: Any) -> HTML | Markdown:
+def tabulated(found: Mapping[str, Any], name: str, **options: Any) -> HTML | Markdown:
     """Tabulate rows of a file, as the layout of this name says."""
     rows = pd.DataFrame(found[name]).assign(note="–")
     return table(laid_out(rows, name), CAPTIONS[name].format_map(found), **options)
