@@ -51,7 +51,7 @@ data_figures.index_by_sex(people, cutoffs, few)
 
 # %% tags=["remove-input"]
 rows = data.table_one(people, smallest=few)
-caption = f"Table 1. {data.counted(people, few)}: mean (SD) or n (%)."
+caption = f"{data.counted(people, few)}: mean (SD) or n (%)."
 page.table(rows, caption, folded=False)
 
 # %% [markdown]
