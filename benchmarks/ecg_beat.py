@@ -23,6 +23,7 @@ from tests.ecg.reference import DEVELOPMENT, compare_with_device, device_beat, l
 def against_device(folder: Path, report: dict[str, object]) -> None:
     device_mv, trigger_ms, _ = device_beat(folder)
     recording = read_ecg(folder / "vendor_beats" / "mortara_rhythm.hea")
+    rows: list[dict[str, object]] = []
     print(f"{'Mortara median beat':28}{'correlation':>12}{'RMS µV':>8}{'without offsets':>17}{'lag ms':>8}")
     for label, config in {
         "default (trimmed mean)": BeatConfig(),
@@ -36,7 +37,8 @@ def against_device(folder: Path, report: dict[str, object]) -> None:
         beat = synchronized_beat(recording, config)
         correlation, lag_ms, rms, centred = compare_with_device(beat.waveform_mv, beat.time_ms, device_mv, trigger_ms)
         print(f"{label:28}{correlation:12.4f}{rms:8.1f}{centred:17.1f}{lag_ms:8.2f}")
-        report[f"device {label}"] = {"correlation": round(correlation, 5), "rms_uv": round(rms, 2)}
+        rows.append({"beat": label, "correlation": round(correlation, 5), "rms_uv": round(rms, 2)})
+    report["beats"] = rows
 
 
 def over_rates(folder: Path, report: dict[str, object]) -> None:

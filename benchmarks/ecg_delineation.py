@@ -76,6 +76,25 @@ def neurokit(python: str | None, given: dict[str, np.ndarray]) -> tuple[str, dic
             return f"NeuroKit2 {done.stdout.strip()}", dict(found)
 
 
+def against_readers(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """``POINTS`` of each LUDB record in ms from R: the readers' by beat, ours; and what a peer gets of each record."""
+    readers, ours, given = {}, {}, {}
+    for number, recording, annotations in ludb(folder):
+        beat = synchronized_beat(recording)
+        qrs = qrs_of_beats(annotations, 500.0).median()
+        peaks = beat.r_peaks[np.argmin(np.abs(beat.r_peaks[:, None] - qrs[:, 1]), axis=0)]
+        near = np.abs(peaks - qrs[:, 1]) < 50
+        qrs, peaks = qrs[near], peaks[near]
+        p = waves_near(annotations["p"], peaks, (-0.4, -0.04), 500.0).median()
+        t = waves_near(annotations["t"], peaks, (0.06, 0.7), 500.0).median()
+        readers[str(number)] = 2 * (np.stack([qrs[:, 0], qrs[:, 2], p[:, 0], p[:, 2], t[:, 2]]) - peaks)
+        given[f"signal {number}"], given[f"beats {number}"] = recording.signal_mv, peaks
+        found = measure_beat(beat)
+        edges = (found.qrs_onset_ms, found.qrs_offset_ms, found.p_onset_ms, found.p_offset_ms, found.t_offset_ms)
+        ours[str(number)] = np.array(edges)
+    return readers, ours, given
+
+
 def summary(error_ms: np.ndarray) -> tuple[int, float, float]:
     """How many, bias and standard deviation of the errors that exist."""
     known = error_ms[np.isfinite(error_ms)]
@@ -90,41 +109,26 @@ def main() -> None:
     if folder is None:
         raise SystemExit("the real ECGs are absent; set LVMASS_REAL_ECG")
     warnings.filterwarnings("ignore", "All-NaN slice encountered")
-    readers: dict[str, np.ndarray] = {}
-    ours: dict[str, list[float]] = {}
-    given: dict[str, np.ndarray] = {}
+    readers, ours, given = against_readers(folder)
     p_waves = np.zeros((2, 2), dtype=int)
-    for number, recording, annotations in ludb(folder):
-        beat = synchronized_beat(recording)
-        qrs = qrs_of_beats(annotations, 500.0).median()
-        nearest = np.argmin(np.abs(beat.r_peaks[:, None] - qrs[:, 1]), axis=0)
-        peaks = beat.r_peaks[nearest]
-        near = np.abs(peaks - qrs[:, 1]) < 50
-        qrs, peaks = qrs[near], peaks[near]
-        p = waves_near(annotations["p"], peaks, (-0.4, -0.04), 500.0).median()
-        t = waves_near(annotations["t"], peaks, (0.06, 0.7), 500.0).median()
-        readers[str(number)] = 2 * (np.stack([qrs[:, 0], qrs[:, 2], p[:, 0], p[:, 2], t[:, 2]]) - peaks)
-        given[f"signal {number}"], given[f"beats {number}"] = recording.signal_mv, peaks
-        found = measure_beat(beat)
-        ours[str(number)] = [
-            *(found.qrs_onset_ms, found.qrs_offset_ms, found.p_onset_ms, found.p_offset_ms),
-            found.t_offset_ms,
-        ]
-        seen = bool(np.isfinite(readers[str(number)][2]).any())
-        p_waves[int(seen), int(np.isfinite(found.p_offset_ms))] += 1
+    for number, points_ms in ours.items():
+        p_waves[int(np.isfinite(readers[number][2]).any()), int(np.isfinite(points_ms[3]))] += 1
     version, points = neurokit(arguments.peer_python, given)
-    errors = {"lvmass": np.array([np.array(ours[n]) - np.nanmedian(readers[n], axis=1) for n in readers])}
+    errors = {"lvmass": np.array([ours[n] - np.nanmedian(readers[n], axis=1) for n in readers])}
     for method in METHODS if points else ():
         peer = {n: 2 * (np.nanmedian(points[f"{method} {n}"], axis=0) - given[f"beats {n}"]) for n in readers}
         errors[f"NeuroKit2 {method}"] = np.array([np.nanmedian(peer[n] - readers[n], axis=1) for n in readers])
     report: dict[str, object] = {"benchmark": "ecg_delineation", "peer": version, "leads": 12, "records": len(readers)}
     report["development"] = DEVELOPMENT
+    boundaries: list[dict[str, object]] = []
     print(f"{version}\nLUDB{'':10}{'method':>22}{'records':>9}{'bias ms':>9}{'SD ms':>8}{'CSE SD':>8}")
     for column, (point, tolerance) in enumerate(POINTS.items()):
         for method, error_ms in errors.items():
             n, bias, sd = summary(error_ms[:, column])
             print(f"{point:14}{method:>22}{n:9}{bias:9.1f}{sd:8.1f}{tolerance:8.1f}")
-            report[f"{point} {method}"] = {"n": n, "bias_ms": round(bias, 2), "sd_ms": round(sd, 2)}
+            row = {"boundary": point, "method": method, "n": n, "bias_ms": round(bias, 2), "sd_ms": round(sd, 2)}
+            ends = {"ci_low": round(bias - sd, 2), "ci_high": round(bias + sd, 2)}
+            boundaries.append(row | ends | {"tolerance_ms": tolerance})
     print(f"P wave seen by readers and by us: {p_waves[1, 1]} of {p_waves[1].sum()}; by us alone: {p_waves[0, 1]}")
     report["p_seen"], report["p_false"] = int(p_waves[1, 1]), int(p_waves[0, 1])
     _, _, device = device_beat(folder)
@@ -141,7 +145,16 @@ def main() -> None:
     print(f"\nMortara cart{'':10}{'device':>9}{'lvmass':>9}{'difference':>12}")
     for name, value in rows.items():
         print(f"{name:22}{device[name]:9.0f}{value:9.1f}{value - device[name]:12.1f}")
-        report[name] = round(value - device[name], 1)
+    report["boundaries"] = boundaries
+    for old, new in {
+        "[ms]": "(ms)",
+        "[deg]": "(°)",
+        "Interval": "interval",
+        "Duration": "duration",
+        "Axis": "axis",
+    }.items():
+        rows, device = ({name.replace(old, new): value for name, value in each.items()} for each in (rows, device))
+    report["cart"] = [{"what": name, "difference": round(rows[name] - device[name], 1)} for name in rows]
     print(json.dumps(report))
 
 

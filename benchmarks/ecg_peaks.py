@@ -109,6 +109,7 @@ def main() -> None:
     )
     report: dict[str, object] = {"benchmark": "ecg_peaks", "peer": version, "tolerance_ms": 1000 * TOLERANCE_S}
     report["development"] = DEVELOPMENT
+    rows: list[dict[str, object]] = []
     for label in dict.fromkeys(case[0] for case in cases.values()):
         for method, detector in detectors.items():
             total, worst, n_leads, n_records = np.zeros(3, dtype=int), 1.0, 1, 0
@@ -125,14 +126,9 @@ def main() -> None:
                 n_leads, n_records = len(signal) if method == "lvmass" else 1, n_records + 1
             f1, n_beats = f1_score(*total.tolist()), int(total[0] + total[1])
             print(f"{label:24}{method:>16}{n_leads:6}{n_beats:8}{total[1]:8}{total[2]:7}{f1:9.4f}{worst:8.3f}")
-            row = {
-                "f1": round(f1, 4),
-                "worst": round(worst, 3),
-                "leads": n_leads,
-                "beats": n_beats,
-                "records": n_records,
-            }
-            report[f"{label} {method}"] = row
+            row = {"recordings": label.replace(" + ", ", "), "method": method, "f1": round(f1, 4)}
+            rows.append(row | {"worst": round(worst, 3), "leads": n_leads, "beats": n_beats, "records": n_records})
+    report["detectors"] = rows
     error_ms = np.concatenate(positions)
     offset_ms = float(np.median(error_ms))
     spread_ms = float(np.median(np.abs(error_ms - offset_ms)))

@@ -69,6 +69,7 @@ def ptbxl() -> pd.DataFrame:
     codes = table["scp_codes"].map(ast.literal_eval)
     people = pd.DataFrame(
         {
+            "patient_id": table["patient_id"],
             "sex": np.where(table["sex"] == 0, "male", "female"),  # PTB-XL codes female as 1
             "age_years": table["age"].astype(float),
             "height_cm": table["height"].astype(float),

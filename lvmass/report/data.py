@@ -1,12 +1,11 @@
-"""What chapters 1 and 2 say and tabulate: people, cut-offs, the simulator's cohort, and what became of recordings."""
+"""What chapter 1 says and tabulates: people, cut-offs, and how many have hypertrophy by them."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
-from tableone import TableOne
+from statsmodels.stats.proportion import proportion_confint
 
 from lvmass.cohort.schema import SEXES, bsa_mosteller_m2
 from lvmass.evaluation import LVH_CUTOFFS_G_M2
@@ -15,10 +14,14 @@ from lvmass.report.page import few, no_small_class, parts, say, select, with_lvh
 from lvmass.report.words import CUTOFFS, PUBLISHED, printed
 from lvmass.study.study import Study
 
+FLAGS = ("hypertension", "diabetes", "lvh")
+TABLE_ONE = ("age_years", "height_cm", "weight_kg", "bsa_m2", "sbp_mmhg", "lvm_g", "lvmi_g_m2", *FLAGS)
+"""What Table 1 describes."""
+
 
 def everybody(study: Study) -> pd.DataFrame:
-    """People of all cohorts by their first ECG: label of the cohort, body surface, LVM index and, by it, LVH."""
-    ecgs = [study.cohort(name).subjects.assign(cohort=study.config.cohort(name).label) for name in study.cohort_names()]
+    """People of all cohorts by their first ECG: name of the cohort, body surface, LVM index and, by it, LVH."""
+    ecgs = [study.cohort(name).subjects.assign(cohort=name) for name in study.cohort_names()]
     people = pd.concat(ecgs).drop_duplicates(["cohort", "patient_id"], ignore_index=True)
     people["bsa_m2"] = bsa_mosteller_m2(people["height_cm"], people["weight_kg"])
     people["lvmi_g_m2"] = people["lvm_g"] / people["bsa_m2"]
@@ -35,26 +38,23 @@ def counted(people: pd.DataFrame, smallest: int = 1) -> str:
 def cohort_answer(study: Study, people: pd.DataFrame, shares: pd.DataFrame) -> Markdown:
     """Answer of chapter 1: who is in the cohorts; ``people`` of `everybody`, ``shares`` of `prevalence`.
 
-    A sex of too few people is not described, and a number of people with LVH that ``shares`` lack is not said.
+    A sex of too few people is not described.
     """
     said = []
     for name in study.cohort_names():
-        label, published = study.config.cohort(name).label, PUBLISHED[f"n_{name}"]
-        own, groups = [], select(people, cohort=label).groupby("sex")
-        sizes = parts([len(group) for _, group in groups], study.small_cell)
-        for (sex, group), n in zip(groups, sizes, strict=True):
-            mass, known = group["lvm_g"], group["lvh"].dropna()
-            others = select(shares, cohort=label, people=printed(sex))["LVH (%)"]
-            told = f"{n} {printed(sex)}".removeprefix("not shown ")
-            if len(group) >= study.small_cell:
-                told += f" with a mean LVM of {mass.mean():.0f} g (SD {mass.std():.0f} g)"
-                if len(known) and others.notna().all():
-                    of = "them" if len(known) == len(group) else f"{len(known):,}"
-                    told += f", {100 * known.mean():.0f} % of {of} with LVH ({others.min():.1f} to {others.max():.1f} %"
-                    told += " by the cut-offs below)"
-            own.append(told)
-        size = f"{people['cohort'].eq(label).sum():,} people, {len(study.cohort(name)):,} ECGs"
-        said.append(f"{label} ({size}): {'; '.join(own)}. The paper: {published.value:,} {published.what}.")
+        own, published, told = select(people, cohort=name), PUBLISHED[f"n_{name}"], []
+        groups = own.groupby("sex")
+        for (sex, group), n in zip(groups, parts([*groups.size()], study.small_cell), strict=True):
+            mass, lvh = (_cell(group[column], column in FLAGS, study.small_cell) for column in ("lvm_g", "lvh"))
+            more = f", LVM {mass} g, with LVH {lvh.replace(')', ' %)')}" if len(group) >= study.small_cell else ""
+            told.append(f"{n} {printed(sex)}".removeprefix("not shown ") + more)
+        said += [
+            f"{study.config.cohort(name).label} ({len(own):,} people, {len(study.cohort(name)):,} ECGs), mean (SD) and "
+            f"n (%): {'; '.join(told)}. The paper: {published.value:,} {published.what}."
+        ]
+    by = shares["estimate"]
+    if by.notna().any():
+        said.append(f"By the cut-offs below, {by.min():.0f} to {by.max():.0f} % of a sex in a cohort have LVH.")
     return say("**Answer.** " + "\n\n".join(said))
 
 
@@ -65,50 +65,52 @@ def _hidden(n_yes: int, n: int, smallest: int) -> str:
     return f"all but < {smallest}" if 0 < n - n_yes < smallest else ""
 
 
-def table_one(people: pd.DataFrame, by: str, smallest: int = 1) -> pd.DataFrame:
-    """Describe groups of people side by side (tableone), two groups with their standardized differences.
+def _cell(values: pd.Series, is_flag: bool, smallest: int) -> str:
+    """Mean (SD) of a number, or number (%) of a flag, of those whose value is known."""
+    known = values.dropna().astype(float)
+    if known.empty:
+        return "–"
+    if not is_flag:
+        return f"{known.mean():.1f} ({known.std():.1f})"
+    return _hidden(int(known.sum()), len(known), smallest) or f"{known.sum():,.0f} ({100 * known.mean():.1f})"
+
+
+def table_one(people: pd.DataFrame, names: Sequence[str] = TABLE_ONE, smallest: int = 1) -> pd.DataFrame:
+    """Describe women and men, a column for each cohort, two cohorts with their standardized differences.
 
     Parameters
     ----------
     people : DataFrame, one row a person
-        From `everybody`.
-    by : str
-        Column of the groups, which come in the order of their appearance.
+        Columns ``cohort, sex`` and any of ``names``.
+    names : sequence of str
+        What to describe: a row for mean (SD) of a number, or number (%) of a flag.
     smallest : int
         Groups of fewer people are not described; nor are counts shown that are smaller, or that leave fewer people.
 
-    Returns
-    -------
-    DataFrame
-        A row for mean (SD) of a number or number (%) of a flag, a column for each group.
+    Examples
+    --------
+    >>> people = pd.DataFrame({"cohort": "ours", "sex": "male", "age_years": [50.0, 60.0], "diabetes": [True, False]})
+    >>> table_one(people)["men, ours"].tolist()
+    ['2', '55.0 (7.1)', '1 (50.0)']
     """
-    numbers = ["age_years", "height_cm", "weight_kg", "bsa_m2", "sbp_mmhg", "lvm_g", "lvmi_g_m2"]
-    known, groups = people.columns[people.notna().any()], people[by].unique()
-    flags = [printed(name) for name in ("hypertension", "diabetes", "lvh") if name in known]
-    shown = people.reset_index(drop=True).rename(columns=printed)
-    shown = shown.assign(**{flag: shown[flag].astype(float).map({0.0: "no", 1.0: "yes"}) for flag in flags})
-    summary = TableOne(
-        shown, columns=[*(printed(name) for name in numbers if name in known), *flags], groupby=printed(by),
-        smd=len(groups) == 2, categorical=flags, limit=dict.fromkeys(flags, 1),
-        order={name: ["yes", "no"] for name in flags}, overall=False, missing=False, include_null=False,
-    ).tableone.droplevel(0, axis=1)  # fmt: skip
-    rows: dict[str, Any] = {"": [f"{row}: {level}" if level else row for row, level in summary.index]}
-    sizes, hidden = [int((people[by] == group).sum()) for group in groups], np.zeros(len(rows[""]), bool)
-    for group, size, written in zip(groups, sizes, parts(sizes, smallest), strict=True):
-        cells = np.array(summary[group], dtype=object)
-        for flag in flags:
-            answers = shown.loc[shown[printed(by)] == group, flag].dropna()
-            if instead := _hidden(answers.eq("yes").sum(), len(answers), smallest):
-                of_flag = np.array([text.startswith(f"{flag}, ") for text in rows[""]])
-                cells[of_flag], hidden = instead, hidden | of_flag
-        if smallest > 1:
-            cells = np.where(size < smallest, "–", cells)
-            cells[0] = written
-        rows[printed(group)] = cells
-    if len(groups) == 2 and min(sizes) >= smallest:
-        differences = summary.filter(like="SMD").iloc[:, 0].str.removeprefix("-")
-        rows["standardized difference"] = differences.mask(hidden, "–").to_numpy()
-    return pd.DataFrame(rows)
+    names = [name for name in names if name in people and people[name].notna().any()]
+    sizes = people.groupby(["cohort", "sex"]).size().groupby("cohort")
+    n = {key: text for _, own in sizes for key, text in zip(own.index, parts([*own], smallest), strict=True)}
+    columns = {"": ["n", *(f"{printed(name)}, {'n (%)' if name in FLAGS else 'mean (SD)'}" for name in names)]}
+    for sex, of_sex in people.groupby("sex"):
+        groups = dict(iter(of_sex.groupby("cohort", sort=False)))
+        written = []
+        for cohort, own in groups.items():
+            cells = [_cell(own[name], name in FLAGS, smallest) if len(own) >= smallest else "–" for name in names]
+            columns[f"{printed(sex)}, {cohort!s}"] = [n[cohort, sex], *cells]
+            written.append(cells)
+        if len(groups) == 2 and min(map(len, groups.values())) >= smallest:
+            a, b = (own[names].astype(float) for own in groups.values())
+            shift = (a.mean() - b.mean()).abs() / np.sqrt((a.var() + b.var()) / 2)
+            known = zip(shift, *written, strict=True)  # of a hidden count the difference would tell
+            differences = ["–" if pd.isna(each) or "<" in one + two else f"{each:.2f}" for each, one, two in known]
+            columns[f"{printed(sex)}, standardized difference"] = ["", *differences]
+    return pd.DataFrame(columns)
 
 
 def _cutoff_sets(cutoffs_g_m2: Mapping[str, float]) -> dict[str, Mapping[str, float]]:
@@ -127,14 +129,17 @@ def cutoff_table(cutoffs_g_m2: Mapping[str, float], source: str) -> pd.DataFrame
 def prevalence(people: pd.DataFrame, cutoffs_g_m2: Mapping[str, float], smallest: int = 1) -> pd.DataFrame:
     """People with LVH in each cohort and sex, by published cut-offs and, if they are others, those of a study file.
 
-    Where fewer than ``smallest`` have LVH, or have not, neither their number nor their share is shown.
+    The share, in percent with Wilson's 95 % interval, is the ``estimate`` of `lvmass.report.figures.forest`. Where
+    fewer than ``smallest`` have LVH, or have not, neither their number nor their share is shown.
     """
     rows, known = [], people.dropna(subset="lvmi_g_m2").sort_values("sex")
     for (cohort, sex), index in known.groupby(["cohort", "sex"], sort=False)["lvmi_g_m2"]:
         for name, cutoffs in _cutoff_sets(cutoffs_g_m2).items():
             above = index > cutoffs[str(sex)]
             hidden = _hidden(above.sum(), len(above), smallest)
-            counts = few(len(above), smallest), hidden or f"{above.sum():,}", None if hidden else 100 * above.mean()
-            rows.append((cohort, printed(sex), printed(name), cutoffs[str(sex)], *counts))
-    columns = ["cohort", "people", "cut-off", "above (g/m²)", "n", "with LVH", "LVH (%)"]
-    return pd.DataFrame(rows, columns=columns).astype({"LVH (%)": float})
+            counts = few(len(above), smallest), hidden or f"{above.sum():,}"
+            share = above.mean(), *proportion_confint(above.sum(), len(above), method="wilson")
+            percent = [np.nan if hidden else 100 * each for each in share]
+            rows.append((cohort, printed(sex), printed(name), cutoffs[str(sex)], *counts, *percent, "too few to show"))
+    columns = ["section", "hue", "label", "above_g_m2", "n", "with_lvh", "estimate", "ci_low", "ci_high", "note"]
+    return pd.DataFrame(rows, columns=columns)

@@ -19,6 +19,8 @@ from lvmass.study.study import Study
 
 _PAPER, _FINE, _COARSE = "#FFFAF7", "#F7DDD5", "#EDB8A8"
 _LAYOUT = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
+_FOUR = ("V1", "V2", "V5", "aVL")
+_MARGIN_S = 0.4  # of paper, for the calibration pulse
 
 
 def _ecg_paper(axes: Axes, seconds: float, low_mv: float, high_mv: float) -> None:
@@ -34,25 +36,39 @@ def _ecg_paper(axes: Axes, seconds: float, low_mv: float, high_mv: float) -> Non
         spine.set_visible(False)
 
 
-def twelve_leads(recording: Recording, title: str, *, spacing_mv: float = 3.0) -> Picture:
-    """Draw a recording as 3 x 4 stretches of 2.5 s and a rhythm strip of lead II, in true scale: 25 mm/s, 10 mm/mV."""
+def twelve_leads(
+    recording: Recording, title: str, *, wide: bool = True, spacing_mv: float = 2.3, r_peaks: Sequence[int] = ()
+) -> Picture:
+    """Draw stretches of 2.5 s in rows of leads, each after a pulse of 1 mV, in true scale: 25 mm/s, 10 mm/mV.
+
+    Either 3 x 4 leads and a rhythm strip of lead II, or 6 x 2 leads, for a page that is not ``wide``; ``r_peaks``,
+    sample indices, are marked.
+    """
+    rows = (*_LAYOUT, ("II",)) if wide else tuple(zip(LEADS[:6], LEADS[6:], strict=True))
     rate = recording.sampling_rate_hz
-    seconds = min(10.0, recording.duration_s)
-    low, high = -3 * spacing_mv - spacing_mv / 2 - 0.2, 1.6
-    figure, axes = new_figure(width=25 * seconds / 25.4, height=10 * (high - low) / 25.4)
+    seconds = min(2.5 * len(rows[0]), recording.duration_s)
+    low, high = -(len(rows) - 0.5) * spacing_mv - 0.2, 1.6
+    figure, axes = new_figure(width=25 * (seconds + _MARGIN_S) / 25.4, height=10 * (high - low) / 25.4)
     figure.set_layout_engine("none")
     axes.set_position((0, 0, 1, 1))
-    _ecg_paper(axes, seconds, low, high)
-    for row, names in enumerate((*_LAYOUT, ("II",))):
-        part = seconds / len(names)
+    _ecg_paper(axes, seconds + _MARGIN_S, low, high)
+    for row, names in enumerate(rows):
+        part, level_mv = seconds / len(names), -row * spacing_mv
+        pulse_s, pulse_mv = np.array([0.05, 0.1, 0.1, 0.3, 0.3, 0.35]), np.array([0, 0, 1, 1, 0, 0])
+        axes.plot(pulse_s, pulse_mv + level_mv, color="#111111", lw=0.7)
         for column, name in enumerate(names):
             samples = slice(round(column * part * rate), round((column + 1) * part * rate))
             voltage = recording.signal_mv[LEADS.index(name), samples]
-            time_s = np.arange(samples.start, samples.start + len(voltage)) / rate
-            axes.plot(time_s, voltage - np.median(voltage) - row * spacing_mv, color="#111111", lw=0.7)
-            axes.text(column * part + 0.04, 0.35 * spacing_mv - row * spacing_mv, name, fontsize=9, weight="bold")
+            time_s = _MARGIN_S + np.arange(samples.start, samples.start + len(voltage)) / rate
+            shown_mv = voltage - np.median(voltage) + level_mv
+            axes.plot(time_s, shown_mv, color="#111111", lw=0.7)
+            peaks = [r - samples.start for r in r_peaks if samples.start <= r < samples.stop]
+            axes.plot(time_s[peaks], shown_mv[peaks], "v", color=OURS, ms=4)
+            axes.text(time_s[0] + 0.04, 0.35 * spacing_mv + level_mv, name, fontsize=9, weight="bold",
+                      bbox={"facecolor": _PAPER, "alpha": 0.7, "lw": 0, "pad": 1})  # fmt: skip
     axes.set_title(f"{title} (25 mm/s, 10 mm/mV)" if title else "25 mm/s, 10 mm/mV")
-    return Picture(figure, f"{title or 'Recording'}: twelve-lead ECG on millimetre paper, rhythm strip of lead II.")
+    told = f"twelve-lead ECG on millimetre paper, {seconds:g} seconds, each row after a pulse of 1 mV"
+    return Picture(figure, f"{title or 'Recording'}: {told}{'; R peaks are marked' if len(r_peaks) else ''}.")
 
 
 def first_person(study: Study) -> Picture | Markdown:
@@ -61,79 +77,67 @@ def first_person(study: Study) -> Picture | Markdown:
     if cohort.simulate is None and not study.config.privacy.show_people:
         return missing("an ECG of the cohort", "its people are real, and its study file lets no single person be shown")
     first = int(study.beats().report["usable"].to_numpy(bool).argmax())
-    return twelve_leads(study.cohort().recording(first), cohort.label)
+    return twelve_leads(study.cohort().recording(first), cohort.label, wide=False)
 
 
-def from_raw_to_peaks(recording: Recording, r_peaks: NDArray[np.int64], leads: Sequence[str] = ("II", "V5")) -> Picture:
-    """Draw a recording in some leads with the R peaks that were found."""
-    figure, axes = new_figure(len(leads), 1, width=9.0, height=1.9 * len(leads), sharex=True)
-    time_s = np.arange(recording.signal_mv.shape[1]) / recording.sampling_rate_hz
-    for panel, name in zip(np.atleast_1d(axes), leads, strict=True):
-        voltage = recording.signal_mv[LEADS.index(name)]
-        panel.plot(time_s, voltage, color="#333333", lw=0.7)
-        panel.plot(time_s[r_peaks], voltage[r_peaks], "v", color=OURS, ms=6, label="R peak")
-        panel.set(ylabel=f"{name} (mV)")
-    np.atleast_1d(axes)[-1].set_xlabel("time (s)")
-    np.atleast_1d(axes)[0].legend(loc="upper right", ncols=1)
-    return Picture(figure, f"Raw leads {' and '.join(leads)} with {len(r_peaks)} detected R peaks marked.")
+def _panels(leads: Sequence[str], height: float) -> tuple[Any, dict[str, Axes]]:
+    figure, axes = new_figure(len(leads) // 2, 2, height=height, sharex=True)
+    panels = dict(zip(leads, axes.flat, strict=True))
+    for name, panel in panels.items():
+        panel.set_title(name)
+    figure.supxlabel("time from R (ms)", fontsize=10)
+    figure.supylabel("mV", fontsize=10)
+    return figure, panels
 
 
-def aligned_beats(recording: Recording, beat: Beat, leads: Sequence[str] = ("I", "aVL", "V2", "V5")) -> Picture:
-    """Draw the single beats of a recording, cut at the common R peak, under the synchronized beat."""
-    figure, axes = new_figure(1, len(leads), width=10.0, height=3.0, sharex=True)
+def aligned_beats(
+    recording: Recording, beat: Beat, measured: EcgParameters, leads: Sequence[str] = _FOUR, *, height: float = 4.4
+) -> Picture:
+    """Draw the single beats of a recording, cut at the common R peak, under the synchronized beat, on its baseline."""
+    figure, panels = _panels(leads, height)
     rate = recording.sampling_rate_hz
     before, after = (round(abs(beat.time_ms[i]) / 1000 * rate) for i in (0, -1))
     time_ms = np.arange(-before, after + 1) / rate * 1000
     whole = [r for r in beat.r_peaks if r >= before and r + after < recording.signal_mv.shape[1]]
-    for panel, name in zip(axes, leads, strict=True):
+    for name, panel in panels.items():
         row = LEADS.index(name)
+        panel.axvspan(measured.qrs_onset_ms, measured.qrs_offset_ms, color="#56B4E9", alpha=0.25, lw=0)
         for r in whole:
             single = recording.signal_mv[row, r - before : r + after + 1]
-            panel.plot(time_ms, single - np.median(single), color="#BBBBBB", lw=0.6)
-        panel.plot(beat.time_ms, beat.waveform_mv[row], color=OURS, lw=1.6)
-        panel.set(title=name, xlabel="ms from R")
-    axes[0].set_ylabel("mV")
-    said = f"Single beats (grey) and the synchronized beat made of {beat.n_beats} of them (orange)"
-    return Picture(figure, f"{said}, leads {', '.join(leads)}.")
-
-
-def measured_beat(beat: Beat, measured: EcgParameters, *, width: float = 8.0, height: float = 3.4) -> Picture:
-    """Draw the synchronized beat in all leads over each other with the measured QRS interval."""
-    figure, axes = new_figure(width=width, height=height)
-    axes.plot(beat.time_ms, beat.waveform_mv.T, color="#333333", lw=0.8)
-    axes.axvspan(measured.qrs_onset_ms, measured.qrs_offset_ms, color="#56B4E9", alpha=0.3, lw=0)
-    axes.set(xlabel="ms from R", ylabel="mV", title=f"QRS duration {measured.qrs_duration_ms:.0f} ms, all twelve leads")
-    said = "Twelve leads of the synchronized beat over each other; the QRS complex"
-    return Picture(figure, f"{said}, {measured.qrs_duration_ms:.0f} ms long, is shaded.")
+            level_mv = np.median(single - np.interp(time_ms, beat.time_ms, beat.waveform_mv[row]))
+            panel.plot(time_ms, single - level_mv, color="#888888", lw=0.6)
+        panel.plot(beat.time_ms, beat.waveform_mv[row], color=OURS, lw=1.2)
+    colours = {"recorded beats": "#888888", "synchronized beat": OURS, "QRS complex": "#BBDFF5"}
+    lines = [panel.plot([], [], color=colour, lw=3)[0] for colour in colours.values()]
+    figure.legend(lines, colours, loc="outside upper center", ncols=3, fontsize=9)
+    said = f"Recorded beats (grey) and the synchronized beat made of {beat.n_beats} of them (orange) on one baseline"
+    qrs = f"the QRS complex, {measured.qrs_duration_ms:.0f} ms long, is shaded"
+    return Picture(figure, f"{said}, leads {', '.join(leads)}; {qrs}.")
 
 
 def mean_beats(
     waveform_mv: NDArray[np.float32], sex: NDArray[Any], time_ms: NDArray[np.float64], smallest: int = 1
 ) -> Picture:
-    """Draw the mean beat of women and of men in every lead, with the middle half of people shaded.
+    """Draw the mean beat of women and of men in four leads, with the middle half of people shaded.
 
     A sex of fewer than ``smallest`` people is left out.
     """
-    figure, axes = new_figure(3, 4, width=10.0, height=6.0, sharex=True, sharey=True)
-    for panel, name in zip(axes.flat, (name for names in _LAYOUT for name in names), strict=True):
-        panel.set_title(name)
-        for group in (group for group in np.unique(sex) if (sex == group).sum() >= smallest):
+    figure, panels = _panels(_FOUR, 4.4)
+    tallest = []
+    for group in (group for group in np.unique(sex) if (sex == group).sum() >= smallest):
+        for name, panel in panels.items():
             beats = waveform_mv[sex == group, LEADS.index(name)]
-            half = np.percentile(beats, [25, 75], axis=0)
+            half, mean = np.percentile(beats, [25, 75], axis=0), beats.mean(axis=0)
             panel.fill_between(time_ms, *half, color=SEX_COLOURS[group], alpha=0.2, lw=0)
-            panel.plot(time_ms, beats.mean(axis=0), color=SEX_COLOURS[group], lw=1.3, label=printed(group))
-    for panel in axes[-1]:
-        panel.set_xlabel("ms from R")
-    for panel in axes[:, 0]:
-        panel.set_ylabel("mV")
-    axes[0, 0].legend(fontsize=8)
-    return Picture(figure, "Mean synchronized beat of each sex in the twelve leads, middle half of people shaded.")
+            panel.plot(time_ms, mean, color=SEX_COLOURS[group], lw=1.3, label=printed(group))
+            tallest.append(f"{name} {mean.max():.2f} mV in {printed(group)}")
+    panel.legend(fontsize=9)
+    said = "Mean synchronized beat of each sex in four leads, middle half of people shaded. Its highest point"
+    return Picture(figure, f"{said}: {', '.join(tallest)}.")
 
 
-def receptive_field(
-    network: ElvmassNet, beat_mv: NDArray[np.floating], time_ms: NDArray[np.floating], *, at_ms: float = 0.0
-) -> Picture:
-    """Draw which samples of a beat one output of an encoder sees, level by level.
+def receptive_field(network: ElvmassNet, beat_mv: NDArray[np.floating], time_ms: NDArray[np.floating]) -> Picture:
+    """Draw which samples of a beat the output of an encoder at R sees, level by level.
 
     Parameters
     ----------
@@ -143,8 +147,6 @@ def receptive_field(
         One lead of a beat, in mV, drawn below.
     time_ms : ndarray, shape (n_samples,)
         Time of its samples relative to R.
-    at_ms : float
-        Where the output lies.
 
     Returns
     -------
@@ -156,27 +158,24 @@ def receptive_field(
     step_ms = step * encoder.stem.stride[1]
     blocks = [block for block in encoder.blocks if isinstance(block, TcnBlock)]
     convolutions = [[part for part in block.body.modules() if isinstance(part, TimeConv)] for block in blocks]
-    heights = {"height_ratios": [3, 1.2]}
-    figure, (levels, wave) = new_figure(2, 1, width=8.0, height=4.6, sharex=True, gridspec_kw=heights)
+    figure, (levels, wave) = new_figure(2, 1, height=4.6, sharex=True, gridspec_kw={"height_ratios": [3, 1.2]})
     seen = np.zeros(1, int)  # steps from the output
     for level in range(len(convolutions), 0, -1):
-        reach = seen
+        top_ms = seen * step_ms
         for convolution in reversed(convolutions[level - 1]):
             taps = np.arange(convolution.kernel_size[1]) * convolution.dilation[1] - convolution.pad_left
-            reach = np.unique(reach[:, None] + taps)
-        ends_ms = at_ms + reach[[0, -1]] * step_ms
-        levels.fill([at_ms + seen[0] * step_ms, at_ms + seen[-1] * step_ms, ends_ms[1], ends_ms[0]],
-                    [level, level, level - 1, level - 1], color="#DDDDDD", lw=0)  # fmt: skip
-        levels.plot(at_ms + seen * step_ms, np.full(len(seen), level), "o", ms=4, color=OURS)
+            seen = np.unique(seen[:, None] + taps)
+        sides_ms = np.stack([top_ms[[0, -1]], seen[[0, -1]] * step_ms], axis=1)
+        levels.fill_betweenx([level, level - 1], *sides_ms, color="#DDDDDD", lw=0)
+        levels.plot(top_ms, np.full(len(top_ms), level), "o", ms=4, color=OURS)
         dilation = convolutions[level - 1][0].dilation[1]
         levels.text(1.01, level - 0.5, f"dilation {dilation}", transform=levels.get_yaxis_transform(), va="center")
-        seen = reach
-    levels.plot(at_ms + seen * step_ms, np.zeros(len(seen)), "o", ms=2, color="#444444")
-    levels.set(yticks=range(len(convolutions) + 1), ylabel="level of the encoder", ylim=(-0.3, len(convolutions) + 0.4))
-    levels.set_yticklabels(["stem", *(str(level) for level in range(1, len(convolutions) + 1))])
+    levels.plot(seen * step_ms, np.zeros(len(seen)), "o", ms=2, color="#444444")
+    levels.set(ylabel="level of the encoder", ylim=(-0.3, len(convolutions) + 0.4))
+    levels.set_yticks(range(len(convolutions) + 1), ["stem", *map(str, range(1, len(convolutions) + 1))])
     wave.plot(time_ms, beat_mv, color="#222222", lw=1.1)
     wave.set(xlabel="time from R (ms)", ylabel="mV", xlim=(time_ms[0], time_ms[-1]))
     width_ms, beat_ms = network.receptive_field_samples * step, len(time_ms) * step
     levels.set_title(f"One output sees {width_ms:.0f} ms; the beat lasts {beat_ms:.0f} ms")
-    said = f"The {len(convolutions)} levels of an encoder above a beat: one output at {at_ms:.0f} ms from R is reached "
+    said = f"The {len(convolutions)} levels of an encoder above a beat: one output at R is reached "
     return Picture(figure, f"{said}from {width_ms:.0f} ms of the signal, in steps that double from level to level.")

@@ -14,7 +14,7 @@ import pandas as pd
 from lvmass.batch import block_by_block, finished_file, recording_of
 from lvmass.errors import DataError
 from lvmass.prediction import PERSON, Estimate, estimates, examined, load_predictor
-from lvmass.report.ecg_figures import measured_beat, twelve_leads
+from lvmass.report.ecg_figures import aligned_beats, twelve_leads
 from lvmass.report.style import OURS, SEX_COLOURS, Picture, new_figure
 from lvmass.report.words import facts, printed
 from lvmass.training.card import Card
@@ -61,7 +61,7 @@ def _page(row: dict[str, Any], reading: dict[str, Any], model_folder: Path) -> d
     pictures = [
         twelve_leads(recording, "", spacing_mv=2.3),
         standing(estimate, sex, card),
-        measured_beat(rests_on.beat, rests_on.measured, width=3.3, height=1.9),
+        aligned_beats(recording, rests_on.beat, rests_on.measured, ("V2", "V5"), height=2.8),
     ]
     *shown, (_, made_by) = facts(estimate)
     return {

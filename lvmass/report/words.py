@@ -29,6 +29,7 @@ COMPARISONS: list[dict[str, Any]] = _DATA["comparisons"]
 CUTOFFS: dict[str, dict[str, str]] = _DATA["cutoffs"]
 LAYOUTS: dict[str, dict[str, str | tuple[str, int]]] = _DATA["layouts"]
 FORESTS: dict[str, dict[str, Any]] = _DATA["forests"]
+FIGURES: dict[str, dict[str, Any]] = _DATA["figures"]
 TEXTS, CAPTIONS, DEPARTURES = (dict[str, str](_DATA[part]) for part in ("texts", "captions", "departures"))
 
 _MODELS = {name: network.printed for name, network in NETWORKS.items()} | {

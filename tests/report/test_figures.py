@@ -74,10 +74,12 @@ def test_one_recording_from_paper_to_beat() -> None:
     recording = simulate_cohort(1, like="tw-cvai", seed=2).recording(0)
     beat = synchronized_beat(recording)
     measured = measure_beat(beat)
-    words(ecg_figures.twelve_leads(recording, "Somebody"), "Somebody")
-    words(ecg_figures.from_raw_to_peaks(recording, beat.r_peaks), f"{len(beat.r_peaks)} detected R peaks")
-    words(ecg_figures.aligned_beats(recording, beat), str(beat.n_beats))
-    words(ecg_figures.measured_beat(beat, measured), f"{measured.qrs_duration_ms:.0f} ms")
+    words(ecg_figures.twelve_leads(recording, "Somebody"), "Somebody", "10 seconds")
+    narrow = ecg_figures.twelve_leads(recording, "", wide=False, r_peaks=beat.r_peaks.tolist())
+    words(narrow, "5 seconds", "R peaks are marked")
+    assert narrow.figure.get_figwidth() < 6
+    assert len(places(narrow, "v")) == 6 * (beat.r_peaks < 5 * recording.sampling_rate_hz).sum()
+    words(ecg_figures.aligned_beats(recording, beat, measured), str(beat.n_beats), f"{measured.qrs_duration_ms:.0f} ms")
     twice = [ecg_figures.twelve_leads(recording, "A").svg() for _ in range(2)]
     assert twice[0] == twice[1]
 
@@ -93,7 +95,7 @@ def test_flow_diagram_counts_everybody(tiny_study: Study) -> None:
     codes = pd.DataFrame({"code": ["no_height"] * 7 + ["no_lvm"] * 5 + ["no_sex", "no_sex", "no_age"]})
     total = f"Mine: {len(beats.report) + 15} ECGs, {len(beats.people)} analysed"
     shown = words(data_figures.flow_diagram({"Mine": beats}, {"Mine": codes}), total)
-    for text in ("15 with a missing value", "7 × no height", "5 × no LVM", "2 × no sex", "1 for other reasons"):
+    for text in ("a value is missing: 15", "7 × no height", "5 × no LVM", "2 × no sex", "1 × no age"):
         assert text in shown
 
 
@@ -220,8 +222,15 @@ def test_learning_curves_mark_the_epoch_that_was_kept(keep: str, epoch: int) -> 
 def test_people_and_estimates() -> None:
     own = select(TABLE, **FIT)
     words(figures.predicted_against_true(own, "Title"), "Title")
-    people = pd.DataFrame({"sex": ["male"] * 3, "lvm_g": [1.0, 2, 3], "cohort": '<script>"x"'})
-    assert "<script>" not in data_figures.lvm_distributions(people)._repr_mimebundle_()["text/html"]
+    people = pd.DataFrame(
+        {"sex": ["male"] * 100, "lvmi_g_m2": [*np.linspace(60, 90, 99), 300.0], "cohort": '<script>"x"'}
+    )
+    shown = data_figures.index_by_sex(people, {"male": 80.0, "female": 65.0})
+    assert isinstance(shown, Picture)
+    assert "<script>" not in shown._repr_mimebundle_()["text/html"]
+    assert [text.get_text() for text in shown.figure.axes[0].texts] == ["men, cut-off 80; 1 beyond 100"]
+    few = data_figures.index_by_sex(people[:4], {"male": 80.0, "female": 65.0}, smallest=5)
+    assert isinstance(few, Markdown)
 
 
 def test_forest_draws_each_estimate_where_it_is() -> None:
