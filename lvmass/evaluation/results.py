@@ -32,7 +32,7 @@ class Inputs:
 
     predictions: pd.DataFrame
     reference: str
-    development: str
+    with_folds: Sequence[str]
     subjects: pd.DataFrame
     criteria: pd.DataFrame | None
     gap: tuple[pd.DataFrame, pd.DataFrame] | None
@@ -43,6 +43,13 @@ class Inputs:
     # the same with everybody, as if nobody had LVH, where ``predictions`` are of those whose body surface is known
     blank: "Inputs | None" = None
     _made: dict[Callable[..., Any], pd.DataFrame] = field(default_factory=dict)
+
+    @property
+    def development(self) -> str:
+        """Name of the one cohort that has folds; DataError if there is none or more than one."""
+        if len(self.with_folds) != 1:
+            raise DataError(f"One cohort of the predictions must have folds; here {self.with_folds or 'none'} has.")
+        return self.with_folds[0]
 
     def once(self, make: Callable[["Inputs"], pd.DataFrame]) -> pd.DataFrame:
         """Return ``make(self)``, made at the first call only: several statistics take the same table."""
@@ -322,10 +329,8 @@ def evaluate(
         raise DataError(f"There is no table {', '.join(sorted(unknown))}; there are {', '.join(sorted(STATISTICS))}.")
     folks = pd.DataFrame({"subject_id": []}) if subjects is None else subjects
     reference = str(models[0]) if reference is None else reference
-    developed = predictions.loc[predictions["fold"] != EXTERNAL_FOLD, "cohort"].unique().tolist()
-    if len(developed) != 1:
-        raise DataError(f"One cohort of the predictions must have folds; here {developed or 'none'} has.")
-    own: Any = (reference, developed[0], folks, criteria, gap, external_single, cutoffs_g_m2, n_resamples, seed)
+    with_folds = predictions.loc[predictions["fold"] != EXTERNAL_FOLD, "cohort"].unique().tolist()
+    own: Any = (reference, with_folds, folks, criteria, gap, external_single, cutoffs_g_m2, n_resamples, seed)
     study = Inputs(predictions, *own)
     if cutoff_sets is None:
         cutoff_sets = cutoffs_to_try(predictions[predictions["bsa_m2"].notna()], cutoffs_g_m2)
