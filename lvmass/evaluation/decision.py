@@ -100,6 +100,7 @@ def _with_criteria(study: Inputs) -> pd.DataFrame:
 
 def _criteria_once(study: Inputs) -> pd.DataFrame:
     """One row a subject and criterion."""
+    assert study.criteria is not None
     who = ["cohort", "subject_id"]
     once = study.predictions.drop_duplicates(who).drop(columns=["model", "predicted_lvm_g", "bsa_m2"])
     return once.merge(study.criteria, on=who)
