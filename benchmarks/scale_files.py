@@ -1,4 +1,4 @@
-"""Cost of a study whose ECGs are files: time and memory of 'lvmass run' at growing numbers of people (Linux).
+"""Cost of a study whose ECGs are files: time and memory of 'lvmass check' and 'run' at growing numbers of people (Linux).
 
     python benchmarks/scale_files.py [--n 1000 10000 100000] [--folder DIR] [--workers 2] [--network]
 
@@ -145,9 +145,10 @@ def main() -> None:
         shutil.rmtree(folder / ".lvmass", ignore_errors=True)
         study = folder / "study.toml"
         study.write_text((STUDY + (NETWORK if arguments.network else "")).format(workers=arguments.workers))
-        run = [sys.executable, "-c", "import sys; from lvmass.cli import main; sys.argv[0] = 'lvmass'; main()", "run"]
-        for what in ("run", "run again, nothing to do"):
-            rows.append({"n": n, "what": what} | measured([*run, str(study)], folder / "log.txt"))
+        run = [sys.executable, "-c", "import sys; from lvmass.cli import main; sys.argv[0] = 'lvmass'; main()"]
+        for what in ("check", "run", "run again, nothing to do"):
+            command = [*run, what.split()[0], str(study)]
+            rows.append({"n": n, "what": what} | measured(command, folder / "log.txt"))
             row = rows[-1]
             row["wall_s_per_1000"], row["cpu_s_per_1000"] = (1000 * row[k] / n for k in ("wall_s", "cpu_s"))
             print(pd.DataFrame([row]).round(1).to_string(index=False, header=len(rows) == 1), flush=True)

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_curve
 
 from lvmass.evaluation.calibration import as_learnt_from, known_probability, out_of_fold, probable
 from lvmass.evaluation.delong import auc_interval
-from lvmass.evaluation.errors import bootstrap_limits, by_patient
+from lvmass.evaluation.errors import means, patient_limits
 from lvmass.evaluation.lvh import EACH_SCORE, MIN_CLASS, both_classes, lvh_score
 from lvmass.evaluation.results import FIT, At, Inputs, Statistic
 from lvmass.evaluation.tables import LEVEL, NotEstimable
@@ -100,10 +100,13 @@ def _with_criteria(study: Inputs) -> pd.DataFrame:
 
 def _criteria_once(study: Inputs) -> pd.DataFrame:
     """One row a subject and criterion."""
-    return study.once(_with_criteria).drop_duplicates(["cohort", "subject_id", "criterion"])
+    assert study.criteria is not None
+    who = ["cohort", "subject_id"]
+    once = study.predictions.drop_duplicates(who).drop(columns=["model", "predicted_lvm_g", "bsa_m2"])
+    return once.merge(study.criteria, on=who)
 
 
-@Statistic("criteria_points", "cohort criterion", _POINT, of=_criteria_once, needs="criteria", lvh=True)
+@Statistic("criteria_points", "cohort criterion", _POINT, of=_criteria_once, by="", needs="criteria", lvh=True)
 def _criterion_point(people: pd.DataFrame, at: At) -> dict[str, Any]:
     return _operating_point(both_classes(people), people["positive"].to_numpy(bool))
 
@@ -116,7 +119,7 @@ def _ranked(people: pd.DataFrame) -> NDArray[np.float64]:
 
 @Statistic(
     "criteria_roc", "cohort criterion", "sex false_positive_rate sensitivity n_subjects note",
-    of=_criteria_once, clusters=True, needs="criteria", lvh=True,
+    of=_criteria_once, by="", clusters=True, needs="criteria", lvh=True,
 )  # fmt: skip
 def _criterion_roc(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     return _roc_points(both_classes(people), _ranked(people))
@@ -129,7 +132,7 @@ def _at_its_specificity(study: Inputs) -> pd.DataFrame:
     to learn from, see `out_of_fold`; missing where these are fewer than ``MIN_CLASS``. No one has a say in the own
     cut-off, so that neither specificity nor sensitivity profits from it.
     """
-    table = study.once(_with_criteria).reset_index(drop=True)
+    table = _with_criteria(study)
     per_g = lvh_score(table.assign(gram=1.0), "indexed", study.cutoffs_g_m2, "gram")
     score, called = table["predicted_lvm_g"].to_numpy(float) * per_g, np.full(len(table), np.nan)
     lvh, positive, sexes = table["lvh"].to_numpy(bool), table["positive"].to_numpy(bool), table["sex"].to_numpy()
@@ -218,7 +221,7 @@ def _acting(study: Inputs) -> pd.DataFrame:
     table = study.once(probable)
     if study.criteria is None:
         return table
-    rows = study.once(_with_criteria).drop_duplicates(["cohort", "training", "subject_id", "criterion"])
+    rows = _criteria_once(study)
     rows = rows.assign(model=BEST_CRITERION, lvh_probability=rows["positive"].astype("Float64"))
     lvh, says = rows["lvh"].to_numpy(bool), rows["lvh_probability"].to_numpy(float)
     benefit, criterion = _benefit(lvh, says).mean(axis=0), rows["criterion"].to_numpy()
@@ -233,7 +236,7 @@ def _acting(study: Inputs) -> pd.DataFrame:
 
 @Statistic(
     "decision_curves", FIT, "sex threshold net_benefit net_benefit_all n_lvh n_subjects note",
-    of=_acting, clusters=True, lvh=True,
+    of=_acting, by="training", clusters=True, lvh=True,
 )  # fmt: skip
 def _decisions(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     """Net benefit of the LVH probability, beside acting on everyone (acting on no one is 0)."""
@@ -248,7 +251,7 @@ def _decisions(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
 @Statistic(
     "net_benefit_differences", "cohort training model_a model_b",
     "sex threshold net_benefit_a net_benefit_b difference ci_low ci_high n_lvh n_subjects note",
-    of=lambda study: study.rivals(study.once(_acting), "lvh_probability"), clusters=True, lvh=True,
+    of=lambda study: study.rivals(study.once(_acting), "lvh_probability"), by="training", clusters=True, lvh=True,
 )  # fmt: skip
 def _benefit_differences(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     """Net benefit of the reference (a) minus that of another model or of ``BEST_CRITERION`` (b).
@@ -258,12 +261,11 @@ def _benefit_differences(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     lvh, a = known_probability(people)
     _, b = known_probability(people.assign(lvh_probability=people["other"]))
     parts = np.stack([_benefit(lvh, p, DIFFERENCE_THRESHOLDS) for p in (a, b)])
-    terms = by_patient(np.concatenate([np.ones((1, lvh.size)), parts[0] - parts[1]]), people)
-    limits = bootstrap_limits(terms, lambda sums: sums[1:] / sums[0], LEVEL, at.n_resamples, at.seed)
+    terms = np.concatenate([np.ones((1, lvh.size)), parts[0] - parts[1]])
+    _, *limits, why = patient_limits(terms, people, means, at)
     rows = []
     for t, (own, other), *ends in zip(DIFFERENCE_THRESHOLDS, parts.mean(axis=2).T, *limits, strict=True):
-        row = {"threshold": float(t), "net_benefit_a": float(own), "net_benefit_b": float(other)}
-        row["difference"] = float(own - other)
+        row = {"threshold": float(t), "net_benefit_a": own, "net_benefit_b": other, "difference": own - other}
         known = np.isfinite(ends).all()
-        rows.append(row | ({"ci_low": float(ends[0]), "ci_high": float(ends[1])} if known else {"note": "no spread"}))
+        rows.append(row | (dict(zip(("ci_low", "ci_high"), ends, strict=True)) if known else {"note": why}))
     return rows

@@ -77,7 +77,7 @@ _DIFFERENCE = "sex score auc_a auc_b difference ci_low ci_high z p_value correla
 
 @Statistic(
     "model_comparison", "cohort training model_a model_b", _DIFFERENCE,
-    of=Inputs.rivals, each=EACH_SCORE, holm="cohort training sex score", clusters=True, lvh=True,
+    of=Inputs.rivals, by="training", each=EACH_SCORE, holm="cohort training sex score", clusters=True, lvh=True,
 )  # fmt: skip
 def _paired(people: pd.DataFrame, at: At, score: str) -> dict[str, Any]:
     """DeLong's paired test of the reference (a) against another model (b), and how their c-statistics correlate."""
@@ -101,7 +101,7 @@ def _both_trainings(study: Inputs) -> pd.DataFrame:
 
 @Statistic(
     "training_comparison", "cohort model", f"comparison {_DIFFERENCE} p_overlap",
-    of=_both_trainings, sexes=("female", "male"), holm="cohort comparison score", clusters=True,
+    of=_both_trainings, by="model", sexes=("female", "male"), holm="cohort comparison score", clusters=True,
     each={"comparison": ("paired within sex", "unpaired as published"), **EACH_SCORE}, lvh=True,
 )  # fmt: skip
 def _trainings(people: pd.DataFrame, at: At, comparison: str, score: str) -> dict[str, Any]:
@@ -256,7 +256,7 @@ def _trained_twice(study: Inputs) -> pd.DataFrame:
 @Statistic(
     "gap", "cohort model",
     "sex quantity unit estimate ci_low ci_high p_value n_repeats sd_repeats n_lvh n_subjects note",
-    of=_trained_twice, sexes=("mean",), by_cutoffs=True, clusters=True, needs="gap", lvh=True,
+    of=_trained_twice, by="model", sexes=("mean",), by_cutoffs=True, clusters=True, needs="gap", lvh=True,
     holm="cutoffs cohort quantity",
 )  # fmt: skip
 def _gap(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:

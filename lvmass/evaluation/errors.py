@@ -138,6 +138,22 @@ def bootstrap_limits(
     return np.array(low), np.array(high)
 
 
+def patient_limits(
+    terms: FloatArray, people: pd.DataFrame, function: Callable[[FloatArray], FloatArray], at: At
+) -> tuple[FloatArray, FloatArray, FloatArray, str]:
+    """Statistics of sums over people with `bootstrap_limits` over patients, and a note where these are too few."""
+    sums = by_patient(terms, people)
+    values = function(sums.sum(axis=1))
+    if sums.shape[1] < MIN_PEOPLE:
+        return values, *np.full((2, len(values)), np.nan), "too few people"
+    return values, *bootstrap_limits(sums, function, LEVEL, at.n_resamples, at.seed), "no spread, no interval"
+
+
+def means(sums: FloatArray) -> FloatArray:
+    """Means over people, of sums whose first is their number."""
+    return sums[1:] / sums[0]
+
+
 _METRIC = {"metric": tuple(METRICS)}
 
 
@@ -161,26 +177,19 @@ ESTIMATES = "sex metric unit estimate ci_low ci_high n_subjects note"
 @Statistic("errors", FIT, ESTIMATES, clusters=True)
 def over_people(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     """Errors over all out-of-fold people with a BCa bootstrap interval (patients are resampled, not ECGs or folds)."""
-    terms, none = by_patient(_terms(people), people), np.full(len(METRICS), np.nan)
-    values, low, high = _errors(terms.sum(axis=1)), none, none
-    if enough := terms.shape[1] >= MIN_PEOPLE:
-        low, high = bootstrap_limits(terms, _errors, LEVEL, at.n_resamples, at.seed)
+    *found, why = patient_limits(_terms(people), people, _errors, at)
     rows = []
-    for (metric, unit), value, below, above in zip(METRICS.items(), values, low, high, strict=True):
+    for (metric, unit), value, low, high in zip(METRICS.items(), *found, strict=True):
         row: dict[str, Any] = {"metric": metric, "unit": unit}
         row |= {"estimate": float(value)} if np.isfinite(value) else {}
-        if np.isfinite([below, above]).all():
-            row |= {"ci_low": float(below), "ci_high": float(above)}
-        else:
-            row["note"] = "no spread, no interval" if enough else "too few people"
-        rows.append(row)
+        rows.append(row | ({"ci_low": low, "ci_high": high} if np.isfinite([low, high]).all() else {"note": why}))
     return rows
 
 
 @Statistic(
     "error_differences", "cohort training model_a model_b",
     "sex mae_a_g mae_b_g difference_g ci_low ci_high p_value p_floor n_subjects note",
-    of=Inputs.rivals, holm="cohort training sex", clusters=True, least=2,
+    of=Inputs.rivals, by="training", holm="cohort training sex", clusters=True, least=2,
 )  # fmt: skip
 def _differences(people: pd.DataFrame, at: At) -> dict[str, Any]:
     """Mean absolute error of the reference (a) minus that of another model (b); negative means that a is better.
@@ -191,23 +200,22 @@ def _differences(people: pd.DataFrame, at: At) -> dict[str, Any]:
     patients it comes from the normal limit of the flipped sums, which has no floor.
     """
     a, b = (np.abs((people[name] - people["lvm_g"]).to_numpy(float)) for name in ("predicted_lvm_g", "other"))
-    terms = by_patient(np.stack([np.ones_like(a), a - b]), people)
+    terms = np.stack([np.ones_like(a), a - b])
+    differences = by_patient(terms, people)[1]
     row = {"mae_a_g": float(a.mean()), "mae_b_g": float(b.mean()), "difference_g": float((a - b).mean())}
-    if (n := terms.shape[1]) > MANY:
-        spread = np.sqrt(np.square(terms[1]).sum())
-        row["p_value"] = float(2 * stats.norm.sf(abs(terms[1].sum()) / spread)) if spread else 1.0
+    if (n := differences.size) > MANY:
+        spread = np.sqrt(np.square(differences).sum())
+        row["p_value"] = float(2 * stats.norm.sf(abs(differences.sum()) / spread)) if spread else 1.0
     else:
         permuted = stats.permutation_test(
-            (terms[1],), np.mean, permutation_type="samples", vectorized=True, n_resamples=at.n_resamples,
+            (differences,), np.mean, permutation_type="samples", vectorized=True, n_resamples=at.n_resamples,
             batch=200, rng=np.random.default_rng(at.seed),
         )  # fmt: skip
         row["p_value"] = float(permuted.pvalue)
         if n > np.log2(at.n_resamples):
             row["p_floor"] = 2 / (at.n_resamples + 1)
-    if (few := n < MIN_PEOPLE) or np.ptp(terms[1]) == 0:
-        return row | {"note": "too few people for an interval" if few else "no spread, no interval"}
-    low, high = bootstrap_limits(terms, lambda sums: sums[1:] / sums[0], LEVEL, at.n_resamples, at.seed)
-    return row | {"ci_low": float(low[0]), "ci_high": float(high[0])}
+    _, (low,), (high,), why = patient_limits(terms, people, means, at)
+    return row | ({"ci_low": low, "ci_high": high} if np.isfinite([low, high]).all() else {"note": why})
 
 
 def _alone(study: Inputs) -> pd.DataFrame:
@@ -232,16 +240,12 @@ def _single_against_mean(people: pd.DataFrame, at: At) -> dict[str, Any]:
     Their mean error is the same by arithmetic; it is in ``errors``.
     """
     single, mean = people["single_g"].to_numpy(float), _terms(people)[1]
-    terms = by_patient(np.stack([np.ones_like(single), single, mean, mean - single]), people)
+    terms = np.stack([np.ones_like(single), single, mean, mean - single])
+    *found, why = patient_limits(terms, people, means, at)
     row: dict[str, Any] = {"n_models": int(people["n_models"].max())}
-    low = high = np.full(len(_ALONE), np.nan)
-    if enough := terms.shape[1] >= MIN_PEOPLE:
-        low, high = bootstrap_limits(terms, lambda sums: sums[1:] / sums[0], LEVEL, at.n_resamples, at.seed)
-    for name, value, below, above in zip(_ALONE, terms[1:].sum(axis=1) / len(people), low, high, strict=True):
-        row |= limited(name, value, below, above, "_g")
-    if np.isfinite(low[-1]):
-        return row
-    return row | {"note": "no spread, no interval" if enough else "too few people for an interval"}
+    for name, value, low, high in zip(_ALONE, *found, strict=True):
+        row |= limited(name, value, low, high, "_g")
+    return row if np.isfinite(found[1][-1]) else row | {"note": why}
 
 
 def _subgroup_levels(subjects: pd.DataFrame) -> pd.DataFrame:

@@ -6,9 +6,8 @@ columns that it gives; one loop adds counts and notes, and Holm's adjustment. `l
 examples. What the book prints comes from here.
 """
 
-import json
 import re
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from operator import attrgetter
@@ -33,6 +32,7 @@ class Inputs:
 
     predictions: pd.DataFrame
     reference: str
+    with_folds: Sequence[str]
     subjects: pd.DataFrame
     criteria: pd.DataFrame | None
     gap: tuple[pd.DataFrame, pd.DataFrame] | None
@@ -47,11 +47,9 @@ class Inputs:
     @property
     def development(self) -> str:
         """Name of the one cohort that has folds; DataError if there is none or more than one."""
-        table = (self.blank or self).predictions
-        names = table.loc[table["fold"] != EXTERNAL_FOLD, "cohort"].unique().tolist()
-        if len(names) != 1:
-            raise DataError(f"One cohort of the predictions must have folds; here {names or 'none'} has.")
-        return str(names[0])
+        if len(self.with_folds) != 1:
+            raise DataError(f"One cohort of the predictions must have folds; here {self.with_folds or 'none'} has.")
+        return self.with_folds[0]
 
     def once(self, make: Callable[["Inputs"], pd.DataFrame]) -> pd.DataFrame:
         """Return ``make(self)``, made at the first call only: several statistics take the same table."""
@@ -59,28 +57,39 @@ class Inputs:
             self._made[make] = make(self)
         return self._made[make]
 
+    def _with(self, change: Callable[[pd.DataFrame], pd.DataFrame], **more: Any) -> "Inputs":
+        """Return a study whose tables of predictions are changed."""
+        gap = self.gap and (change(self.gap[0]), change(self.gap[1]))
+        more = {"gap": gap if gap and len(gap[0]) else None} | more
+        return replace(self, predictions=change(self.predictions), _made={}, **more)
+
+    def parts(self, by: str) -> Iterator["Inputs"]:
+        """Yield the fits of one value of the columns ``by`` after the other: tables made of all may not fit memory."""
+        names = by.split()
+        for values in self.predictions[names].drop_duplicates().to_numpy() if by else ():
+
+            def own(table: pd.DataFrame, values: Any = values) -> pd.DataFrame:
+                return table[np.logical_and.reduce([table[name] == v for name, v in zip(names, values, strict=True)])]
+
+            single = self.external_single
+            yield self._with(own, external_single=None if single is None else own(single))
+        if not by:
+            yield self
+
     def indexed(self) -> "Inputs":
         """Return the people whose body surface is known: nobody else has an LVM index, and so LVH or none."""
-        everybody, own = (self.predictions, *(self.gap or ())), []
-        if all(table["bsa_m2"].notna().all() for table in everybody):
+        if all(table["bsa_m2"].notna().all() for table in (self.predictions, *(self.gap or ()))):
             return self
-        for table in everybody:
-            known = table[table["bsa_m2"].notna()]
-            own.append(known.assign(lvh=known["lvh"].astype(bool)))
-        blank = replace(self, predictions=self.predictions.assign(lvh=False, bsa_m2=1.0), _made={})
-        gap = (own[1], own[2]) if self.gap and len(own[1]) else None
-        return replace(self, predictions=own[0], gap=gap, blank=blank, _made={})
 
-    def keep(self, wanted: Collection[Callable[..., Any]]) -> None:
-        """Forget what `once` made, but for these."""
-        for make in set(self._made) - set(wanted):
-            del self._made[make]
+        def known(table: pd.DataFrame) -> pd.DataFrame:
+            return table[table["bsa_m2"].notna()].astype({"lvh": bool})
+
+        blank = replace(self, predictions=self.predictions.assign(lvh=False, bsa_m2=1.0), _made={})
+        return self._with(known, blank=blank)
 
     def under(self, cutoffs_g_m2: Mapping[str, float]) -> "Inputs":
         """Return the same people with ``lvh`` and index under other cut-offs."""
-        predictions, *gap = (with_cutoffs(table, cutoffs_g_m2) for table in (self.predictions, *(self.gap or ())))
-        both = (gap[0], gap[1]) if gap else None
-        return replace(self, predictions=predictions, gap=both, cutoffs_g_m2=cutoffs_g_m2, _made={})
+        return self._with(lambda table: with_cutoffs(table, cutoffs_g_m2), cutoffs_g_m2=cutoffs_g_m2)
 
     def rivals(self, table: pd.DataFrame | None = None, column: str = "predicted_lvm_g") -> pd.DataFrame:
         """Return the reference model (a) beside every other one (b), in each cohort and training on people of both.
@@ -121,6 +130,8 @@ class Statistic:
         ``n_subjects``, ``n_lvh`` and ``note`` are filled in by the loop, and ``n_patients`` stands beside n_subjects.
     of : callable
         ``of(study)`` is the table that is grouped; by default the predictions.
+    by : str
+        Columns of the predictions: ``of`` gets the fits of one value of these at a time, by default one fit.
     sexes : sequence of str
         "all", "female", "male" restrict the rows; another word is handed on with all rows.
     each : mapping
@@ -156,6 +167,7 @@ class Statistic:
     keys: str
     columns: str
     of: Callable[[Inputs], pd.DataFrame] = attrgetter("predictions")
+    by: str = "model training"
     sexes: Sequence[str] = ("all", "female", "male")
     each: Mapping[str, Sequence[str]] = field(default_factory=dict)
     holm: str = ""
@@ -170,41 +182,46 @@ class Statistic:
         STATISTICS[self.name], self.function = self, function
         return function
 
-    def table(self, study: Inputs, cutoff_sets: Mapping[str, Inputs]) -> pd.DataFrame:
-        """Compute the rows of every group, sex and value of ``each``, under each set of cut-offs if wanted."""
-        rows: list[dict[str, Any]] = []
-        names = self.keys.split()
-        for cutoffs, part in (cutoff_sets if self.by_cutoffs else {"": study}).items():
-            groups: Iterable[Any] = part.once(self.of).groupby(names, sort=False, observed=True)
-            if part.blank is not None and self.needs != "gap":  # also those of whom nobody's body surface is known
-                whole = part.blank.once(self.of)
-                nobody = {key: whole[:0] for key in whole.groupby(names, sort=False, observed=True).groups}
-                groups = (nobody | dict(iter(groups))).items()
-            for key, everyone in groups:
-                keys = {"cutoffs": cutoffs, **dict(zip(names, key, strict=True)), "note": ""}
-                if not self.clusters and everyone["patient_id"].duplicated().any():
-                    everyone = everyone.drop_duplicates("patient_id")
-                    keys["note"] = "the first ECG of each patient"
-                # within a sex, the groups of the variable sex say nothing new
-                for sex in self.sexes if keys.get("variable") != "sex" else ("all",):
-                    people = everyone[everyone["sex"] == sex] if sex in ("female", "male") else everyone
-                    at = At(sex, everyone, part.cutoffs_g_m2, part.n_resamples, part.seed)
-                    n_patients = people["patient_id"].nunique()
-                    keys |= {"sex": sex, "n_subjects": len(people), "n_patients": n_patients}
-                    keys["n_lvh"] = int(people["lvh"].sum())
-                    for each in product(*self.each.values()):
-                        values = dict(zip(self.each, each, strict=True))
-                        try:
-                            if part.blank is not None and everyone.empty:
-                                raise NotEstimable("nobody's LVM index is known")
-                            if n_patients < self.least:
-                                raise NotEstimable("too few people")
-                            found = self.function(people, at, **values)
-                        except NotEstimable as why:
-                            found = {"note": str(why)}
-                        rows += [keys | values | row for row in (found if isinstance(found, list) else [found])]
-        columns = self.columns.replace("n_subjects", "n_subjects n_patients").split()
-        table = _tidy(rows, [*(["cutoffs"] if self.by_cutoffs else []), *names, *columns])
+    def rows(self, study: Inputs, cutoffs: str = "") -> Iterator[dict[str, Any]]:
+        """Compute the rows of every group, sex and value of ``each``; ``cutoffs`` names those of the study."""
+        names, shared = self.keys.split(), sum(each.of is self.of for each in STATISTICS.values()) > 1
+        table = study.once(self.of) if shared else self.of(study)  # of large cohorts, memory would not hold them all
+        groups: Iterable[Any] = table.groupby(names, sort=False, observed=True)
+        if study.blank is not None and self.needs != "gap":  # also those of whom nobody's body surface is known
+            whole = study.blank.once(self.of)
+            nobody = {key: whole[:0] for key in whole.groupby(names, sort=False, observed=True).groups}
+            groups = (nobody | dict(iter(groups))).items()
+        for key, everyone in groups:
+            keys = {"cutoffs": cutoffs, **dict(zip(names, key, strict=True)), "note": ""}
+            if not self.clusters and everyone["patient_id"].duplicated().any():
+                everyone = everyone.drop_duplicates("patient_id")
+                keys["note"] = "the first ECG of each patient"
+            # within a sex, the groups of the variable sex say nothing new
+            for sex in self.sexes if keys.get("variable") != "sex" else ("all",):
+                people = everyone[everyone["sex"] == sex] if sex in ("female", "male") else everyone
+                at = At(sex, everyone, study.cutoffs_g_m2, study.n_resamples, study.seed)
+                n_patients = people["patient_id"].nunique()
+                keys |= {"sex": sex, "n_subjects": len(people), "n_patients": n_patients}
+                keys["n_lvh"] = int(people["lvh"].sum())
+                for each in product(*self.each.values()):
+                    values = dict(zip(self.each, each, strict=True))
+                    try:
+                        if study.blank is not None and everyone.empty:
+                            raise NotEstimable("nobody's LVM index is known")
+                        if n_patients < self.least:
+                            raise NotEstimable("too few people")
+                        found = self.function(people, at, **values)
+                    except NotEstimable as why:
+                        found = {"note": str(why)}
+                    yield from (keys | values | row for row in (found if isinstance(found, list) else [found]))
+
+    def table(self, rows: list[dict[str, Any]]) -> pd.DataFrame:
+        """All rows, by set of cut-offs and cohort in the order of their coming, with Holm's adjustment if wanted."""
+        columns = [*self.keys.split(), *self.columns.replace("n_subjects", "n_subjects n_patients").split()]
+        order = [dict.fromkeys(row.get(name) for row in rows) for name in ("cutoffs", "cohort")]
+        ranks = [{value: i for i, value in enumerate(values)} for values in order]
+        rows = sorted(rows, key=lambda row: (ranks[0][row["cutoffs"]], ranks[1][row.get("cohort")]))
+        table = _tidy(rows, ["cutoffs", *columns] if self.by_cutoffs else columns)
         return _add_holm(table, self.holm.split()) if self.holm else table
 
 
@@ -234,10 +251,6 @@ def _add_holm(table: pd.DataFrame, family: Sequence[Hashable]) -> pd.DataFrame:
         steps = np.maximum.accumulate(p.to_numpy() * np.arange(len(p), 0, -1))
         adjusted[p.index] = np.minimum(steps, 1.0)
     return table.assign(p_holm=adjusted)
-
-
-# Unit of a column by the end of its name; other numbers have unit 1, or the one in a column ``unit``.
-_UNITS = {"_g_m2": "g/m²", "_g": "g", "_percent": "%", "_ms": "ms", "_mv": "mV", "_years": "years"}
 
 
 def evaluate(
@@ -316,22 +329,30 @@ def evaluate(
         raise DataError(f"There is no table {', '.join(sorted(unknown))}; there are {', '.join(sorted(STATISTICS))}.")
     folks = pd.DataFrame({"subject_id": []}) if subjects is None else subjects
     reference = str(models[0]) if reference is None else reference
-    study = Inputs(predictions, reference, folks, criteria, gap, external_single, cutoffs_g_m2, n_resamples, seed)
-    indexed = study.indexed()
+    with_folds = predictions.loc[predictions["fold"] != EXTERNAL_FOLD, "cohort"].unique().tolist()
+    own: Any = (reference, with_folds, folks, criteria, gap, external_single, cutoffs_g_m2, n_resamples, seed)
+    study = Inputs(predictions, *own)
     if cutoff_sets is None:
-        cutoff_sets = cutoffs_to_try(indexed.predictions, cutoffs_g_m2)
-    under = {name: indexed.under(each) for name, each in cutoff_sets.items()}
-    chosen = [(each, indexed if each.lvh else study) for n, each in STATISTICS.items() if n in (only or STATISTICS)]
-    chosen = [(each, part) for each, part in chosen if not each.needs or getattr(part, each.needs) is not None]
-    tables = {}
-    for number, (each, part) in enumerate(chosen, start=1):
-        tables[each.name] = each.table(part, under)
-        for kept in (study, indexed, *under.values()):  # what no later statistic takes is several times the predictions
-            kept.keep({later.of for later, _ in chosen[number:]})
+        cutoff_sets = cutoffs_to_try(predictions[predictions["bsa_m2"].notna()], cutoffs_g_m2)
+    chosen = {name: each for name, each in STATISTICS.items() if name in (only or STATISTICS)}
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for by in dict.fromkeys(each.by for each in chosen.values()):
+        for part in study.parts(by):
+            indexed = part.indexed()
+            for name, each in chosen.items():
+                taken = indexed if each.lvh else part
+                if each.by == by and (not each.needs or getattr(taken, each.needs) is not None):
+                    found = rows.setdefault(name, [])
+                    for label, cutoffs in cutoff_sets.items() if each.by_cutoffs else ():
+                        found += each.rows(taken.under(cutoffs), label)
+                    found += [] if each.by_cutoffs else each.rows(taken)
+    tables = {name: each.table(rows[name]) for name, each in chosen.items() if name in rows}
     if not only:
         sets = cutoff_sets.items()
-        rows = [{"cutoffs": name} | {f"{sex}_g_m2": each[sex] for sex in each} for name, each in sets]
-        tables["cutoffs"] = _tidy(rows, ("cutoffs", "female_g_m2", "male_g_m2"))
+        tables["cutoffs"] = _tidy(
+            [{"cutoffs": name} | {f"{sex}_g_m2": each[sex] for sex in each} for name, each in sets],
+            ("cutoffs", "female_g_m2", "male_g_m2"),
+        )
     return tables
 
 
@@ -341,17 +362,6 @@ def _plain(table: Any) -> Any:
         return None
     words = {str(name): pd.factorize(table[name]) for name in table.select_dtypes("str")}
     return table.assign(**{name: np.append(each, [np.nan])[codes] for name, (codes, each) in words.items()})
-
-
-def _unit(table: pd.DataFrame, column: str) -> str:
-    """Unit of a column: by its name, or a reference to the column ``unit``."""
-    if not pd.api.types.is_numeric_dtype(table[column]) or pd.api.types.is_bool_dtype(table[column]):
-        return ""
-    if "unit" in table.columns and column in ("mean", "sd", "estimate", "ci_low", "ci_high"):
-        return "see column unit"
-    if column in ("ci_low", "ci_high") and "difference_g" in table.columns:
-        return "g"
-    return next((unit for ending, unit in _UNITS.items() if column.endswith(ending)), "1")
 
 
 def safe_csv(table: pd.DataFrame) -> pd.DataFrame:
@@ -370,13 +380,11 @@ def safe_csv(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{str(name): texts[name].map(plain) for name in texts}).rename(columns=plain)
 
 
-def write_results(
-    tables: Mapping[str, pd.DataFrame], directory: str | Path, about: Mapping[str, Any] | None = None
-) -> list[Path]:
-    """Write every table as ``NAME.csv`` and as ``NAME.json`` with the unit of each column.
+def write_results(tables: Mapping[str, pd.DataFrame], directory: str | Path, about: Mapping[str, Any]) -> list[Path]:
+    """Write every table as ``NAME.csv``, with units in the names of columns or in a column ``unit``.
 
     A file appears whole or not at all, and files of tables that are no longer among them go. A missing number is an
-    empty field, or null.
+    empty field.
 
     Parameters
     ----------
@@ -384,9 +392,9 @@ def write_results(
         From `evaluate`.
     directory : path
         Made if it is not there.
-    about : mapping, optional
+    about : mapping
         Where the numbers come from, such as the study and whether its people are simulated: last columns of every
-        CSV, so that no copied row loses them, and a head of the JSON.
+        file, so that no copied row loses them.
 
     Returns
     -------
@@ -399,33 +407,19 @@ def write_results(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     table = pd.DataFrame({"model": ["net"], "mae_g": [12.5]})
     ...     paths = write_results({"errors": table}, folder, {"simulated": True})
-    ...     print(paths[0].read_text(encoding="utf-8").split(), json.loads(paths[1].read_text(encoding="utf-8")))
-    ['model,mae_g,simulated', 'net,12.5,True'] {'about': {'simulated': True}, 'units': {'model': '', 'mae_g': 'g'}, \
-'rows': [{'model': 'net', 'mae_g': 12.5}]}
+    ...     print(paths[0].read_text(encoding="utf-8").split())
+    ['model,mae_g,simulated', 'net,12.5,True']
     """
-    folder, written, about = Path(directory), [], dict(about or {})
+    folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.glob("*.json"):  # tables of an earlier study file or version; nothing of anybody else
-        if path.stem not in tables and '"about"' in path.read_text(encoding="utf-8")[:20]:
-            path.unlink()
-            path.with_suffix(".csv").unlink(missing_ok=True)
+    for path in folder.glob("*.csv"):  # tables of an earlier study file or version; nothing of anybody else
+        with path.open(encoding="utf-8") as file:
+            if path.stem not in tables and file.readline().rstrip().endswith(",".join(about)):
+                path.unlink()
     for name, table in tables.items():
-        units = {str(column): _unit(table, column) for column in table.columns}
-        rows = table.astype(object).where(table.notna(), None).to_dict(orient="records")
-        head, *lines = (
-            # without indent, which json writes ten times as slowly
-            json.dumps(each, ensure_ascii=False, allow_nan=False)
-            for each in ({"about": about, "units": units}, *rows)
-        )
-        contents = {
-            ".csv": safe_csv(table.assign(**about)).to_csv(index=False, lineterminator="\n"),
-            ".json": f'{head[:-1]}, "rows": [\n' + ",\n".join(lines) + "\n]}\n",
-        }
-        for ending, text in contents.items():
-            written.append(folder / f"{name}{ending}")
-            with whole_file(written[-1]) as file:
-                file.write(text)
-    return written
+        with whole_file(folder / f"{name}.csv") as file:
+            safe_csv(table.assign(**about)).to_csv(file, index=False, lineterminator="\n")
+    return [folder / f"{name}.csv" for name in tables]
 
 
 def write_private(table: pd.DataFrame, path: Path) -> None:

@@ -360,17 +360,9 @@ def read_study_file(path: str | Path) -> StudyConfig:
     except ValidationError as error:
         found = sentences(error.errors(), tables_of(StudyConfig))
         raise DataError("\n".join(f"{path}: {sentence}" for sentence in found)) from error
-    problems = [_table_problem(config.cohort(name), name, path.parent) for name in config.cohort_names()]
-    if any(problems):
-        raise DataError("\n".join(f"{path}: {problem}" for problem in problems if problem))
+    tables = {name: path.parent / (config.cohort(name).subjects or "") for name in config.cohort_names()}
+    absent = {n: file for n, file in tables.items() if config.cohort(n).subjects is not None and not file.is_file()}
+    if absent:
+        found = [f"'{name}.subjects': {absent_file(file) or 'is no file'}" for name, file in absent.items()]
+        raise DataError("\n".join(f"{path}: {each}; give the path of your subjects table." for each in found))
     return config
-
-
-def _table_problem(cohort: CohortConfig, name: str, folder: Path) -> str:
-    """Say that a cohort's table is not there; empty if it is."""
-    if cohort.subjects is None:
-        return ""
-    file = folder / cohort.subjects
-    if not file.is_file():
-        return f"'{name}.subjects': {absent_file(file) or 'is no file'}; give the path of your subjects table."
-    return ""

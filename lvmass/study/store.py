@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from joblib import Memory, Parallel, delayed, parallel_config
+from joblib.externals.loky import get_reusable_executor
 from joblib.memory import CacheWarning
 from packaging.requirements import Requirement
 from pydantic_core import to_json
@@ -174,6 +175,8 @@ class Store:
                 from distributed import Client
 
                 where = {"backend": "dask", "client": stack.enter_context(Client(self.scheduler)), "n_jobs": -1}
+            elif where["n_jobs"] == 1:  # computed in this process: idle workers keep memory that it may need
+                get_reusable_executor().shutdown()
             stack.enter_context(parallel_config(**where))
             try:
                 _tell(label, Parallel(return_as="generator_unordered")(tasks), len(jobs))

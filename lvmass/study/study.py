@@ -162,7 +162,7 @@ class Study:
         return self.path.parent / "results" / self.config.name
 
     def write_results(self) -> None:
-        """Write `results` as CSV and JSON, each with units, the study's fingerprint and whether it is simulated."""
+        """Write `results` as CSV, each with the study's fingerprint and whether it is simulated."""
         about = {"study": self.config.name, "study_fingerprint": self.fingerprint, "simulated": self.simulated}
         about |= {"package_version": __version__}
         write_results(self.results(), self.results_folder, about)
@@ -187,12 +187,19 @@ class Study:
         Predictions have a row for each ECG, model and training, see `lvmass.study.steps.tabulate_people`.
         """
         settings = {"cutoffs_g_m2": self.config.lvh.cutoffs_g_m2}
-        table = self.store.get(Job(steps.tabulate_people, settings, STATISTICS, self._compared()))
-        people = [self._named(part, str(name)) for name, part in table.groupby("cohort", sort=False)]
+        job = Job(steps.tabulate_people, settings, STATISTICS, self._compared())
         self.people_folder.mkdir(parents=True, exist_ok=True)
         self.people_folder.chmod(0o700)
-        write_private(pd.concat(people), self.people_folder / "predictions.csv")
         write_private(self.exclusions(), self.people_folder / "exclusions.csv")
+        path, noted = self.people_folder / "predictions.csv", self.store.folder / f"{self.config.name}.written"
+
+        def state() -> str:  # of a table of millions of rows that is as it should be
+            return f"{job.key} {path.stat().st_size} {path.stat().st_mtime_ns}"
+
+        if not (path.is_file() and noted.is_file() and noted.read_text() == state()):
+            tables = self.store.get(job).groupby("cohort", sort=False)
+            write_private(pd.concat([self._named(part, str(name)) for name, part in tables]), path)
+            noted.write_text(state())
 
     def saliency(self, training: str | None = None) -> Saliency:
         """Out-of-fold attributions of the model that the study file names, by default the reference.

@@ -1,6 +1,5 @@
 """Subgroups and the one call that makes every table, on ordinary, tiny and odd studies."""
 
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -146,7 +145,7 @@ def test_every_odd_study_has_every_table_with_notes(name: str, tmp_path: Path) -
             people = found["n_subjects"]
             assert len(found) > 0
             assert (found.loc[people == 0, "note"] != "").all()
-    write_results(tables, tmp_path)
+    write_results(tables, tmp_path, {})
 
 
 @cache
@@ -175,52 +174,36 @@ def test_everything_at_once_without_a_nan(n: int, tmp_path: Path) -> None:
         assert "nan" not in result.to_string().lower(), name
         if n == 150 and "note" in result.columns and name != "errors_by_fold":
             assert (result["note"] == "").any(), name
-    paths = write_results(tables, tmp_path)
-    assert len(paths) == 2 * len(tables)
+    paths = write_results(tables, tmp_path, {"study": "own"})
+    assert len(paths) == len(tables)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in paths)
     for name, result in tables.items():
-        contents = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))
-        assert list(contents["units"]) == list(result.columns)
-        assert len(contents["rows"]) == len(result)
+        written = pd.read_csv(tmp_path / f"{name}.csv")
+        assert list(written.columns) == [*result.columns, "study"]
+        assert len(written) == len(result)
         assert "nan" not in (tmp_path / f"{name}.csv").read_text(encoding="utf-8").lower()
 
 
 def test_results_are_the_same_every_time(tmp_path: Path) -> None:
     tables = all_tables(10), all_tables.__wrapped__(10)
-    first, second = (write_results(t, tmp_path / str(k)) for k, t in enumerate(tables))
+    first, second = (write_results(t, tmp_path / str(k), {"study": "own"}) for k, t in enumerate(tables))
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 
 def test_tables_of_an_earlier_study_do_not_stay(ordinary: dict[str, pd.DataFrame], tmp_path: Path) -> None:
-    write_results(ordinary, tmp_path)
+    write_results(ordinary, tmp_path, {"study": "own"})
     (tmp_path / "mine.csv").write_text("kept")
     left = {name: table for name, table in ordinary.items() if name not in ("gap", "criteria_roc")}
-    paths = write_results(left, tmp_path)
+    paths = write_results(left, tmp_path, {"study": "own"})
     assert {path.name for path in tmp_path.iterdir()} == {*(path.name for path in paths), "mine.csv"}
-
-
-def test_units_in_the_files(ordinary: dict[str, pd.DataFrame], tmp_path: Path) -> None:
-    write_results(ordinary, tmp_path)
-    units = {
-        name: json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))["units"]
-        for name in ("errors", "error_differences", "agreement", "c_statistics")
-    }
-    assert units["errors"]["estimate"] == "see column unit"
-    assert units["error_differences"]["ci_low"] == "g"
-    assert units["error_differences"]["p_value"] == "1"
-    assert units["agreement"]["bias_g"] == "g"
-    assert units["c_statistics"]["auc"] == "1"
 
 
 def test_every_row_and_file_says_where_it_comes_from(ordinary: dict[str, pd.DataFrame], tmp_path: Path) -> None:
     paths = write_results(ordinary, tmp_path, {"study": "own", "simulated": True})
     for path in paths:
-        if path.suffix == ".csv":
-            table = pd.read_csv(path)
-            assert list(table.columns[-2:]) == ["study", "simulated"]
-            assert table["simulated"].all()
-        else:
-            assert json.loads(path.read_text(encoding="utf-8"))["about"] == {"study": "own", "simulated": True}
+        table = pd.read_csv(path)
+        assert list(table.columns[-2:]) == ["study", "simulated"]
+        assert table["simulated"].all()
 
 
 def repeated(table: pd.DataFrame, times: int) -> pd.DataFrame:
