@@ -1,4 +1,4 @@
-"""Cost of a study whose ECGs are files: time and memory of 'lvmass check' and 'run' at growing numbers of people (Linux).
+"""Cost of a study in files (Linux): time and memory of 'lvmass check' and 'run' at growing numbers of people.
 
     python benchmarks/scale_files.py [--n 1000 10000 100000] [--folder DIR] [--workers 2] [--network]
 
