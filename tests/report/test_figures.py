@@ -211,15 +211,42 @@ def test_learning_curves_mark_the_epoch_that_was_kept(keep: str, epoch: int) -> 
     picture = figures.learning_curves({"pooled": [history]}, keep)
     words(picture, "pooled")
     assert places(picture, "o") == [epoch]
-    none = figures.learning_curves({"pooled": [[{"training_loss": 1.0}]], "none": [[]]}, keep)
-    assert isinstance(none, Markdown)
-    assert "nobody was set apart" in str(none.data)
+    trained = figures.learning_curves({"pooled": [[{"training_mae_g": 9.0}]], "none": [[]]}, keep)
+    assert "pooled: MAE of training people" in words(trained, "from 9.0 to 9.0 g, mean of 1 fits")
     assert "no network" in str(figures.learning_curves({}, keep).data)  # type: ignore[union-attr]
+
+
+def test_network_is_drawn_with_the_sizes_it_has() -> None:
+    sizes = {"channels": 8, "levels": 6, "kernel": 3, "time_bins": 4, "code_size": 5, "hidden": 7}
+    network = build_network("elvmass-net", n_covariates=6, lead_groups="none", **sizes)
+    assert isinstance(network, ElvmassNet)
+    text = words(figures.network_drawing(network, 3), f"{sum(p.numel() for p in network.parameters()):,} parameters")
+    for part in ("6 blocks of two", "8 channels, 3 taps", "dilation 1 to 32", "means of 4 stretches", "5 codes",
+                 "3 covariates", f"head: {5 + 6} numbers, 7 hidden"):  # fmt: skip
+        assert part in text.replace("\n", " "), part
+
+
+def test_cost_is_drawn_beside_error_with_names_that_do_not_overlap() -> None:
+    costs = pd.DataFrame({"model": ["fcn", "lvm-ai", "net"], "training": "pooled", "mflop": [90.0, 100.0, 5.0]})
+    errors = pd.DataFrame({"model": ["fcn", "lvm-ai", "net", "demographics"], "training": "pooled"})
+    errors = errors.assign(estimate=[14.0, 14.01, 15.0, 16.5], ci_low=13.0, ci_high=17.0)
+    picture = figures.error_by_cost(costs, errors, "Title")
+    assert "best without" in words(picture, "FCN, 90 MFLOP, 14.00 g; LVM-AI, 100 MFLOP, 14.01 g")
+    sides = {text.get_text(): text.get_ha() for text in picture.figure.axes[0].texts}  # type: ignore[union-attr]
+    assert {sides["LVM-AI"], sides["FCN"]} == {"left", "right"}
+    assert isinstance(figures.error_by_cost(costs[:0], errors, "Title"), Markdown)
 
 
 def test_people_and_estimates() -> None:
     own = select(TABLE, **FIT)
-    words(figures.predicted_against_true(own, "Title"), "Title")
+    far = pd.concat([own, own[:1].assign(lvm_g=430.0)])
+    picture = figures.predicted_against_true(far, "Title")
+    words(picture, "Title", "of 151 lie beyond")
+    high = picture.figure.axes[0].get_xlim()[1]
+    assert high < 300
+    assert max(x for x, _ in picture.figure.axes[0].collections[0].get_offsets()) == high  # type: ignore[attr-defined]
+    hidden = figures.predicted_against_true(far, "Title", 5)
+    assert "< 5 of 151 lie beyond" in hidden.alt
     people = pd.DataFrame({"sex": ["male"] * 3, "lvm_g": [1.0, 2, 3], "cohort": '<script>"x"'})
     assert "<script>" not in data_figures.lvm_distributions(people)._repr_mimebundle_()["text/html"]
 
