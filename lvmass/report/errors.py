@@ -7,7 +7,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from lvmass.cohort.schema import SEXES
-from lvmass.report.page import mean_sd, missing, p_value, say, select, wide, with_interval
+from lvmass.report.page import missing, p_value, say, select, wide, with_interval
 from lvmass.report.published import main_fit
 from lvmass.report.words import printed
 from lvmass.study.study import Study
@@ -63,20 +63,19 @@ def _mflop_per_person(model: FittedModel) -> float:
     return float(counter.get_total_flops()) / 1e6
 
 
-def waveform(rows: pd.DataFrame, *, reads: bool, simulated: bool) -> Markdown:
-    """What the waveform adds to the best estimate without it; rows of ``error_differences``, one for each of these.
-
-    ``reads``: whether the reference reads the waveform at all.
-    """
-    rows = rows.dropna(subset=["ci_low", "p_holm"]).sort_values("mae_b_g")
-    if rows.empty or not reads:
+def waveform(results: Mapping[str, pd.DataFrame], study: Study) -> Markdown:
+    """What the waveform adds to the best estimate without it, by the paired test on the same people."""
+    without = [name for name, model in study.config.models.items() if not model.is_network]
+    rows = select(results.get("error_differences"), cohort="development", sex="all", model_b=without)
+    rows = select(rows, training=main_fit(study)["training"]).dropna(subset=["ci_low", "p_holm"]).sort_values("mae_b_g")
+    if rows.empty or study.reference in without:
         return missing("what the waveform adds", "it takes a network, a model without it, and enough people")
     best = rows.iloc[0]
     words = "it raises the error" if best["difference_g"] > 0 else "it lowers the error"
     words = f"{words if best['p_holm'] < 0.05 else 'no significant difference'} (Holm p {p_value(best['p_holm'])})"
-    where = "In this simulator, reading" if simulated else "Reading"
+    where = "In this simulator, reading" if study.simulated else "Reading"
     return say(
-        f"{where} the waveform changes the MAE of the best of these, {printed(best['model_b'])}, by "
+        f"{where} the waveform changes the MAE of the best model without it, {printed(best['model_b'])}, by "
         f"{with_interval(best, 'difference_g', 2, ' g')}: {words}."
     )
 
@@ -91,41 +90,35 @@ def verdicts(rows: pd.DataFrame, reference: str) -> Markdown:
     rows = rows.dropna(subset="p_holm")
     told = rows["p_holm"] < 0.05
     kinds = {
-        "Better than": told & (rows["difference_g"] < 0),
-        "Not significantly different from": ~told,
-        "Worse than": told & (rows["difference_g"] > 0),
+        "better than": told & (rows["difference_g"] < 0),
+        "not significantly different from": ~told,
+        "worse than": told & (rows["difference_g"] > 0),
     }
-    listed = [f"{kind}: {'; '.join(rows.loc[own, 'model_b'].map(printed)) or 'none'}." for kind, own in kinds.items()]
-    return say(f"{reference} ({rows['mae_a_g'].iloc[0]:.2f} g), after Holm's correction. " + " ".join(listed))
+    listed = [f"{kind} {'; '.join(rows.loc[own, 'model_b'].map(printed))}" for kind, own in kinds.items() if own.any()]
+    return say(f"{reference} ({rows['mae_a_g'].iloc[0]:.2f} g) is, after Holm's correction, {'; it is '.join(listed)}.")
 
 
 def error_answer(results: Mapping[str, pd.DataFrame], study: Study) -> Markdown:
-    """Answer of chapters 3 and 4: the reference's error out of fold, and who is better or worse on the same people."""
-    fit, where = main_fit(study), {"cohort": "development", "sex": "all"}
-    own = {row["metric"]: row for _, row in select(results.get("errors"), **where, **fit).iterrows()}
-    error, bias = (with_interval(own[name], digits=2, unit=" g") for name in ("mae_g", "bias_g"))
-    percent = with_interval(own["mape_percent"], digits=1, unit=" %")
-    rows = select(results.get("error_differences"), training=fit["training"], **where)
+    """Answer of chapter 3: the reference's error out of fold, and what the waveform adds."""
+    fit = main_fit(study)
+    rows = select(results.get("errors"), cohort="development", sex="all", **fit).set_index("metric")
+    units = {"mae_g": (2, " g"), "mape_percent": (1, " %"), "bias_g": (2, " g")}
+    error, percent, bias = (with_interval(rows.loc[name], "estimate", *unit) for name, unit in units.items())
     return say(
         f"**Answer.** Out of fold, {printed(fit['model'])} has an MAE of {error}, a MAPE of {percent} and a mean error "
-        f"of {bias}. {verdicts(rows, 'On the same people').data}"
+        f"of {bias}. {waveform(results, study).data}"
     )
 
 
 def error_table(results: Mapping[str, pd.DataFrame], metrics: Sequence[str], cohort: str) -> pd.DataFrame:
-    """Errors of everyone, a row a model and training: with intervals, and mean ± SD over folds where there are any.
+    """Errors of everyone with their intervals, a row a model and training.
 
     With ``bias_g`` among the metrics, that of each sex, too: opposite ones in women and men may cancel.
     """
-    index, where = ["model", "training"], {"sex": "all", "metric": metrics, "cohort": cohort}
-    shown = wide(select(results.get("errors"), **where), index, "metric", digits=2)
+    index, rows = ["model", "training"], select(results.get("errors"), cohort=cohort)
+    shown = wide(select(rows, sex="all", metric=metrics), index, "metric", digits=2)
     if "bias_g" in metrics and len(shown):
-        by_sex = select(results.get("errors"), cohort=cohort, metric="bias_g", sex=list(SEXES))
+        by_sex = select(rows, metric="bias_g", sex=list(SEXES))
         names = {sex: f"{printed('bias_g')}, {printed(sex)}" for sex in SEXES}
         shown = shown.merge(wide(by_sex, index, "sex", digits=1).rename(columns=names), on=index, how="left")
-    where |= {"metric": [name for name in metrics if name != "bias_g"]}
-    folds = select(results.get("errors_by_fold"), **where).dropna(subset="sd")  # an external cohort has no folds
-    for metric, group in folds.groupby("metric", sort=False):
-        over = [mean_sd(*pair) for pair in zip(group["mean"], group["sd"], strict=True)]
-        shown = shown.merge(group[index].assign(**{f"{printed(metric)}, mean ± SD": over}), on=index)
     return shown.rename(columns={metric: f"{printed(metric)}, 95 %" for metric in metrics})

@@ -231,16 +231,13 @@ def wide(
 
 
 def beside(
-    ours: Mapping[str, str] | pd.DataFrame, caption: str, whose: str = "this study file", **options: Any
+    ours: Mapping[str, str] | pd.DataFrame, caption: str, whose: str = "this study file", folded: bool | None = None
 ) -> HTML | Markdown:
-    """Show published numbers beside ours: texts by keys of ``PUBLISHED``, or the columns of `over_folds`.
-
-    ``options`` are those of `table`.
-    """
+    """Show published numbers beside ours: texts by keys of ``PUBLISHED``, or the columns of `over_folds`."""
     texts = dict(zip(ours["key"], ours["text"], strict=True)) if isinstance(ours, pd.DataFrame) else ours
     facts = [PUBLISHED[key] for key in texts]
     rows = [(fact.what, str(fact), text, fact.source) for fact, text in zip(facts, texts.values(), strict=True)]
-    return table(pd.DataFrame(rows, columns=["what", "published (patients)", whose, "source"]), caption, **options)
+    return table(pd.DataFrame(rows, columns=["what", "published (patients)", whose, "source"]), caption, folded=folded)
 
 
 # --- numbers in sentences ---

@@ -213,15 +213,42 @@ def test_learning_curves_mark_the_epoch_that_was_kept(keep: str, epoch: int) -> 
     picture = figures.learning_curves({"pooled": [history]}, keep)
     words(picture, "pooled")
     assert places(picture, "o") == [epoch]
-    none = figures.learning_curves({"pooled": [[{"training_loss": 1.0}]], "none": [[]]}, keep)
-    assert isinstance(none, Markdown)
-    assert "nobody was set apart" in str(none.data)
+    trained = figures.learning_curves({"pooled": [[{"training_mae_g": 9.0}]], "none": [[]]}, keep)
+    assert "pooled: MAE of training people" in words(trained, "from 9.0 to 9.0 g, mean of 1 fits")
     assert "no network" in str(figures.learning_curves({}, keep).data)  # type: ignore[union-attr]
+
+
+def test_network_is_drawn_with_the_sizes_it_has() -> None:
+    sizes = {"channels": 8, "levels": 6, "kernel": 3, "time_bins": 4, "code_size": 5, "hidden": 7}
+    network = build_network("elvmass-net", n_covariates=6, lead_groups="none", **sizes)
+    assert isinstance(network, ElvmassNet)
+    text = words(figures.network_drawing(network, 3), f"{sum(p.numel() for p in network.parameters()):,} parameters")
+    for part in ("6 blocks of two", "8 channels, 3 taps", "dilation 1 to 32", "means of 4 stretches", "5 codes",
+                 "3 covariates", f"head: {5 + 6} numbers, 7 hidden"):  # fmt: skip
+        assert part in text.replace("\n", " "), part
+
+
+def test_cost_is_drawn_beside_error_with_names_that_do_not_overlap() -> None:
+    costs = pd.DataFrame({"model": ["fcn", "lvm-ai", "net"], "training": "pooled", "mflop": [90.0, 100.0, 5.0]})
+    errors = pd.DataFrame({"model": ["fcn", "lvm-ai", "net", "demographics"], "training": "pooled"})
+    errors = errors.assign(estimate=[14.0, 14.01, 15.0, 16.5], ci_low=13.0, ci_high=17.0)
+    picture = figures.error_by_cost(costs, errors, "Title")
+    assert "best without" in words(picture, "FCN, 90 MFLOP, 14.00 g; LVM-AI, 100 MFLOP, 14.01 g")
+    sides = {text.get_text(): text.get_ha() for text in picture.figure.axes[0].texts}  # type: ignore[union-attr]
+    assert {sides["LVM-AI"], sides["FCN"]} == {"left", "right"}
+    assert isinstance(figures.error_by_cost(costs[:0], errors, "Title"), Markdown)
 
 
 def test_people_and_estimates() -> None:
     own = select(TABLE, **FIT)
-    words(figures.predicted_against_true(own, "Title"), "Title")
+    far = pd.concat([own, own[:1].assign(lvm_g=430.0)])
+    picture = figures.predicted_against_true(far, "Title")
+    words(picture, "Title", "of 151 lie beyond")
+    high = picture.figure.axes[0].get_xlim()[1]
+    assert high < 300
+    assert max(x for x, _ in picture.figure.axes[0].collections[0].get_offsets()) == high  # type: ignore[attr-defined]
+    hidden = figures.predicted_against_true(far, "Title", 5)
+    assert "< 5 of 151 lie beyond" in hidden.alt
     people = pd.DataFrame(
         {"sex": ["male"] * 100, "lvmi_g_m2": [*np.linspace(60, 90, 99), 300.0], "cohort": '<script>"x"'}
     )
@@ -237,12 +264,27 @@ def test_forest_draws_each_estimate_where_it_is() -> None:
     rows = pd.DataFrame({"label": ["a", "b", "b"], "hue": ["women", "women", "men"], "estimate": [1.0, 2.0, np.nan]})
     rows = rows.assign(ci_low=[0.5, np.nan, np.nan], ci_high=[1.5, np.nan, np.nan], note=["", "", "too few"])
     picture = figures.forest(rows, "Title", "grams", reference=0.0)
-    assert "too few" in words(picture, "Title: grams")
+    assert "too few" not in words(picture, "Title: grams", "b: 2.000.")
     assert places(picture, "o") == [1.0, 2.0]
     lines: Any = picture.figure.axes[0].collections  # type: ignore[union-attr]
     assert [segment[:, 0].tolist() for line in lines for segment in line.get_segments()] == [[0.5, 1.5]]
     assert to_hex(lines[0].get_colors()[0]).upper() == SEX_COLOURS["female"]
-    assert isinstance(figures.forest(rows[:0], "Title", "grams"), Markdown)
+    for nothing in (rows[:0], rows[2:]):
+        assert isinstance(figures.forest(nothing, "Title", "grams"), Markdown)
+
+
+def test_forest_shows_the_bulk_and_points_to_what_lies_beyond() -> None:
+    x = np.array([-1.0, -0.5, 0.5, 1.0, 80.0])
+    rows = pd.DataFrame({"label": list("abcde"), "estimate": x, "ci_low": x - 0.2, "ci_high": x + 0.2})
+    rows.loc[0, "ci_low"] = -50.0
+    picture = figures.forest(rows, "Title", "grams", reference=0.0, sides=("low", "high"))
+    assert "80" in words(picture, "e: 80.000").split()
+    left, right = picture.figure.axes[0].get_xlim()  # type: ignore[union-attr]
+    assert -20 < left < -1 < 1 < right < 20
+    assert places(picture, "o") == [-1.0, -0.5, 0.5, 1.0]
+    assert [len(places(picture, arrow)) for arrow in "<>"] == [1, 1]
+    texts = {text.get_text().strip(): text.get_ha() for text in picture.figure.axes[0].texts}  # type: ignore[union-attr]
+    assert (texts["← low"], texts["high →"]) == ("right", "left")
 
 
 @pytest.mark.parametrize("cutoffs", ["fuchs-2016", "budoff-2009"])
@@ -302,11 +344,12 @@ def test_published_numbers_stand_beside_ours() -> None:
     ours = pd.DataFrame({"key": ["mae_g", "auc_male"], "mean": [15.0, None], "sd": [1.0, None]})
     large = pd.DataFrame({"key": ["auc_male"], "mean": [0.78], "sd": [0.02]})
     picture = figures.beside_published({"at the paper's size, simulated": large, "this study file": ours}, "Title")
-    assert words(picture, "published 14.33 ± 0.71 g").count("too few for folds") == 1
+    words(picture, "published 14.33 ± 0.71 g")
     assert isinstance(picture, Picture)
     grams, areas = picture.figure.axes
-    assert [places_in([panel], "D") for panel in (grams, areas)] == [[14.33], [0.77]]
-    assert [places_in([panel], "o") for panel in (grams, areas)] == [[15.0], [0.78]]
+    for panel, published, own in ((grams, 14.33, 15.0), (areas, 0.77, 0.78)):
+        assert places_in([panel], "D") == [published]
+        assert places_in([panel], "o") == [own]  # too few people for folds: no point
     assert (grams.get_xlabel(), areas.get_xlabel()) == ("g", "c-statistic")
     assert isinstance(figures.beside_published({"this study file": ours[:0]}, "Title"), Markdown)
 

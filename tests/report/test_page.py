@@ -10,7 +10,6 @@ from lvmass.cohort import simulate_cohort
 from lvmass.ecg import lvh_criteria, measure_beat, synchronized_beat
 from lvmass.ecg.beats import BeatConfig
 from lvmass.evaluation import evaluate, paired_sample_size
-from lvmass.evaluation.delong import logit_limits
 from lvmass.evaluation.lvh import LVH_CUTOFF_SOURCES, LVH_CUTOFFS_G_M2
 from lvmass.evaluation.tables import example_predictions
 from lvmass.report import published
@@ -156,7 +155,7 @@ def test_the_paper_test_is_named_as_our_reading() -> None:
 def test_error_table_has_a_row_a_fit(tiny_study: Study) -> None:
     found = error_table(tiny_study.results(), ["mae_g", "mape_percent"], "development")
     assert found[["model", "training"]].drop_duplicates().shape[0] == len(found) == 10
-    assert found.shape[1] == 6
+    assert found.shape[1] == 4
 
 
 def test_over_folds_are_the_numbers_of_the_tables(tiny_study: Study) -> None:
@@ -172,7 +171,7 @@ def test_over_folds_are_the_numbers_of_the_tables(tiny_study: Study) -> None:
 def test_differences_have_a_row_a_model_and_a_line_in_the_figure() -> None:
     name = "error_differences"
     rows = select(evaluate(example_predictions(40), "net", n_resamples=199, only=[name])[name], sex="all")
-    shown, picture, _ = differences(rows, "net", "Title")
+    picture, shown, _ = differences(rows, "net", "Title")
     for name in rows["model_b"]:
         assert name in shown.data
         assert name in picture.alt
@@ -182,7 +181,7 @@ def test_differences_have_a_row_a_model_and_a_line_in_the_figure() -> None:
 def test_nothing_to_show_is_a_sentence() -> None:
     assert table(pd.DataFrame(), "Errors.").data == missing("Errors").data
     assert laid_out(select(None, sex="all"), "agreement").empty
-    assert differences(select(None), "net", "Title")[1].data.startswith("*Not shown: Title")
+    assert differences(select(None), "net", "Title")[0].data.startswith("*Not shown: Title")
 
 
 def test_two_cohorts_have_standardized_differences_and_one_has_none(tiny_study: Study) -> None:
@@ -349,6 +348,7 @@ GAP = "LVH: sex-specific models better than the pooled one in everyone"
 TCN = "gain credited to the TCN encoder"
 PARAMETERS = "ECG parameters (QRS axis and duration; here heart rate, too) add nothing significant"
 OWN = 'model == "elvmass-net" and score == "grams"'
+UNPAIRED = f'{OWN} and comparison == "unpaired as published"'
 
 
 @pytest.mark.parametrize(
@@ -363,8 +363,9 @@ OWN = 'model == "elvmass-net" and score == "grams"'
         (TCN, "differences", "difference_g < 9", {"difference_g": 1.0, "p_holm": 0.001}, "not reproduced"),
         (PARAMETERS, "differences", "difference_g < 9", {"p_holm": 0.001}, "not reproduced"),
         (PARAMETERS, "differences", "difference_g < 9", {"p_holm": 0.05}, "reproduced here"),
-        # standard errors of 0.02 each: z = 2.58 is p 0.01
-        (GAP, "c_statistics", OWN, {"auc": 0.7, "ci_low": 0.6, "ci_high": 0.8}, "not reproduced"),
+        (GAP, "training_comparison", UNPAIRED, {"p_value": 0.009}, "reproduced here"),
+        (GAP, "training_comparison", UNPAIRED, {"p_value": 0.011}, "not reproduced"),
+        (GAP, "training_comparison", UNPAIRED, {"p_value": 0.009, "difference": -0.1}, "not reproduced"),
         ("external validation", "errors", "estimate > 0", {"estimate": 1.0}, "cannot be known from abstracts"),
     ],
 )  # fmt: skip
@@ -381,22 +382,13 @@ def test_a_result_is_judged_by_the_stated_rule(
     assert verdicts_of(paper_results(nothing_on_saliency))[what] == here
 
 
-def test_the_gap_is_tested_by_the_standard_errors_of_the_intervals(
-    nothing_on_saliency: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for auc, here in ((0.771, "not reproduced"), (0.775, "reproduced here")):  # z = 2.51 and 2.65; p 0.01 is 2.58
-        low, high = logit_limits(auc, 0.02, 0.95)
-        special = changed("c_statistics", OWN + ' and sex != "all"', auc=auc, ci_low=low, ci_high=high)
-
-        def both(folder: str, special: Any = special) -> Any:
-            tables, origin = special(folder)
-            if "c_statistics" in tables:
-                rows = tables["c_statistics"].eval(OWN + ' and sex == "all"')
-                tables["c_statistics"].loc[rows, ["auc", "ci_low", "ci_high"]] = (0.7, *logit_limits(0.7, 0.02, 0.95))
-            return tables, origin
-
-        monkeypatch.setattr(published, "kept", both)
-        assert verdicts_of(paper_results(nothing_on_saliency))[GAP] == here
+def test_a_claim_of_percent_is_held_against_percent(nothing_on_saliency: pd.DataFrame) -> None:
+    rows = paper_results(nothing_on_saliency).set_index("the paper's result")
+    text = rows.loc["LVM: sex-specific training, no significant gain", "ours"]
+    errors = select(kept("paper_size/paper")[0]["errors"], cohort="development", metric="mape_percent", sex="female")
+    own = select(errors, model="elvmass-net").set_index("training")["estimate"]
+    assert text.startswith(f"MAPE (%) women {own['sex-specific']:.1f} (")
+    assert f" against {own['pooled']:.1f} (" in text
 
 
 def test_first_page_counts_and_leads_to_sections(nothing_on_saliency: pd.DataFrame) -> None:
@@ -418,8 +410,7 @@ def test_first_page_counts_and_leads_to_sections(nothing_on_saliency: pd.DataFra
 def test_without_a_test_there_is_no_verdict() -> None:
     rows = pd.DataFrame({"model_b": ["a", "b"], "mae_a_g": 9.0, "difference_g": [-3.0, None], "p_holm": [0.01, None]})
     text = str(verdicts(rows, "net").data)
-    assert "Better than: a." in text
-    assert "Not significantly different from: none." in text
+    assert text == "net (9.00 g) is, after Holm's correction, better than a."
 
 
 @pytest.mark.parametrize(
@@ -530,17 +521,25 @@ def test_parts_of_the_network_are_judged_with_their_power() -> None:
     ("difference_g", "words"),
     [(-1.0, "by -1.00 g (-1.50 to -0.50): it lowers"), (1.0, "it raises"), (0.1, "no significant difference")],
 )
-def test_the_waveform_is_set_against_the_best_estimate_without_it(difference_g: float, words: str) -> None:
-    rows = pd.DataFrame({"model_b": ["demographics", "ridge"], "mae_b_g": [17.0, 14.0], "difference_g": [-4.0, 0.0]})
-    rows["difference_g"] = [-4.0, difference_g]
-    rows = rows.assign(ci_low=rows["difference_g"] - 0.5, ci_high=rows["difference_g"] + 0.5, note="")
+def test_the_waveform_is_set_against_the_best_estimate_without_it(
+    difference_g: float, words: str, tiny_study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = pd.DataFrame({"model_b": ["demographics", "linear", "fcn"], "mae_b_g": [17.0, 14.0, 13.0], "note": ""})
+    rows = rows.assign(difference_g=[-4.0, difference_g, 2.0], training="pooled", cohort="development", sex="all")
+    rows = rows.assign(ci_low=rows["difference_g"] - 0.5, ci_high=rows["difference_g"] + 0.5)
     rows["p_holm"] = 0.2 if words.startswith("no") else 0.01
-    text = str(waveform(rows, reads=True, simulated=True).data)
-    assert text.startswith("In this simulator, reading the waveform changes the MAE of the best of these, ridge,")
-    assert words in text
-    assert "simulator" not in waveform(rows, reads=True, simulated=False).data
-    for lacking, reads in ((rows.assign(ci_low=None), True), (rows, False)):
-        assert "Not shown" in waveform(lacking, reads=reads, simulated=True).data
+
+    def said(rows: pd.DataFrame) -> str:
+        return str(waveform({"error_differences": rows}, tiny_study).data)
+
+    start = "In this simulator, reading the waveform changes the MAE of the best model without it, linear regression,"
+    assert said(rows).startswith(start)
+    assert words in said(rows)
+    assert "Not shown" in said(rows.assign(ci_low=None))
+    monkeypatch.setattr(Study, "simulated", False)
+    assert "simulator" not in said(rows)
+    monkeypatch.setattr(Study, "reference", "demographics")
+    assert "Not shown" in said(rows)
 
 
 def test_networks_with_their_authors_settings_are_judged_within_each_sex() -> None:

@@ -62,7 +62,7 @@ STUDIES = {
 LACKS = {
     "no network": ("saliency", "an external cohort", "the gap, taken apart", "learning"),
     "another network, sex-specific only": (
-        "the encoder of eLVMass-Net", "a comparator", "the gap, taken apart", "a verdict", "saliency",
+        "the encoder of eLVMass-Net", "the gap, taken apart", "a verdict", "saliency",
     ),
     "women in files": ("an ECG of the cohort", "an external cohort", "a counterfactual cohort", "the gap, taken apart"),
     "no height and weight in files": ("the gap, taken apart", "what an interval means", "ROC curves"),
