@@ -5,7 +5,6 @@ any valid study file.
 """
 
 import html
-import os
 import re
 import shlex
 import subprocess
@@ -27,6 +26,9 @@ from lvmass.study.study import Study
 MOST_ROWS = 8
 """Of a table that is in view; a longer one is opened by a click."""
 
+_NUMBERS = r"<td\s*>(?=(?:[^a-zA-Z<&]|to|&lt;)+</td>)"
+"""Begin of a cell of numbers, such as an estimate with its interval, which stays on one line."""
+
 # --- what a page is made of ---
 
 
@@ -45,9 +47,8 @@ def banner(study: Study, *, appendix: bool = False) -> HTML:
     return HTML(f'<div class="lvmass-banner">{whose} {more}</div>')
 
 
-def say(text: str) -> Markdown:
-    """Show a paragraph in which numbers were filled in by an f-string."""
-    return Markdown(text)
+say = Markdown
+"""Show a paragraph in which numbers were filled in by an f-string."""
 
 
 def missing(what: str, why: str = "this study file has nothing for it") -> Markdown:
@@ -112,10 +113,9 @@ def terminal(command: str, folder: str | Path) -> HTML:
     >>> "Usage" in terminal("--help", ".").data
     True
     """
-    called = [sys.executable, "-c", "from lvmass.cli import main; main()", *shlex.split(command)]
-    run: dict[str, Any] = {"cwd": folder, "env": os.environ | {"COLUMNS": "90"}, "text": True}
-    done = subprocess.run(called, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **run)
-    shown = html.escape(f"$ lvmass {command}\n{done.stdout}".rstrip())
+    lvmass = [sys.executable, "-c", "from lvmass.cli import main; main()", *shlex.split(command)]
+    said = subprocess.getoutput(f"cd {shlex.quote(str(folder))} && COLUMNS=90 {shlex.join(lvmass)}")
+    shown = html.escape(f"$ lvmass {command}\n{said}")
     return HTML(f'<pre class="lvmass-terminal">{shown}</pre>')
 
 
@@ -167,14 +167,15 @@ def table(
     for column, places in digits.items() if isinstance(digits, Mapping) else ():
         styler.format(precision=places, na_rep="–", subset=[column])
     body = styler.format_index(escape="html", axis=1).to_html(exclude_styles=True, table_attributes='class="table"')
-    title = _link_facts(f"<figcaption>{html.escape(caption)}</figcaption>")
+    body = _link_facts(re.sub(_NUMBERS, '<td class="lvmass-number">', body))
     # as text, so that whoever looks for people on a page finds them there too
     csv = quote(safe_csv(shown).to_csv(index=False), safe=" ,;:()")
-    body = f'{_link_facts(body)}<a class="lvmass-csv" download="table.csv" href="data:text/csv,{csv}">CSV</a>'
+    body = f'<div class="lvmass-scroll" tabindex="0">{body}</div>'  # scrolled by keys where it is too wide
+    body += f'<a class="lvmass-csv" download="table.csv" href="data:text/csv,{csv}">CSV</a>'
+    title = _link_facts(f"<figcaption>{html.escape(caption)}</figcaption>")
     if len(rows) > MOST_ROWS if folded is None else folded:
-        return HTML(f'<figure class="lvmass-table"><details><summary>{title}</summary>'
-                    f'<div class="lvmass-scroll" tabindex="0">{body}</div></details></figure>')  # fmt: skip
-    return HTML(f'<figure class="lvmass-table" tabindex="0">{title}{body}</figure>')  # scrolled by keys where too wide
+        title, body = "", f"<details><summary>{title}</summary>{body}</details>"
+    return HTML(f'<figure class="lvmass-table">{title}{body}</figure>')
 
 
 def _link_facts(text: str) -> str:

@@ -1,5 +1,6 @@
 """A reader of the built book: a real browser, a web server on this machine, and what they find wrong with a page."""
 
+import csv
 import json
 import re
 import shutil
@@ -152,4 +153,18 @@ def dead_links(folder: Path) -> list[str]:
             target = Path(unquote(there.path)).resolve()
             lost = not target.is_file() or (there.fragment and unquote(there.fragment) not in places.get(target, set()))
             found += [f"{path.name}: {link['href']}"] if lost else []
+    return found
+
+
+def broken_tables(folder: Path) -> list[str]:
+    """Tables of pages below a folder whose numbers for download are not those that are shown."""
+    found = []
+    for path in folder.rglob("*.html"):
+        for figure in BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser").select("figure.lvmass-table"):
+            link, shown = figure.select_one("a.lvmass-csv[download]"), figure.select("tbody tr")
+            kind, _, text = unquote(str(link["href"]) if link else "").partition(",")
+            rows = list(csv.reader(text.splitlines()))
+            cells = {len(row.select("td")) for row in shown}
+            if kind != "data:text/csv" or len(rows) != len(shown) + 1 or {len(row) for row in rows} != cells:
+                found.append(f"{path.name}: {figure.get_text(' ')[:60]}")
     return found
