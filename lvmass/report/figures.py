@@ -9,9 +9,10 @@ import pandas as pd
 import seaborn as sns
 from IPython.display import Markdown
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from lvmass.report.errors import verdicts
-from lvmass.report.page import beside, laid_out, missing, select, table
+from lvmass.report.page import beside, laid_out, missing, select, table, with_interval
 from lvmass.report.published import how_far, over_folds
 from lvmass.report.style import COLOURS, OTHERS, OURS, SEX_COLOURS, Picture, new_figure
 from lvmass.report.words import PUBLISHED, printed
@@ -84,6 +85,20 @@ def predicted_against_true(predictions: pd.DataFrame, title: str, smallest: int 
 # --- estimates with intervals: the one forest plot ---
 
 
+def _bulk(value: NDArray[np.floating], low: NDArray[np.floating], high: NDArray[np.floating]) -> tuple[float, float]:
+    """Limits that hold most estimates and their intervals: one that lies far off would squeeze all others.
+
+    Examples
+    --------
+    >>> estimates = np.array([1.0, 2.0, 3.0, 90.0])
+    >>> _bulk(estimates, estimates - 1, estimates + 1)
+    (0.0, 14.5)
+    """
+    middle = np.median(value)
+    reach = 12 * max(np.median(abs(value - middle)), np.median(high - low) / 2) or np.inf
+    return float(max(low.min(), middle - reach)), float(min(high.max(), middle + reach))
+
+
 def forest(
     rows: pd.DataFrame,
     title: str,
@@ -93,14 +108,15 @@ def forest(
     reference: float | None = None,
     tests: Mapping[str, str] | None = None,
     bars: str = "95 % intervals",
+    sides: tuple[str, str] | None = None,
 ) -> Shown:
-    """Draw estimates with intervals, a line each.
+    """Draw estimates with intervals, a line each; an arrow at the edge stands for what lies beyond it.
 
     Parameters
     ----------
     rows : DataFrame
         ``label``, ``value``, ``ci_low``, ``ci_high``; optional ``section``, a heading; ``hue``, a colour each, side by
-        side under one label; ``note``, shown where there is no number; ``aside``, text at the right.
+        side under one label; ``aside``, text at the right. A row without a number is not drawn.
     title, axis_label, value : str
         Texts; column of the estimate.
     reference : float, optional
@@ -109,77 +125,96 @@ def forest(
         What to write beside a section.
     bars : str
         What the lines are, for the alternative text.
+    sides : (str, str), optional
+        What it means to lie left of the reference, and right of it.
     """
+    rows = rows if rows.empty else rows[rows[value].notna()].reset_index(drop=True)
     if rows.empty:
         return missing(title)
-    plain = {"section": "", "note": "", "aside": "", "hue": "this study file"}
+    plain = {"section": "", "aside": "", "note": "", "hue": "this study file"}
     rows = rows.assign(**{name: text for name, text in plain.items() if name not in rows})
-    hues, sections = list(dict.fromkeys(rows["hue"])), rows["section"].unique()
-    shifts = dict(zip(hues, np.linspace(0.24, -0.24, len(hues)) if len(hues) > 1 else [0.0], strict=True))
-    n_labels = len(rows[["section", "label"]].drop_duplicates())
-    thick = 0.3 + 0.06 * len(hues) + 0.15 * max(str(label).count("\n") for label in rows["label"])
-    figure, axes = new_figure(width=8.6, height=thick * (n_labels + len(sections)) + 1.2)
-    labels, places, y = [], [], 0.0
-    across = {"transform": axes.get_yaxis_transform(), "va": "center"}
-    for section, block in rows.groupby("section", sort=False):
-        if section:
-            axes.text(0.0, y, " " + str(section), weight="bold", fontsize=9, **across)
-            axes.text(1.0, y, (tests or {}).get(str(section), ""), fontsize=8, ha="right", **across)
-            y -= 1.0
-        for label, lines in block.groupby("label", sort=False):
-            for _, row in lines.iterrows():
-                at = y + (shifts[row["hue"]] if len(lines) > 1 else 0.0)
-                colour = colour_of(row["hue"], hues.index(row["hue"]))
-                if pd.isna(row[value]):
-                    axes.text(0.0, at, f" {row['note']}", fontsize=6.5, color="#777777", **across)
-                    continue
-                if pd.notna(row["ci_low"]):
-                    axes.hlines(at, row["ci_low"], row["ci_high"], color=colour, lw=1.8)
-                axes.plot(row[value], at, "D" if row["hue"].startswith("published") else "o", color=colour, ms=5)
-                axes.text(1.01, at, row["aside"], fontsize=8, **across)
-            labels.append(label)
-            places.append(y)
-            y -= 1.0
+    x, low, high = numbers(rows, value, "ci_low", "ci_high")
+    left, right = _bulk(x, np.fmin(low, x), np.fmax(high, x))
+    figure, axes = new_figure()
+    across = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 9}
     if reference is not None:
+        left, right = min(left, reference), max(right, reference)
         axes.axvline(reference, color="#222222", lw=0.8, ls="--", zorder=0)
+        for end, text in zip(("right", "left"), sides or (), strict=False):
+            arrow = f"← {text}  " if end == "right" else f"  {text} →"
+            axes.text(reference, -0.13, arrow, ha=end, va="center", fontsize=9)
+    labels, at, y = {}, np.zeros(len(rows)), -0.25 if sides else 0.0  # in inches: a line is as high in any figure
+    for section, block in rows.groupby("section", sort=False):
+        head, test = textwrap.fill(str(section), 24), textwrap.fill((tests or {}).get(str(section), ""), 50)
+        half = 0.08 * (1 + max(head.count("\n"), test.count("\n"))) + 0.06 if head else 0.0
+        axes.text(-0.02, y - half, head, weight="bold", ha="right", **across)
+        axes.text(0.02, y - half, test, **across)
+        y -= 2 * half
+        for label, lines in block.groupby("label", sort=False):
+            name, aside = textwrap.fill(str(label), 24, break_on_hyphens=False), "\n".join(filter(None, lines["aside"]))
+            half = 0.08 * max(1 + name.count("\n"), 1 + aside.count("\n"), len(lines)) + 0.06
+            axes.text(1.02, y - half, aside, **across)
+            at[lines.index] = y - half + 0.16 * ((len(lines) - 1) / 2 - np.arange(len(lines)))
+            labels[y - half], y = name, y - 2 * half
+    for turn, hue in enumerate(hues := list(dict.fromkeys(rows["hue"]))):
+        own, color = (rows["hue"] == hue).to_numpy(), colour_of(hue, turn)
+        marker = "D" if hue.startswith("published") else "o"
+        inside = own & (left <= x) & (x <= right)
+        known = inside & ~np.isnan(low)
+        axes.hlines(at[known], np.maximum(low, left)[known], np.minimum(high, right)[known], color=color, lw=1.8)
+        axes.plot(x[inside], at[inside], marker, color=color, ms=5, label=hue)
+        for beyond, edge, arrow in ((np.fmin(low, x) < left, left, "<"), (np.fmax(high, x) > right, right, ">")):
+            axes.plot(np.full(sum(own & beyond), edge), at[own & beyond], arrow, color=color, ms=6)
+        for i in np.flatnonzero(own & ~inside).tolist():
+            edge, side = (left, "left") if x[i] < left else (right, "right")
+            axes.text(edge, at[i], f"   {x[i]:.3g}   ", ha=side, va="center", fontsize=9)
+    edge = 0.03 * (right - left)
+    axes.set(yticks=[*labels], yticklabels=[*labels.values()], ylim=(y, 0), xlim=(left - edge, right + edge))
+    axes.set_xlabel(axis_label)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    heading = textwrap.fill(title, 62)
+    figure.suptitle(heading, fontsize=10, weight="bold")
     if len(hues) > 1:
-        for turn, hue in enumerate(hues):
-            axes.plot([], [], "o-", color=colour_of(hue, turn), label=hue)
-        figure.legend(loc="outside lower center", ncols=3)
-    axes.set(yticks=places, yticklabels=labels, ylim=(y + 0.4, 0.6), xlabel=axis_label, title=textwrap.fill(title, 72))
-    words = "; ".join(str(label).replace("\n", " ") for label in dict.fromkeys(labels))
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9, frameon=False)
+    figure.set_figheight(1.0 + 0.2 * heading.count("\n") + 0.22 * (len(hues) // 2) - y)
+    names = rows["label"].astype(str) + (", " + rows["hue"] if len(hues) > 1 else "")
+    cells = [f"{name}: {with_interval(row, value, 3)}" for name, (_, row) in zip(names, rows.iterrows(), strict=True)]
     said = "".join(f" {section}: {text}." for section, text in (tests or {}).items())
+    words = "; ".join(cells).replace(" ()", "")  # no interval
     return Picture(figure, f"{title}: {axis_label} with {bars} for {words}.{said}")
 
 
 def differences(rows: pd.DataFrame, reference: str, title: str) -> list[Any]:
-    """Table, forest plot and verdicts of rows of ``error_differences``, smallest error first."""
-    if rows.empty:
-        return [missing(f"{title}: paired difference of absolute errors"), missing(title), verdicts(rows, reference)]
-    words = verdicts(rows, reference)
-    rows = rows.sort_values("mae_b_g").assign(label=rows["model_b"].map(printed))
-    near = rows[rows["difference_g"].abs() < 5]
-    far = "" if len(near) == len(rows) else "; farther than 5 g: in the table only"
-    axis_label = f"MAE of {reference} minus MAE of the other (g)"
-    shown = table(laid_out(rows, "error_differences"), f"{title}: paired difference of absolute errors.")
-    drawn = forest(near, title + far, axis_label, value="difference_g", reference=0.0)
-    return [shown, drawn, words]
+    """Forest plot, table and verdicts of rows of ``error_differences``, smallest error first."""
+    rows = rows if rows.empty else rows.sort_values("mae_b_g").assign(label=rows["model_b"].map(printed))
+    axis_label, sides = "difference of their MAE (g)", (f"{reference} better", "the other better")
+    return [
+        forest(rows, title, axis_label, value="difference_g", reference=0.0, sides=sides),
+        table(laid_out(rows, "error_differences"), f"{title}: paired difference of absolute errors.", folded=True),
+        verdicts(rows, reference),
+    ]
 
 
 def published_and_ours(study: Study, title: str) -> list[Any]:
     """Draw and tabulate the published mean ± SD over folds beside those of a study, and say how far they are apart."""
-    numbers = over_folds(study.results(), study.reference, study.small_cell)
+    results, few = study.results(), study.small_cell
+    ours = over_folds(results, study.reference, few)
+    baselines = [name for name in ("sex-median", "demographics") if name in study.config.models]
+    ticks = {printed(name): over_folds(results, name, few) for name in baselines}
     return [
-        beside_published({"this study file": numbers}, title),
-        beside(numbers, "Mean ± SD over folds; over all, 95 %. Different people: no test."),
-        how_far(numbers, study.reference),
+        beside_published({"this study file": ours}, title, ticks),
+        beside(ours, "Mean ± SD over folds; over all, 95 %. Different people: no test."),
+        how_far(ours, study.reference),
     ]
 
 
-def beside_published(ours: Mapping[str, pd.DataFrame], title: str) -> Shown:
+def beside_published(
+    ours: Mapping[str, pd.DataFrame], title: str, ticks: Mapping[str, pd.DataFrame] | None = None
+) -> Shown:
     """Draw the published mean ± SD over folds and below it ours, one unit a panel.
 
-    ``ours``: tables of `lvmass.report.published.over_folds`, by whose numbers they are.
+    ``ours``: tables of `lvmass.report.published.over_folds`, by whose numbers they are; ``ticks``: such tables of what
+    either has to beat, drawn as upright lines.
     """
     given = {key for numbers in ours.values() for key in numbers["key"]}
     facts = {key: fact for key, fact in PUBLISHED.items() if key in given}
@@ -188,29 +223,27 @@ def beside_published(ours: Mapping[str, pd.DataFrame], title: str) -> Shown:
     units = {fact.unit: [key for key in facts if facts[key].unit == fact.unit] for fact in facts.values()}
     theirs = pd.DataFrame([{"key": key, "mean": fact.value, "sd": fact.sd} for key, fact in facts.items()])
     every = {"published, patients": theirs} | dict(ours)
-    tall = [0.4 + len(keys) for keys in units.values()]
+    tall = [0.6 + 0.6 * len(keys) for keys in units.values()]
     options: dict[str, Any] = {"height_ratios": tall, "squeeze": False}
-    figure, axes = new_figure(len(units), width=6.0, height=0.8 * sum(tall) + 0.9, **options)
+    figure, axes = new_figure(len(units), height=sum(tall) + 1.0, **options)
     for panel, (unit, keys) in zip(axes[:, 0], units.items(), strict=True):
-        grey = {"transform": panel.get_yaxis_transform(), "va": "center", "fontsize": 8, "color": "#777777"}
-        for turn, (whose, numbers) in enumerate(every.items()):
-            for _, row in select(numbers, key=keys).iterrows():
-                y = 0.25 - 0.5 * turn / max(1, len(every) - 1) - keys.index(row["key"])
-                if pd.isna(row["mean"]):
-                    panel.text(0.01, y, f"{whose}: too few for folds", **grey)
-                    continue
-                look = {"fmt": "D" if turn == 0 else "o", "color": colour_of(whose, turn), "ms": 5, "lw": 1.8}
-                panel.errorbar(row["mean"], y, xerr=row["sd"], **look)
-        names = [textwrap.fill(facts[key].what, 26, break_on_hyphens=False) for key in keys]
-        panel.set(yticks=-np.arange(len(keys)), yticklabels=names, ylim=(0.6 - len(keys), 0.6))
+        for turn, (whose, rows) in enumerate((every | dict(ticks or {})).items()):
+            rows = select(rows, key=keys).dropna(subset="mean")
+            y, (mean, sd) = -rows["key"].map(keys.index).to_numpy(float), numbers(rows, "mean", "sd")
+            if whose in every:
+                y += 0.2 - 0.4 * turn / max(1, len(every) - 1)
+                look: dict[str, Any] = {"fmt": "o" if turn else "D", "xerr": sd, "color": colour_of(whose, turn)}
+                panel.errorbar(mean, y, ms=5, lw=1.8, label=whose, **look)
+            else:
+                panel.vlines(mean, y - 0.35, y + 0.35, lw=2, color=OTHERS[turn - len(every)], label=whose)
+        names = [textwrap.fill(facts[key].what, 20, break_on_hyphens=False) for key in keys]
+        panel.set(yticks=-np.arange(len(keys)), yticklabels=names, ylim=(0.5 - len(keys), 0.5))
         panel.set_xlabel(unit or "c-statistic")
         panel.xaxis.set_major_locator(MaxNLocator(6))
-    for turn, whose in enumerate(every):
-        axes[0, 0].plot([], [], "D-" if turn == 0 else "o-", color=colour_of(whose, turn), label=whose)
-    figure.suptitle(title, fontsize=11)
-    figure.legend(loc="outside lower center", ncols=len(every), fontsize=9)
-    said = "; ".join(f"{fact.what}, published {fact}" for fact in facts.values())
-    return Picture(figure, f"{title}, {' and '.join(every)}. {said}.")
-
-
-# --- hypertrophy ---
+    figure.suptitle(textwrap.fill(title, 62), fontsize=10, weight="bold")
+    figure.legend(
+        *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9, frameon=False
+    )
+    said = [f"{PUBLISHED[key].what}, published {PUBLISHED[key]}" for key in facts]
+    said += [f"{whose} {text}" for whose, rows in ours.items() for text in rows.get("text", pd.Series(dtype=str))]
+    return Picture(figure, f"{title}, {' and '.join(every)}. {'; '.join(said)}.")

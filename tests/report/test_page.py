@@ -183,7 +183,7 @@ def test_c_statistics_within_folds_stand_beside_those_over_all_pairs() -> None:
 def test_differences_have_a_row_a_model_and_a_line_in_the_figure() -> None:
     name = "error_differences"
     rows = select(evaluate(example_predictions(40), "net", n_resamples=199, only=[name])[name], sex="all")
-    shown, picture, _ = differences(rows, "net", "Title")
+    picture, shown, _ = differences(rows, "net", "Title")
     for name in rows["model_b"]:
         assert name in shown.data
         assert name in picture.alt
@@ -193,7 +193,7 @@ def test_differences_have_a_row_a_model_and_a_line_in_the_figure() -> None:
 def test_nothing_to_show_is_a_sentence() -> None:
     assert table(pd.DataFrame(), "Errors.").data == missing("Errors").data
     assert laid_out(select(None, sex="all"), "agreement").empty
-    assert differences(select(None), "net", "Title")[1].data.startswith("*Not shown: Title")
+    assert differences(select(None), "net", "Title")[0].data.startswith("*Not shown: Title")
 
 
 def test_two_groups_have_standardized_differences_and_one_has_none(tiny_study: Study) -> None:
