@@ -15,7 +15,7 @@ from matplotlib.text import Text
 _DATA = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 STYLE, COLOURS, SEX_COLOURS = (_DATA[name] for name in ("matplotlib", "colours", "sexes"))
 OURS = COLOURS["this study file"]
-OTHERS = ("#009E73", "#E69F00", "#56B4E9", "#777777", "#000000", "#8C564B", "#B8A800")
+OTHERS = ("#009E73", "#E69F00", "#8C564B", "#777777", "#000000", "#B8A800", "#56B4E9")
 """Colours of models that have none of their own: none is a sex's."""
 
 LETTERS_PX = 7.1
