@@ -26,8 +26,8 @@ from lvmass.study.study import Study
 MOST_ROWS = 8
 """Of a table that is in view; a longer one is opened by a click."""
 
-_NUMBERS = r"<td\s*>(?=(?:[^a-zA-Z<&]|to|&lt;)+</td>)"
-"""Begin of a cell of numbers, such as an estimate with its interval, which stays on one line."""
+_CELLS = {"numbers": r"<td\s*>(?=(?:[^a-zA-Z<&]|to|&lt;)+</td>)", "words": r"<td\s*>(?=[^<]{30})"}
+"""Begin of cells that a narrow screen must not squeeze: estimates with intervals, and sentences."""
 
 # --- what a page is made of ---
 
@@ -167,10 +167,11 @@ def table(
     for column, places in digits.items() if isinstance(digits, Mapping) else ():
         styler.format(precision=places, na_rep="–", subset=[column])
     body = styler.format_index(escape="html", axis=1).to_html(exclude_styles=True, table_attributes='class="table"')
-    body = _link_facts(re.sub(_NUMBERS, '<td class="lvmass-number">', body))
+    for kind, begin in _CELLS.items():
+        body = re.sub(begin, f'<td class="lvmass-{kind}">', body)
     # as text, so that whoever looks for people on a page finds them there too
     csv = quote(safe_csv(shown).to_csv(index=False), safe=" ,;:()")
-    body = f'<div class="lvmass-scroll" tabindex="0">{body}</div>'  # scrolled by keys where it is too wide
+    body = f'<div class="lvmass-scroll" tabindex="0">{_link_facts(body)}</div>'  # scrolled by keys where it is too wide
     body += f'<a class="lvmass-csv" download="table.csv" href="data:text/csv,{csv}">CSV</a>'
     title = _link_facts(f"<figcaption>{html.escape(caption)}</figcaption>")
     if len(rows) > MOST_ROWS if folded is None else folded:
