@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
@@ -127,7 +126,7 @@ def _problems(html: dict[str, Path]) -> list[str]:
     return [f"{page}: {problem}" for page, path in html.items() for problem in page_problems(path)]
 
 
-def _files(folder: Path, *endings: str) -> Iterable[Path]:
+def _files(folder: Path, *endings: str) -> list[Path]:
     """Files below a folder, in order, none of them hidden."""
     found = (path for path in sorted(folder.rglob("*")) if path.suffix in endings)
     return [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]

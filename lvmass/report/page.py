@@ -41,10 +41,9 @@ def banner(study: Study, *, appendix: bool = False) -> HTML:
         whose = f"{whose.replace('this study', html.escape(simulated[0]))} The other cohort is from files."
     if any(cohort.simulate is not None and cohort.setting == "published" for cohort in cohorts):
         whose += f" {TEXTS['by_construction']}"
-    made = f"Study <code>{html.escape(study.path.name)}</code> (fingerprint <code>{study.fingerprint}</code>), "
-    made += f"lvmass {__version__}."
-    more = f"<details><summary>{made}</summary>{TEXTS['page']}</details>"
-    return HTML(f'<div class="lvmass-banner">{whose} {more}</div>')
+    made = f"<code>{html.escape(study.path.name)}</code> (fingerprint <code>{study.fingerprint}</code>)"
+    made = f"<summary>Study {made}, lvmass {__version__}.</summary>{TEXTS['page']}"
+    return HTML(f'<div class="lvmass-banner">{whose} <details>{made}</details></div>')
 
 
 say = Markdown
@@ -157,9 +156,7 @@ def table(
     if rows.empty:
         return missing(caption.rstrip("."))
     shown = rows.rename(columns=printed).astype(object).where(rows.notna().to_numpy(), None)
-    for column in rows.select_dtypes(bool):
-        shown[printed(column)] = rows[column].map({True: "yes", False: "no"})
-    for column in {"model", "training", "cohort", "sex", ""} & set(rows.columns):
+    for column in {"model", "training", "cohort", "sex", ""} & set(rows.columns) | {*rows.select_dtypes(bool)}:
         shown[printed(column)] = rows[column].map(printed)
     styler = shown.style.hide(axis="index").format(
         precision=digits if isinstance(digits, int) else 2, na_rep="–", escape="html"
@@ -211,7 +208,11 @@ def laid_out(rows: pd.DataFrame, layout: str, smallest: int = 1) -> pd.DataFrame
         elif column.endswith(" %"):
             found[header] = 100 * rows[column[:-2]]
         elif column.startswith("p_") or column.endswith("_p"):
-            bounds = rows[column].isin(rows.loc[_at_floor(rows), column])
+            floor = rows.get("p_floor", pd.Series(0.0, rows.index)).astype(
+                "Float64"
+            )  # the lowest that resampling gives
+            at_floor = (rows.get("p_value", 1.0) <= floor * (1 + 1e-9)).fillna(False)
+            bounds = rows[column].isin(rows.loc[at_floor, column])
             found[header] = [p_value(*each) for each in zip(rows[column], bounds, strict=True)]
         elif column.startswith("n_") and smallest > 1:
             found[header] = [None if pd.isna(count) else few(count, smallest) for count in rows[column]]
@@ -271,12 +272,6 @@ def mean_sd(mean: Any, sd: Any, digits: int = 2) -> str:
     '14.33 ± 0.71'
     """
     return "too few for folds" if pd.isna(mean) else f"{mean:.{digits}f} ± {sd:.{digits}f}"
-
-
-def _at_floor(rows: pd.DataFrame) -> Any:
-    """Which p values are as low as their resampling can give."""
-    floor = rows["p_floor"].astype("Float64") if "p_floor" in rows else pd.Series(pd.NA, rows.index, dtype="Float64")
-    return (rows.get("p_value", floor) <= floor * (1 + 1e-9)).fillna(False)
 
 
 def p_value(p: Any, at_most: bool = False) -> str:
