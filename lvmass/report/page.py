@@ -158,12 +158,10 @@ def table(
     shown = rows.rename(columns=printed).astype(object).where(rows.notna().to_numpy(), None)
     for column in {"model", "training", "cohort", "sex", ""} & set(rows.columns) | {*rows.select_dtypes(bool)}:
         shown[printed(column)] = rows[column].map(printed)
-    styler = shown.style.hide(axis="index").format(
-        precision=digits if isinstance(digits, int) else 2, na_rep="–", escape="html"
-    )
-    for column, places in digits.items() if isinstance(digits, Mapping) else ():
-        styler.format(precision=places, na_rep="–", subset=[column])
-    body = styler.format_index(escape="html", axis=1).to_html(exclude_styles=True, table_attributes='class="table"')
+    styler = shown.style.hide(axis="index").format(precision=2, na_rep="–", escape="html")
+    for column, places in (digits if isinstance(digits, Mapping) else dict.fromkeys(shown, digits)).items():
+        styler.format(precision=places, na_rep="–", escape="html", subset=[column])
+    body = styler.format_index(escape="html", axis=1).to_html(exclude_styles=True)
     for kind, begin in _CELLS.items():
         body = re.sub(begin, f'<td class="lvmass-{kind}">', body)
     # as text, so that whoever looks for people on a page finds them there too
@@ -208,9 +206,8 @@ def laid_out(rows: pd.DataFrame, layout: str, smallest: int = 1) -> pd.DataFrame
         elif column.endswith(" %"):
             found[header] = 100 * rows[column[:-2]]
         elif column.startswith("p_") or column.endswith("_p"):
-            floor = rows.get("p_floor", pd.Series(0.0, rows.index)).astype(
-                "Float64"
-            )  # the lowest that resampling gives
+            # as low as its resampling can give
+            floor = rows.get("p_floor", pd.Series(0.0, rows.index)).astype("Float64")
             at_floor = (rows.get("p_value", 1.0) <= floor * (1 + 1e-9)).fillna(False)
             bounds = rows[column].isin(rows.loc[at_floor, column])
             found[header] = [p_value(*each) for each in zip(rows[column], bounds, strict=True)]
@@ -257,8 +254,6 @@ def with_lvh(n: int, n_lvh: int, n_known: int, *, shown: bool = True) -> str:
     >>> with_lvh(60, 8, 60), with_lvh(60, 8, 30)
     ('n = 60, 8 with LVH', 'n = 60, 8 of 30 whose LVM index is known with LVH')
     """
-    if not n_known:
-        return f"n = {n:,}, nobody's LVM index is known"
     of_known = "" if n_known == n else f" of {n_known:,} whose LVM index is known"
     return f"n = {n:,}, {n_lvh:,}{of_known} with LVH" if shown else f"n = {n:,}"
 

@@ -7,9 +7,8 @@ together to compare the shape of a result, never as evidence for or against it.
 import re
 import tomllib
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
@@ -64,8 +63,7 @@ def reasons(report: pd.DataFrame) -> dict[str, int]:
     return dict(Counter(codes.map(lambda code: FINDING_WORDS.get(code, code))).most_common())
 
 
-@dataclass(frozen=True)
-class _Published:
+class _Published(NamedTuple):
     """A published number.
 
     Parameters
