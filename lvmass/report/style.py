@@ -43,7 +43,7 @@ class Picture:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         svg = self.svg()
         texts = [each for each in self.figure.findobj(Text) if isinstance(each, Text) and each.get_visible()]
-        letters_pt = min((text.get_fontsize() for text in texts if text.get_text().strip()), default=10)
+        letters_pt = min((float(text.get_fontsize()) for text in texts if text.get_text().strip()), default=10)
         # on a narrow screen a figure shrinks as far as its letters can be read, and then scrolls
         least = LETTERS_PX / letters_pt * float(svg.partition('width="')[2].partition("pt")[0])
         data = base64.b64encode(svg.encode()).decode()
