@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import distribution
+from io import StringIO
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -162,9 +163,10 @@ def broken_tables(folder: Path) -> list[str]:
     for path in folder.rglob("*.html"):
         for figure in BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser").select("figure.lvmass-table"):
             link, shown = figure.select_one("a.lvmass-csv[download]"), figure.select("tbody tr")
-            kind, _, text = unquote(str(link["href"]) if link else "").partition(",")
-            rows = list(csv.reader(text.splitlines()))
-            cells = {len(row.select("td")) for row in shown}
-            if kind != "data:text/csv" or len(rows) != len(shown) + 1 or {len(row) for row in rows} != cells:
+            kind, _, text = unquote(str(link.get("href")) if link else "").partition(",")
+            rows = list(csv.reader(StringIO(text)))
+            heads = [head.get_text() for head in figure.select("thead th")]
+            sizes = [len(row.select("td")) for row in shown]
+            if kind != "data:text/csv" or rows[:1] != [heads] or [len(row) for row in rows[1:]] != sizes:
                 found.append(f"{path.name}: {figure.get_text(' ')[:60]}")
     return found
