@@ -80,9 +80,9 @@ def build_book(folder: str | Path, study: Study) -> Path:
     environment = os.environ | {STUDY_VARIABLE: str(study_file), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     finished = subprocess.run(command, env=environment, check=False, stderr=subprocess.PIPE, text=True)
     reports = build / "html" / "reports"
-    stopped = {page: _stopped(reports / f"{page}.err.log", page) for page in html}
-    problems = [problem for problem in stopped.values() if problem]
-    for page in (page for page, problem in stopped.items() if problem):  # what an error says may be about a person
+    stopped = {page: said for page in html if (said := _stopped(reports / f"{page}.err.log", page))}
+    problems = [*stopped.values()]
+    for page in stopped:  # what an error says may be about a person
         html[page].write_text(UNFINISHED)
     shutil.rmtree(reports, ignore_errors=True)  # they quote data and folders
     if finished.returncode and not problems:

@@ -214,8 +214,7 @@ def laid_out(rows: pd.DataFrame, layout: str, smallest: int = 1) -> pd.DataFrame
         elif column.startswith("n_") and smallest > 1:
             found[header] = [None if pd.isna(count) else few(count, smallest) for count in rows[column]]
         else:
-            text = not pd.api.types.is_numeric_dtype(rows[column])
-            found[header] = rows[column].map(printed) if text else rows[column]
+            found[header] = rows[column] if pd.api.types.is_numeric_dtype(rows[column]) else rows[column].map(printed)
     return pd.DataFrame(found)
 
 
