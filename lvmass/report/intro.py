@@ -39,8 +39,8 @@ def result(study: Study, title: str) -> Shown:
 def built(study: Study) -> Markdown:
     """Say when and from what the pages were made, and how long the fits took."""
     spent = costs(study)
+    minutes = (spent["fits"] * spent["fit_s"]).sum() / 60
     return say(
         f"Computed on {datetime.date.today():%d %B %Y} by lvmass {__version__} from `{study.path.name}`, fingerprint "
-        f"`{study.fingerprint}`: {spent['fits'].sum()} fits, {(spent['fits'] * spent['fit_s']).sum() / 60:.1f} minutes of "
-        "training in all."
+        f"`{study.fingerprint}`: {spent['fits'].sum()} fits, {minutes:.1f} minutes of training in all."
     )

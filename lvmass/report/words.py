@@ -104,12 +104,9 @@ def facts(estimate: "Estimate") -> list[tuple[str, str]]:
              "qtc_ms": ("QTc", "ms"), "qrs_axis_deg": ("axis", "°")}  # fmt: skip
     measured = {label: (getattr(e, name), unit) for name, (label, unit) in units.items()}
     ecg = [f"{name} {'not measurable' if v is None else f'{v:.0f} {unit}'}" for name, (v, unit) in measured.items()]
+    people = "simulated people" if made["trained_on_simulated_data"] else "people"
     covered = made["interval_coverage"]
     share = "" if covered is None else f", and its intervals held {100 * covered:.0f} % of this sex there"
     said = {"of_g": of_g, "of_index": of_index, "percent": 100 * e.lvh_probability, "ecg": ", ".join(ecg), "made": made}
-    said |= {
-        "people": "simulated " * made["trained_on_simulated_data"] + "people",
-        "by": made["modality"] or "a method not stated",
-        "share": share,
-    }
+    said |= {"people": people, "by": made["modality"] or "a method not stated", "share": share}
     return [(term, text.format(e=e, network=printed(made["network"]), **said)) for term, text in _DATA["facts"].items()]
