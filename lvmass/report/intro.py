@@ -42,5 +42,5 @@ def built(study: Study) -> Markdown:
     minutes = (spent["fits"] * spent["fit_s"]).sum() / 60
     return say(
         f"Computed on {datetime.date.today():%d %B %Y} by lvmass {__version__} from `{study.path.name}`, fingerprint "
-        f"`{study.fingerprint}`: {spent['fits'].sum()} fits, {minutes:.1f} minutes of training in all."
+        f"`{study.fingerprint}`: {spent['fits'].sum()} fits of networks, {minutes:.1f} minutes of training in all."
     )
