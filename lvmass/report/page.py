@@ -5,7 +5,6 @@ any valid study file.
 """
 
 import html
-import os
 import re
 import shlex
 import subprocess
@@ -27,6 +26,9 @@ from lvmass.study.study import Study
 MOST_ROWS = 8
 """Of a table that is in view; a longer one is opened by a click."""
 
+_CELLS = {"numbers": r"<td\s*>(?=(?:[^a-zA-Z<&]|to|&lt;)+</td>)", "words": r"<td\s*>(?=[^<]{30})"}
+"""Begin of cells that a narrow screen must not squeeze: estimates with intervals, and sentences."""
+
 # --- what a page is made of ---
 
 
@@ -39,15 +41,13 @@ def banner(study: Study, *, appendix: bool = False) -> HTML:
         whose = f"{whose.replace('this study', html.escape(simulated[0]))} The other cohort is from files."
     if any(cohort.simulate is not None and cohort.setting == "published" for cohort in cohorts):
         whose += f" {TEXTS['by_construction']}"
-    made = f"Study <code>{html.escape(study.path.name)}</code> (fingerprint <code>{study.fingerprint}</code>), "
-    made += f"lvmass {__version__}."
-    more = f"<details><summary>{made}</summary>{TEXTS['page']}</details>"
-    return HTML(f'<div class="lvmass-banner">{whose} {more}</div>')
+    made = f"<code>{html.escape(study.path.name)}</code> (fingerprint <code>{study.fingerprint}</code>)"
+    made = f"<summary>Study {made}, lvmass {__version__}.</summary>{TEXTS['page']}"
+    return HTML(f'<div class="lvmass-banner">{whose} <details>{made}</details></div>')
 
 
-def say(text: str) -> Markdown:
-    """Show a paragraph in which numbers were filled in by an f-string."""
-    return Markdown(text)
+say = Markdown
+"""Show a paragraph in which numbers were filled in by an f-string."""
 
 
 def missing(what: str, why: str = "this study file has nothing for it") -> Markdown:
@@ -112,10 +112,9 @@ def terminal(command: str, folder: str | Path) -> HTML:
     >>> "Usage" in terminal("--help", ".").data
     True
     """
-    called = [sys.executable, "-c", "from lvmass.cli import main; main()", *shlex.split(command)]
-    run: dict[str, Any] = {"cwd": folder, "env": os.environ | {"COLUMNS": "90"}, "text": True}
-    done = subprocess.run(called, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **run)
-    shown = html.escape(f"$ lvmass {command}\n{done.stdout}".rstrip())
+    lvmass = [sys.executable, "-c", "from lvmass.cli import main; main()", *shlex.split(command)]
+    said = subprocess.getoutput(f"cd {shlex.quote(str(folder))} && COLUMNS=90 {shlex.join(lvmass)}")
+    shown = html.escape(f"$ lvmass {command}\n{said}")
     return HTML(f'<pre class="lvmass-terminal">{shown}</pre>')
 
 
@@ -157,24 +156,22 @@ def table(
     if rows.empty:
         return missing(caption.rstrip("."))
     shown = rows.rename(columns=printed).astype(object).where(rows.notna().to_numpy(), None)
-    for column in rows.select_dtypes(bool):
-        shown[printed(column)] = rows[column].map({True: "yes", False: "no"})
-    for column in {"model", "training", "cohort", "sex", ""} & set(rows.columns):
+    for column in {"model", "training", "cohort", "sex", ""} & set(rows.columns) | {*rows.select_dtypes(bool)}:
         shown[printed(column)] = rows[column].map(printed)
-    styler = shown.style.hide(axis="index").format(
-        precision=digits if isinstance(digits, int) else 2, na_rep="–", escape="html"
-    )
-    for column, places in digits.items() if isinstance(digits, Mapping) else ():
-        styler.format(precision=places, na_rep="–", subset=[column])
-    body = styler.format_index(escape="html", axis=1).to_html(exclude_styles=True, table_attributes='class="table"')
-    title = _link_facts(f"<figcaption>{html.escape(caption)}</figcaption>")
+    styler = shown.style.hide(axis="index").format(precision=2, na_rep="–", escape="html")
+    for column, places in (digits if isinstance(digits, Mapping) else dict.fromkeys(shown, digits)).items():
+        styler.format(precision=places, na_rep="–", escape="html", subset=[column])
+    body = styler.format_index(escape="html", axis=1).to_html(exclude_styles=True)
+    for kind, begin in _CELLS.items():
+        body = re.sub(begin, f'<td class="lvmass-{kind}">', body)
     # as text, so that whoever looks for people on a page finds them there too
     csv = quote(safe_csv(shown).to_csv(index=False), safe=" ,;:()")
-    body = f'{_link_facts(body)}<a class="lvmass-csv" download="table.csv" href="data:text/csv,{csv}">CSV</a>'
+    body = f'<div class="lvmass-scroll" tabindex="0">{_link_facts(body)}</div>'  # scrolled by keys where it is too wide
+    body += f'<a class="lvmass-csv" download="table.csv" href="data:text/csv,{csv}">CSV</a>'
+    title = _link_facts(f"<figcaption>{html.escape(caption)}</figcaption>")
     if len(rows) > MOST_ROWS if folded is None else folded:
-        return HTML(f'<figure class="lvmass-table"><details><summary>{title}</summary>'
-                    f'<div class="lvmass-scroll" tabindex="0">{body}</div></details></figure>')  # fmt: skip
-    return HTML(f'<figure class="lvmass-table" tabindex="0">{title}{body}</figure>')  # scrolled by keys where too wide
+        title, body = "", f"<details><summary>{title}</summary>{body}</details>"
+    return HTML(f'<figure class="lvmass-table">{title}{body}</figure>')
 
 
 def _link_facts(text: str) -> str:
@@ -209,13 +206,15 @@ def laid_out(rows: pd.DataFrame, layout: str, smallest: int = 1) -> pd.DataFrame
         elif column.endswith(" %"):
             found[header] = 100 * rows[column[:-2]]
         elif column.startswith("p_") or column.endswith("_p"):
-            bounds = rows[column].isin(rows.loc[_at_floor(rows), column])
+            # as low as its resampling can give
+            floor = rows.get("p_floor", pd.Series(0.0, rows.index)).astype("Float64")
+            at_floor = (rows.get("p_value", 1.0) <= floor * (1 + 1e-9)).fillna(False)
+            bounds = rows[column].isin(rows.loc[at_floor, column])
             found[header] = [p_value(*each) for each in zip(rows[column], bounds, strict=True)]
         elif column.startswith("n_") and smallest > 1:
             found[header] = [None if pd.isna(count) else few(count, smallest) for count in rows[column]]
         else:
-            text = not pd.api.types.is_numeric_dtype(rows[column])
-            found[header] = rows[column].map(printed) if text else rows[column]
+            found[header] = rows[column] if pd.api.types.is_numeric_dtype(rows[column]) else rows[column].map(printed)
     return pd.DataFrame(found)
 
 
@@ -256,8 +255,6 @@ def with_lvh(n: int, n_lvh: int, n_known: int, *, shown: bool = True) -> str:
     >>> with_lvh(60, 8, 60), with_lvh(60, 8, 30)
     ('n = 60, 8 with LVH', 'n = 60, 8 of 30 whose LVM index is known with LVH')
     """
-    if not n_known:
-        return f"n = {n:,}, nobody's LVM index is known"
     of_known = "" if n_known == n else f" of {n_known:,} whose LVM index is known"
     return f"n = {n:,}, {n_lvh:,}{of_known} with LVH" if shown else f"n = {n:,}"
 
@@ -271,12 +268,6 @@ def mean_sd(mean: Any, sd: Any, digits: int = 2) -> str:
     '14.33 ± 0.71'
     """
     return "too few for folds" if pd.isna(mean) else f"{mean:.{digits}f} ± {sd:.{digits}f}"
-
-
-def _at_floor(rows: pd.DataFrame) -> Any:
-    """Which p values are as low as their resampling can give."""
-    floor = rows["p_floor"].astype("Float64") if "p_floor" in rows else pd.Series(pd.NA, rows.index, dtype="Float64")
-    return (rows.get("p_value", floor) <= floor * (1 + 1e-9)).fillna(False)
 
 
 def p_value(p: Any, at_most: bool = False) -> str:

@@ -10,12 +10,16 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 _DATA = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 STYLE, COLOURS, SEX_COLOURS = (_DATA[name] for name in ("matplotlib", "colours", "sexes"))
 OURS = COLOURS["this study file"]
-OTHERS = ("#009E73", "#E69F00", "#56B4E9", "#777777", "#000000", "#8C564B", "#B8A800")
+OTHERS = ("#009E73", "#E69F00", "#8C564B", "#777777", "#000000", "#B8A800", "#56B4E9")
 """Colours of models that have none of their own: none is a sex's."""
+
+LETTERS_PX = 7.1
+"""A figure's smallest letters on a narrow screen: 9 points at 6 inches fill that of a phone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,14 +42,16 @@ class Picture:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         svg = self.svg()
-        data = base64.b64encode(svg.encode()).decode()
-        alt = html.escape(self.alt, quote=True)
+        texts = [each for each in self.figure.findobj(Text) if isinstance(each, Text) and each.get_visible()]
+        letters_pt = min((float(text.get_fontsize()) for text in texts if text.get_text().strip()), default=10)
         # on a narrow screen a figure shrinks as far as its letters can be read, and then scrolls
-        least_px = 0.6 * 96 / 72 * float(svg.partition('width="')[2].partition("pt")[0])
+        least = LETTERS_PX / letters_pt * float(svg.partition('width="')[2].partition("pt")[0])
+        data = base64.b64encode(svg.encode()).decode()
         return {
             "text/html": '<div class="lvmass-scroll" tabindex="0">'
-            f'<img class="lvmass-figure" alt="{alt}" src="data:image/svg+xml;base64,{data}" '
-            f'style="max-width:100%;min-width:{least_px:.0f}px;background:white"></div>',
+            f'<img class="lvmass-figure" alt="{html.escape(self.alt)}" data-letters-pt="{letters_pt:g}" '
+            f'style="max-width:100%;min-width:{least:.0f}px;background:white" '
+            f'src="data:image/svg+xml;base64,{data}"></div>',
             "text/plain": self.alt,
         }
 

@@ -7,9 +7,8 @@ together to compare the shape of a result, never as evidence for or against it.
 import re
 import tomllib
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
@@ -66,8 +65,7 @@ def reasons(report: pd.DataFrame) -> dict[str, int]:
     return dict(Counter(codes.map(lambda code: FINDING_WORDS.get(code, code))).most_common())
 
 
-@dataclass(frozen=True)
-class _Published:
+class _Published(NamedTuple):
     """A published number.
 
     Parameters
@@ -108,18 +106,9 @@ def facts(estimate: "Estimate") -> list[tuple[str, str]]:
              "qtc_ms": ("QTc", "ms"), "qrs_axis_deg": ("axis", "°")}  # fmt: skip
     measured = {label: (getattr(e, name), unit) for name, (label, unit) in units.items()}
     ecg = [f"{name} {'not measurable' if v is None else f'{v:.0f} {unit}'}" for name, (v, unit) in measured.items()]
-    people = f"{made['training_people']} {'simulated ' if made['trained_on_simulated_data'] else ''}people"
-    by, covered = made["modality"] or "a method not stated", made["interval_coverage"]
+    people = "simulated people" if made["trained_on_simulated_data"] else "people"
+    covered = made["interval_coverage"]
     share = "" if covered is None else f", and its intervals held {100 * covered:.0f} % of this sex there"
-    return [
-        ("LV mass", f"{e.lvm_g:.0f} g ({of_g})"),
-        ("LVM index", f"{e.lvmi_g_m2:.0f} g/m² ({of_index}; BSA {e.bsa_m2:.2f} m², Mosteller)"),
-        ("LVH", f"{e.lvh_by_interval} by this interval; probability {100 * e.lvh_probability:.0f} %"),
-        ("Cut-off", f"{e.lvh_cutoff_g_m2:g} g/m², {e.lvh_cutoff_source}"),
-        ("ECG", f"{', '.join(ecg)}; mean of {e.n_beats} beats"),
-        (
-            "Model",
-            f"{printed(made['network'])} of the study {made['study']} ({made['study_fingerprint']}), trained on "
-            f"{people}, LV mass by {by}; its MAE out of fold was {made['out_of_fold_mae_g']:.1f} g{share}",
-        ),
-    ]
+    said = {"of_g": of_g, "of_index": of_index, "percent": 100 * e.lvh_probability, "ecg": ", ".join(ecg), "made": made}
+    said |= {"people": people, "by": made["modality"] or "a method not stated", "share": share}
+    return [(term, text.format(e=e, network=printed(made["network"]), **said)) for term, text in _DATA["facts"].items()]

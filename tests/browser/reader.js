@@ -8,16 +8,30 @@ const scrolls = element => {
   return false;
 };
 
+const seen = selector => [...page.querySelectorAll(selector)].filter(element => element.checkVisibility());
+const most = (selector, many, what) => {
+  const there = seen(selector).length;
+  if (there > many) found.push(`more than ${many} ${what} (${there})`);
+};
+if (!/\/(settings|facts)\.html$/.test(location.pathname)) most("table", 3, "tables are in view");  // they are lists
+most("details.hide.above-input", 4, "folded cells of code");
+
 const screen = document.documentElement.clientWidth;
-if (document.documentElement.scrollWidth > screen + 1)
-  found.push(`the page is wider than the screen (${document.documentElement.scrollWidth} > ${screen})`);
-const wide = [...page.querySelectorAll("*")].filter(
-  element => element.getBoundingClientRect().right > screen + 1 && element.checkVisibility() && !scrolls(element));
-if (wide.length) found.push(`${wide.length} elements reach beyond the screen: ${brief(wide[0])}`);
+const measure = () => {
+  if (document.documentElement.scrollWidth > screen + 1)
+    found.push(`the page is wider than the screen (${document.documentElement.scrollWidth} > ${screen})`);
+  const wide = [...page.querySelectorAll("*")].filter(
+    element => element.getBoundingClientRect().right > screen + 1 && element.checkVisibility() && !scrolls(element));
+  if (wide.length) found.push(`${wide.length} elements reach beyond the screen: ${brief(wide[0])}`);
+};
+measure();
+const closed = [...page.querySelectorAll("details:not([open])")];
+for (const box of closed) box.open = true;
+measure();
 if (screen > 1000)
-  for (const code of page.querySelectorAll("pre"))
-    if (code.checkVisibility() && code.scrollWidth > code.clientWidth + 1)
-      found.push(`a line of code is wider than its box: ${brief(code)}`);
+  for (const code of seen("pre"))
+    if (code.scrollWidth > code.clientWidth + 1) found.push(`a line of code is wider than its box: ${brief(code)}`);
+for (const box of closed) box.open = false;
 
 let level = 0;
 for (const heading of page.querySelectorAll("h1, h2, h3, h4, h5, h6")) {
@@ -30,9 +44,9 @@ if (page.querySelectorAll("h1").length !== 1) found.push("the page has not one t
 for (const image of page.querySelectorAll("img")) {
   if (!image.alt.trim()) found.push("a figure without alternative text");
   if (image.loading !== "lazy" && (!image.complete || !image.naturalWidth)) found.push(`a broken figure: ${image.alt}`);
-  // letters of 9 points are 12 px; at half of that they are not read
-  const scale = image.naturalWidth ? image.getBoundingClientRect().width / image.naturalWidth : 1;
-  if (image.matches(".lvmass-figure") && scale < 0.55) found.push(`a figure too small to read (${scale.toFixed(2)} of its size): ${image.alt}`);
+  if (!image.matches(".lvmass-figure")) continue;
+  const letters = image.dataset.lettersPt * 96 / 72 * image.getBoundingClientRect().width / image.naturalWidth;
+  if (!(letters >= 7)) found.push(`a figure too small to read (letters of ${letters.toFixed(1)} px): ${image.alt}`);
 }
 
 const named = [...document.querySelectorAll("[id]")].map(element => element.id);

@@ -1,5 +1,6 @@
 """A reader of the built book: a real browser, a web server on this machine, and what they find wrong with a page."""
 
+import csv
 import json
 import re
 import shutil
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import distribution
+from io import StringIO
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -152,4 +154,19 @@ def dead_links(folder: Path) -> list[str]:
             target = Path(unquote(there.path)).resolve()
             lost = not target.is_file() or (there.fragment and unquote(there.fragment) not in places.get(target, set()))
             found += [f"{path.name}: {link['href']}"] if lost else []
+    return found
+
+
+def broken_tables(folder: Path) -> list[str]:
+    """Tables of pages below a folder whose numbers for download are not those that are shown."""
+    found = []
+    for path in folder.rglob("*.html"):
+        for figure in BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser").select("figure.lvmass-table"):
+            link, shown = figure.select_one("a.lvmass-csv[download]"), figure.select("tbody tr")
+            kind, _, text = unquote(str(link.get("href")) if link else "").partition(",")
+            rows = list(csv.reader(StringIO(text)))
+            heads = [head.get_text() for head in figure.select("thead th")]
+            sizes = [len(row.select("td")) for row in shown]
+            if kind != "data:text/csv" or rows[:1] != [heads] or [len(row) for row in rows[1:]] != sizes:
+                found.append(f"{path.name}: {figure.get_text(' ')[:60]}")
     return found

@@ -1,17 +1,20 @@
 """Pages of the built book, as a reader sees them; and what a reader must not see is caught where it is planted."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from lvmass.report.book import _pages, page_problems
+from lvmass.report.page import table
 from tests.browser import reader
 from tests.conftest import ROOT
 
@@ -52,7 +55,16 @@ def test_page(browser: webdriver.Chrome, address: str, page: str, width: int) ->
 
 def test_links_lead_somewhere_and_pages_are_whole(book: Path) -> None:
     assert reader.dead_links(book) == []
+    assert reader.broken_tables(book) == []
     assert [problem for page in PAGES for problem in page_problems(book / f"{page}.html")] == []
+
+
+@pytest.mark.parametrize("page", [page for page in CHAPTERS if "/0" in page])
+def test_the_first_screen_answers(browser: webdriver.Chrome, address: str, page: str) -> None:
+    reader.show(browser, f"{address}{page}.html", 1280)
+    answer = next(each for each in browser.find_elements(By.CSS_SELECTOR, "article p") if "Answer." in each.text)
+    assert any(letter.isdigit() for letter in answer.text)
+    assert answer.rect["y"] + answer.rect["height"] < 900
 
 
 def test_search_finds_a_word(browser: webdriver.Chrome, address: str) -> None:
@@ -85,10 +97,20 @@ def test_a_chapter_is_there_to_copy_and_to_download(
 
 
 HEAD, END, IMAGE = "<head>", "</article>", '<img src="../_static/favicon.svg"'
+CELL = '<details class="hide above-input"><summary>Show</summary><pre>1</pre></details>'
 PLANTED = {
     "a broken figure": (END, '<img alt="Errors" src="none.svg"></article>', "a broken figure: Errors"),
     "no alternative text": (END, f"{IMAGE}></article>", "without alternative text"),
-    "a figure too small": (END, f'{IMAGE} class="lvmass-figure" alt="Heart" width="5"></article>', "too small to read"),
+    "a figure too small": (
+        END,
+        f'{IMAGE} class="lvmass-figure" alt="Heart" data-letters-pt="9" width="5"></article>',
+        "too small to read",
+    ),
+    "letters of no size": (END, f'{IMAGE} class="lvmass-figure" alt="Heart"></article>', "too small to read"),
+    "a fourth table": (END, f"{4 * '<table><tr><td>1</td></tr></table>'}</article>", "more than 3 tables"),
+    "a fifth folded cell": (END, f"{5 * CELL}</article>", "more than 4 folded cells"),
+    "a folded thing too wide": (END, '<details><p style="width:2000px">x</p></details></article>', "wider than"),
+    "a folded line of code": (END, f"<details><pre>{'x' * 300}</pre></details></article>", "a line of code"),
     "a traceback": (END, "<p>Traceback (most recent call last):</p></article>", "a traceback"),
     "a request to elsewhere": (HEAD, '<head><script src="https://example.org/a.js"></script>', "to elsewhere"),
     "a wide page": (END, '<div style="width:2000px">x</div></article>', "wider than the screen"),
@@ -129,3 +151,12 @@ def test_a_dead_link_is_caught(book: Path, tmp_path: Path, link: str) -> None:
     alive = reader.dead_links(tmp_path)
     (tmp_path / "copy.html").write_text(f'<a href="{link}">there</a> <a href="facts.html#facts-1">here</a>')
     assert set(reader.dead_links(tmp_path)) - set(alive) == {f"copy.html: {link}"}
+
+
+@pytest.mark.parametrize("broken", ["", 'href="data:text/csv,a,c%0A1,2"', 'href="data:text/csv,a,b%0A"'])
+def test_a_table_without_its_numbers_is_caught(tmp_path: Path, broken: str) -> None:
+    whole = str(table(pd.DataFrame({"a": ["x, y"], "b": [2.5]}), "Two").data)
+    (tmp_path / "page.html").write_text(whole)
+    assert reader.broken_tables(tmp_path) == []
+    (tmp_path / "page.html").write_text(re.sub(r'href="[^"]*"', broken, whole))
+    assert len(reader.broken_tables(tmp_path)) == 1

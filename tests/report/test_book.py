@@ -5,7 +5,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from bs4 import BeautifulSoup
 
 from lvmass.errors import DataError
 from lvmass.report import book as builder
@@ -35,14 +34,11 @@ def test_missing_page(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("<h1>Title</h1>", "", "no title"),
         ('class="lvmass-banner"', "", "no banner that names the study"),
         ("14.3 g", "nan g", 'a "nan"'),
         ("14.3 g", "&lt;NA&gt; g", 'a "nan"'),
         ("14.3 g", "Traceback (most recent call last)", "a traceback"),
         ("<p>", '<div class="output stderr">warning</div><p>', "an error stream"),
-        ('<img alt="A figure" src="a.svg">', "", "no figure"),
-        ('alt="A figure"', 'alt=""', "a figure without alternative text (a.svg)"),
     ],
 )
 def test_bad_page(tmp_path: Path, old: str, new: str, problem: str) -> None:
@@ -57,7 +53,11 @@ def test_a_page_whose_code_is_removed_shows_no_study(tmp_path: Path) -> None:
     cell = '<div class="cell tag_remove-input docutils container"><p>A table.</p></div>'
     page = f"<article><h1>Settings</h1>{cell}</article>"
     assert page_problems(write(tmp_path, page)) == []
-    assert page_problems(write(tmp_path, page.replace("tag_remove-input", ""))) != []
+    for shown in (
+        page.replace("tag_remove-input", ""),
+        page.replace("<p>", '<img class="lvmass-figure" alt="MAE"><p>'),
+    ):
+        assert page_problems(write(tmp_path, shown)) == ["no banner that names the study"]
 
 
 BANNER = """from IPython.display import HTML
@@ -94,9 +94,7 @@ def test_a_book_is_built_once_and_a_chapter_that_stops_leaves_the_others(
     assert lines[1:] == ["book/two: stopped in the cell that begins 'table = {}': KeyError: 'age'"]
     html = tmp_path / "_build" / "html"
     assert page_problems(html / "book" / "one.html") == []
-    said = BeautifulSoup((html / "book" / "two.html").read_text(), "html.parser").select_one("article")
-    assert said is not None
-    assert said.get_text(" ").split()[:5] == ["Two", "#", "This", "page", "is"]
+    assert "This page is not finished" in (html / "book" / "two.html").read_text()
     assert not [path for path in html.rglob("*") if path.is_file() and b"KeyError" in path.read_bytes()]
     assert executed() == (1, 1)
 
