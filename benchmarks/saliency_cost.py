@@ -22,6 +22,7 @@ from lvmass.cohort import simulate_cohort
 from lvmass.cohort.covariates import covariate_matrix
 from lvmass.cohort.preprocessing import preprocess
 from lvmass.saliency import attribute
+from lvmass.training.model import FittedModel
 
 
 def main() -> None:
@@ -30,7 +31,8 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=1459)
     given = parser.parse_args()
     study = Study.from_toml(given.study)
-    models = [fit.predictor for fit in study.fits(study.reference, "pooled")]
+    fits = [fit.predictor for fit in study.fits(study.reference, "pooled")]
+    models = [model for model in fits if isinstance(model, FittedModel)]
     beats = preprocess(simulate_cohort(given.n, seed=77), study.config.beat)
     mean_mv, missed, seconds = beats.waveform_mv.mean(axis=0), [], time.process_time()
     for rows, model in zip(np.array_split(np.arange(len(beats.people)), len(models)), models, strict=True):

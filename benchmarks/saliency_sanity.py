@@ -88,6 +88,7 @@ def shown(kept: dict[str, Any]) -> list[dict[str, Any]]:
         {"label": wave, "hue": hue, "estimate": 100 * grams / made.sum(), "ci_low": None, "ci_high": None}
         for hue, made in (("trained on masses", own), ("trained on shuffled masses", blind))
         for wave, grams in zip(kept["waves"], made.sum(axis=0), strict=True)
+        if wave in ("QRS", "ST", "T")
     ]
     seed, area, beaten = kept["another_seed"], kept["deletion_g"], kept["folds_deletion_beats"]
     masses, estimates = (

@@ -315,8 +315,8 @@ def drawn_tests(tests: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of a figure: shares of cohorts in which a test finds something, with Wilson's intervals."""
     found = []
     for row in tests.to_dict("records"):
-        section = {"weighting": "test of measured masses"}.get(row["test"], f"maps, {row['test']}")
-        label = f"{PLANTED_WORDS[row['planted']]}, n = {round(row['people'], -1):,.0f}"
+        section = {"weighting": "test of masses"}.get(row["test"], f"maps, {row['test']}")
+        section, label = f"{section}, n {round(row['people'], -2):,.0f}", PLANTED_WORDS[row["planted"]]
         for column, hue in (("finds_st_t", "finds ST or T"), ("finds_other", "finds another wave")):
             low, high = proportion_confint(row[column], row["cohorts"], method="wilson")
             own = {"section": section, "label": label, "hue": hue, "estimate": 100 * row[column] / row["cohorts"]}
@@ -339,8 +339,8 @@ def shown(methods: pd.DataFrame, tests: pd.DataFrame) -> list[dict[str, Any]]:
     plain = {"ci_low": None, "ci_high": None}
     shares, leads = (
         [
-            {"label": row["path"], "hue": row["method"], "estimate": times * row[column]} | plain
-            for row in rows.to_dict("records")
+            {"label": path, "hue": method, "estimate": value} | plain
+            for path, method, value in zip(rows["path"], rows["method"], times * rows[column], strict=True)
         ]
         for rows, column, times in ((pd.concat([methods, true]), "share", 100), (methods, "r_leads", 1))
     )
@@ -379,7 +379,7 @@ def shown(methods: pd.DataFrame, tests: pd.DataFrame) -> list[dict[str, Any]]:
         {
             "title": "Do women and men differ? Tests of maps, and the test of masses",
             "axis": "share of cohorts (%)",
-            "rows": drawn_tests(tests),
+            "rows": drawn_tests(tests[(tests["test"] == "weighting") | (tests["planted"] != "life")]),
             "said": f"*Do women and men differ?* **No map says so.** {compared} The test of measured masses, on the "
             f"cohorts that its direction and least share were chosen on, and where it may look better than it is: "
             f"{told_tests(tests)}.",

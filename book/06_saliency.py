@@ -40,7 +40,7 @@ if len(shares):
     display(saliency_figures.shares_by_wave(shares, maps))
 
 # %% [markdown]
-# A share is that of a person's attribution by size, in a lead group and a wave; dots are means over people, lines their 95 % intervals; P and PR have the rest. Where the dot of a network of shuffled weights lies by the others, the share says what an ECG looks like, not what the network learnt.
+# A share is that of a person's attribution by size, in a lead group and a wave; dots are means over people, lines their 95 % intervals; P and PR have the rest. Where the dot of networks of shuffled weights lies by the others, the share says what an ECG looks like, not what the network learnt.
 #
 # The preprint finds the T wave in precordial leads and the QRS complex in limb leads to matter {cite:p}`pan2024`; the journal version reports that the ST-T segment is weighted differently in women and men {cite:p}`pan2026`.
 # Their method is not public. Ours is Integrated Gradients {cite:p}`sundararajan2017`, computed by Captum {cite:p}`captum2020`, on people of each model's own test fold. A map is easy to draw, so most of this page asks what it is worth.
@@ -86,7 +86,7 @@ if len(shares):
     display(saliency_figures.beats_on_paper(own, time_ms))
 
 # %% [markdown]
-# Colour is the mean size of what a sample adds or takes: dark is where estimates are moved most. Of one sex, each lead is drawn at one scale in both; colours have one scale in all panels.
+# Colour is the mean size of what a sample adds or takes: dark is where estimates are moved most. A lead has the same scale in both sexes; colours have one scale in all panels.
 
 # %% tags=["remove-input"]
 if len(shares):
@@ -158,7 +158,7 @@ if len(shares):
 #
 # ## In short
 #
-# - What a wave gets by size is mostly what an ECG looks like: a network that learnt nothing has much the same table.
+# - What a wave gets by size is, for the most part, what an ECG looks like: a network trained on shuffled masses has nearly the same table.
 # - One person's signed map follows the network, and changes with its seed.
 # - No map says whether women and men differ. A test against measured masses does, with thousands of people.
 #

@@ -141,8 +141,8 @@ def saliency_answer(rows: pd.DataFrame, shares: pd.DataFrame) -> Markdown:
     said = [f"in {group} {largest(shares, group)[1]}" for group in shares["group"].unique()]
     verdicts = [f"{what.removeprefix('saliency: ')}: {here}" for what, here in rows.iloc[:, [0, 4]].to_numpy()]
     return say(
-        f"**Answer.** The largest shares of all attribution are {', and '.join(said)} (with 95 % intervals); a network "
-        f"that knows nothing has much the same table (figure). Of what the paper states, {'; '.join(verdicts)}."
+        f"**Answer.** The largest shares of all attribution (with 95 % intervals) are {', and '.join(said)}. Held "
+        f"against the paper, {'; '.join(verdicts)}."
     )
 
 
@@ -229,26 +229,24 @@ def sexes_compared(study: Study) -> pd.DataFrame:
         return (people["sex"] == "male").to_numpy(bool)
 
     rows: list[dict[str, Any]] = []
+    columns = ["question", "people", "differs at FDR 5 %", "largest effect (SD)"]
 
     def add(question: str, who: str, values: Any, men: Any = None) -> None:
-        found, largest = "too few people", np.nan
+        found, most = "too few people", np.nan
         if (len(values) if men is None else min(men.sum(), (~men).sum())) >= ENOUGH:
             tested = compare_maps(values, men)
             waves = pd.Series(np.tile(WAVES[:-1], len(LEADS)))[(tested["p_fdr"] < 0.05).to_numpy()]
             cells = "; ".join(f"{wave} in {n} leads" for wave, n in waves.value_counts(sort=False).items())
-            found, largest = cells or "nothing", tested["effect"].abs().max()
-        row = {"question": question, "people": who, "differs at FDR 5 %": found, "largest effect (SD)": largest}
-        rows.append(row)
+            found, most = cells or "nothing", tested["effect"].abs().max()
+        rows.append(dict(zip(columns, (question, who, found, most), strict=True)))
 
     trainings = explained(study).training
     if set(study.beats().people["sex"]) != set(SEXES):
         return pd.DataFrame()
     if "sex-specific" in trainings:
         both = study.saliency("sex-specific")
-        ids = both.people["fold"].astype(str) + both.people["subject_id"]
-        order = {sex: np.flatnonzero(both.people["fitted_on"] == sex) for sex in SEXES}
-        order = {sex: at[np.argsort(ids.to_numpy()[at])] for sex, at in order.items()}  # the same people, twice
-        women, men = (shares(both)[order[sex]] for sex in SEXES)
+        order = both.people.sort_values(["fitted_on", "fold", "subject_id"]).index  # the same people, twice
+        women, men = np.split(shares(both)[order], 2)
         add("two sex-specific fits, the same people", str(len(women)), women - men)
         own = both.own
         add("each sex's own fit, its own people", str(len(own.people)), shares(own), men_of(own.people))
@@ -261,5 +259,5 @@ def sexes_compared(study: Study) -> pd.DataFrame:
         add(question, f"{len(women)} pairs", shares(pooled)[women] - shares(pooled)[men])
         waves, n = mass_test(study)
         question = "does a gram from a wave go with as much mass in women as in men?"
-        rows.append({"question": question, "people": str(n), "differs at FDR 5 %": waves})
+        rows.append(dict(zip(columns, (question, str(n), waves), strict=False)))
     return pd.DataFrame(rows)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.collections import LineCollection
+from scipy.ndimage import uniform_filter1d
 
 from lvmass.ecg.recording import LEADS
 from lvmass.report.ecg_figures import _ecg_paper
@@ -35,9 +36,10 @@ def sanity(agreement: pd.DataFrame, deletion: pd.DataFrame) -> tuple[Shown, Show
         (deletion, "order", follows, "Patches taken away, or put in, by rank", "mean change of the estimate (g)"),
     ):
         long = rows.melt(label, [*hues], "hue", "estimate").replace({"hue": hues})
-        found = long.groupby([label, "hue"], sort=False)["estimate"].agg(estimate="mean", ci_low="min", ci_high="max")
-        found = found.reset_index(names=["label", "hue"])
-        drawn.append(forest(found, title, axis, bars="lowest and highest fit"))
+        by_map = long.groupby([label, "hue"], sort=False)["estimate"]
+        means = pd.DataFrame({"estimate": by_map.mean(), "ci_low": by_map.min(), "ci_high": by_map.max()}).round(2)
+        found = means.rename_axis(["label", "hue"]).reset_index()
+        drawn.append(forest(found, title, axis, reference=0.0, bars="lowest and highest fit"))
     return drawn[0], drawn[1]
 
 
@@ -77,12 +79,15 @@ def beats_on_paper(saliency: Saliency, time_ms: Any) -> Picture:
 
 
 def time_maps(saliency: Saliency, time_ms: Any) -> Picture:
-    """Draw signed means by lead and time of women, of men, and their difference, at one scale."""
-    per_ms = 1000 / (time_ms[1] - time_ms[0])
-    grids = {printed(sex): per_ms * own.grams.mean(axis=0) for sex, own in by_sex(saliency).items()}
+    """Draw signed means over 8 ms, by lead and time, of women, of men, and their difference, at one scale."""
+    step_ms = time_ms[1] - time_ms[0]
+    grids = {
+        printed(sex): uniform_filter1d(1000 / step_ms * own.grams.mean(axis=0), max(1, round(8 / step_ms)), axis=1)
+        for sex, own in by_sex(saliency).items()
+    }
     if len(grids) == 2:
         grids[" minus ".join(grids)] = np.subtract(*grids.values())
-    top = max(float(np.percentile(np.abs(grid), 99.5)) for grid in grids.values())
+    top = max(float(np.percentile(np.abs(grid), 98)) for grid in grids.values())
     figure, axes = new_figure(len(grids), height=2.5 * len(grids) + 0.8, sharex=True, squeeze=False)
     look: dict[str, Any] = {"cmap": "RdBu_r", "vmin": -top, "vmax": top, "aspect": "auto"}
     most = []
@@ -98,4 +103,6 @@ def time_maps(saliency: Saliency, time_ms: Any) -> Picture:
 
 
 def _bar(figure: Any, axes: Any, coloured: Any, label: str) -> None:
-    figure.colorbar(coloured, ax=axes, location="bottom", shrink=0.7, aspect=40).set_label(label)
+    figure.colorbar(
+        coloured, ax=axes, location="bottom", extend="max" if coloured.norm.vmin == 0 else "both", shrink=0.7, aspect=40
+    ).set_label(label)
