@@ -325,9 +325,9 @@ def drawn_tests(tests: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def told_tests(tests: pd.DataFrame) -> str:
-    """The test of measured masses, in words."""
-    return "; ".join(
-        f"{PLANTED_WORDS[row['planted']]}, {round(row['people'], -1):,.0f} people: ST or T in {row['finds_st_t']} of "
+    """The test of measured masses, a line for each kind of cohort."""
+    return "\n".join(
+        f"- {PLANTED_WORDS[row['planted']]}, {round(row['people'], -1):,.0f} people: ST or T in {row['finds_st_t']} of "
         f"{row['cohorts']}, another wave in {row['finds_other']}"
         for row in tests[tests["test"] == "weighting"].to_dict("records")
     )
@@ -381,8 +381,8 @@ def shown(methods: pd.DataFrame, tests: pd.DataFrame) -> list[dict[str, Any]]:
             "axis": "share of cohorts (%)",
             "rows": drawn_tests(tests[(tests["test"] == "weighting") | (tests["planted"] != "life")]),
             "said": f"*Do women and men differ?* **No map says so.** {compared} The test of measured masses, on the "
-            f"cohorts that its direction and least share were chosen on, and where it may look better than it is: "
-            f"{told_tests(tests)}.",
+            f"cohorts that its direction and least share were chosen on, and where it may look better than it is:\n\n"
+            f"{told_tests(tests)}",
         },
     ]  # fmt: skip
 
@@ -399,10 +399,10 @@ def fresh_summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """What chapter 6 reads of the cohorts that nothing was chosen on."""
     tests = verdicts(pd.DataFrame(rows))
     seeds = sorted({row["seed"] for row in rows})
-    said = f"**On cohorts that nothing was chosen on** (seeds {seeds[0]} to {seeds[-1]}), the test of masses finds: "
+    said = f"**On cohorts that nothing was chosen on** (seeds {seeds[0]} to {seeds[-1]}), the test of masses finds:\n\n"
     part = {"title": "The test of masses on new cohorts", "axis": "share of cohorts (%)", "rows": drawn_tests(tests)}
     return {"benchmark": "saliency_fresh", "seeds": seeds, "tests": tests.to_dict("records"),
-            "shown": [part | {"said": f"{said}{told_tests(tests)}."}]}  # fmt: skip
+            "shown": [part | {"said": f"{said}{told_tests(tests)}"}]}  # fmt: skip
 
 
 def main() -> None:
