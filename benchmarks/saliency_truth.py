@@ -349,7 +349,8 @@ def shown(methods: pd.DataFrame, tests: pd.DataFrame) -> list[dict[str, Any]]:
     found = paths["r_leads"].min()
     right, wrong = (", ".join(found.index[mask]) or "none" for mask in (found > 0.5, found <= 0.5))
     best = methods.loc[paths["share"].idxmax()]
-    most = "; ".join(f"{row.path} {row.method}, {100 * row.share:.0f} %" for row in best.itertuples())
+    cells = zip(best["path"], best["method"], best["share"], strict=True)
+    most = "; ".join(f"{path} {method}, {100 * share:.0f} %" for path, method, share in cells)
     apart = 100 * (paths["share"].max() - paths["share"].min()).max()
     maps = tests[tests["test"].str.startswith("d:")]
     compared = (

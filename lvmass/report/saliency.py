@@ -65,10 +65,10 @@ def saliency_shares(study: Study) -> pd.DataFrame:
 
     Columns ``sex, group, segment, share, ci_low, ci_high``: intervals of 95 % over the patients whom `shown` has.
     """
-    names = ["share", "ci_low", "ci_high"]
-    options = explained(study)
+    names, options = ["share", "ci_low", "ci_high"], explained(study)
+    nobody = pd.DataFrame(columns=["sex", "group", "segment", *names])
     if not options.is_network or options.reads_signal or options.beat:
-        return pd.DataFrame(columns=["sex", "group", "segment", *names])
+        return nobody
     from lvmass.saliency.waves import GROUPS, WAVES, by_lead_and_wave, group_shares, mean_of_people  # with torch
 
     index, parts = pd.MultiIndex.from_product([GROUPS, WAVES[:-1]], names=["group", "segment"]), []
@@ -76,7 +76,7 @@ def saliency_shares(study: Study) -> pd.DataFrame:
         shares = group_shares(by_lead_and_wave(np.abs(own.grams), own.waves))
         mean = mean_of_people(shares, own.people["patient_id"]).reshape(3, -1).T
         parts.append(pd.DataFrame(mean, index, names).reset_index().assign(sex=sex))
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts, ignore_index=True) if parts else nobody
 
 
 def largest(shares: pd.DataFrame, group: str) -> tuple[set[str], str]:
@@ -137,7 +137,7 @@ def own_saliency(study: Study) -> pd.DataFrame:
 def saliency_answer(rows: pd.DataFrame, shares: pd.DataFrame) -> Markdown:
     """Answer of chapter 6; ``rows`` of `saliency_findings`, ``shares`` of `saliency_shares`."""
     if rows.empty:
-        return missing("saliency", "its model does not read this study's beats")
+        return missing("saliency", "its model reads no beats of this study, or too few people were explained")
     said = [f"in {group} {largest(shares, group)[1]}" for group in shares["group"].unique()]
     verdicts = [f"{what.removeprefix('saliency: ')}: {here}" for what, here in rows.iloc[:, [0, 4]].to_numpy()]
     return say(

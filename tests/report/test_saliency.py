@@ -45,6 +45,13 @@ def test_figures_of_maps(tiny_study: Study) -> None:
     assert "12 women and 12 men" in saliency.sum_of_parts(tiny_study.saliency()).data.replace("men and 12 wo", "")
 
 
+def test_shares_of_too_few_people_are_not_shown(tiny_study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saliency, "shown", lambda study: study.saliency().rows(np.zeros(24, bool)))
+    shares = saliency.saliency_shares(tiny_study)
+    assert shares.empty
+    assert "too few people" in saliency.saliency_answer(saliency.own_saliency(tiny_study), shares).data
+
+
 def test_what_is_kept_is_shown(tiny_study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT / "book")
     found = saliency.kept(tiny_study, "sanity", "truth", "real")
