@@ -10,18 +10,10 @@ import torch
 from lvmass.cohort import simulate_cohort
 from lvmass.ecg import LEADS, measure_beat, synchronized_beat
 from lvmass.networks import build_network
-from lvmass.saliency import (
-    METHODS,
-    WAVES,
-    attribute,
-    by_lead_and_wave,
-    compare_maps,
-    matched_pairs,
-    wave_of_samples,
-    weighting_test,
-)
-from lvmass.saliency.sanity import agreement, areas, deletion_insertion, randomized, rank_correlation
-from lvmass.saliency.waves import cells_of, mean_map, segment_shares
+from lvmass.saliency import METHODS, WAVES, attribute, by_lead_and_wave, cells_of, wave_of_samples
+from lvmass.saliency.sanity import agreement, deletion_insertion, randomized, rank_correlation
+from lvmass.saliency.sexes import compare_maps, matched_pairs, weighting_test
+from lvmass.saliency.waves import group_shares, mean_of_people
 from lvmass.training.model import FittedModel
 
 TIME_MS = np.arange(-300, 500, 2.0)
@@ -70,7 +62,7 @@ def test_steps_go_up_to_their_limit(model: FittedModel, monkeypatch: pytest.Monk
     monkeypatch.setattr("lvmass.saliency.maps._integrated_gradients", rough)
     monkeypatch.setitem(METHODS, "integrated gradients", rough)
     attribute(model, *beats(1), steps=32)
-    assert tried == [32, 128, 512, 1024]
+    assert tried == [32, 128, 512, 2048, 4096]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -119,16 +111,15 @@ def test_waves_are_those_that_are_measured() -> None:
 def test_shares_and_means_by_wave() -> None:
     grams, waves = np.zeros((4, 12, 400)), some_waves(4)
     grams[:, LEADS.index("V1"), 150] = [-2.0, -2.0, 2.0, 4.0]  # at R
-    shares = segment_shares(grams, waves).set_index(["group", "segment"])["share"]
-    assert (shares["precordial leads", "QRS"] == 100).all()
-    assert shares.sum() == 400
-    assert (segment_shares(0 * grams, waves)["share"] == 0).all()
-    table = mean_map(by_lead_and_wave(np.abs(grams), waves), ["a", "a", "b", "c"])
-    row = table.query("lead == 'V1' and wave == 'QRS'").to_dict("records")[0]
-    assert row["grams"] == 2.5
+    cells = by_lead_and_wave(np.abs(grams), waves)
+    assert (group_shares(cells)[:, 1, WAVES.index("QRS")] == 100).all()
+    assert group_shares(cells).sum() == 400
+    assert not group_shares(0 * cells).any()
+    mean, low, high = mean_of_people(cells, ["a", "a", "b", "c"])[:, LEADS.index("V1"), WAVES.index("QRS")]
+    assert mean == 2.5
     # patient a has two rows of 2 g: a resample of patients is between all a (2 g) and all c (4 g)
-    assert row["ci_low"] == 2.0
-    assert row["ci_high"] == pytest.approx(4.0)
+    assert low == 2.0
+    assert high == pytest.approx(4.0)
 
 
 def test_maps_are_compared_in_pairs_and_between_the_sexes() -> None:
@@ -193,13 +184,11 @@ def test_deletion_follows_what_is_marked(model: FittedModel) -> None:
         "random": np.random.default_rng(0).normal(size=x.shape),
     }
     curves = deletion_insertion(model, x, age, orders, flat, 2.0)
-    none, all_of_it = (curves[curves["share"] == share] for share in (0.0, 1.0))
-    assert (none["deletion_g"] == 0).all()
-    assert (all_of_it["insertion_g"] == 0).all()
-    np.testing.assert_allclose(all_of_it["deletion_g"], none["insertion_g"])
-    area = {row["order"]: row for row in areas(curves).to_dict("records")}
+    area = {row["order"]: row for row in curves.to_dict("records")}
     assert area["map"]["deletion_g"] > area["random"]["deletion_g"]
     assert area["map"]["insertion_g"] < area["random"]["insertion_g"]
+    flat_person = deletion_insertion(model, flat[None], age[:1], {"map": flat[None]}, flat, 2.0)
+    assert not flat_person[["deletion_g", "insertion_g"]].to_numpy().any()  # there is nothing to take away
 
 
 def test_agreement_says_which_maps_change(model: FittedModel) -> None:
@@ -210,7 +199,9 @@ def test_agreement_says_which_maps_change(model: FittedModel) -> None:
     assert grams.shape == x.shape
     assert samples["weights shuffled down to straight"] > 0.99
     assert abs(samples["weights shuffled down to encoders"]) < 0.2
-    assert missed["baseline: several"] < 0.01
+    assert missed["baseline: several"] < 0.05
+    shares = table[[name for name in table.columns if ", " in str(name)]]
+    np.testing.assert_allclose(shares.sum(axis=1), 100)
     assert sum(table["against"].str.startswith("shifted")) == 2
     slow, _ = agreement(model, x, age, some_waves(4), {"mean": starts["mean"]}, 10.0, seed=0)
     assert not slow["against"].str.startswith("shifted").any()  # 4 ms are no sample at 100 Hz

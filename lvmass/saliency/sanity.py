@@ -3,21 +3,25 @@
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+from scipy.stats import spearmanr
 
 from lvmass.errors import DataError
 from lvmass.saliency.maps import METHODS, Attribution, attribute
-from lvmass.saliency.waves import by_lead_and_wave, cells_of
+from lvmass.saliency.waves import GROUPS, WAVES, by_lead_and_wave, cells_of, group_shares
 from lvmass.training.model import FittedModel
 
 Floats = NDArray[np.floating]
 
+SHUFFLED = "weights shuffled down to"
 SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 """Of the beat's patches that are taken away or put in."""
+PATCH_MS = 40.0
 
 
 def rank_correlation(a: Floats, b: Floats) -> NDArray[np.float64]:
@@ -28,10 +32,7 @@ def rank_correlation(a: Floats, b: Floats) -> NDArray[np.float64]:
     >>> rank_correlation(np.array([[1.0, 2.0, 9.0]]), np.array([[1.0, 4.0, 5.0]])).round(6).tolist()
     [1.0]
     """
-    ranks = [rankdata(each.reshape(len(each), -1), axis=1) for each in (a, b)]
-    x, y = (each - each.mean(axis=1, keepdims=True) for each in ranks)
-    size = np.sqrt(np.square(x).sum(axis=1) * np.square(y).sum(axis=1))
-    return np.divide((x * y).sum(axis=1), size, out=np.zeros(len(x)), where=size > 0)
+    return np.array([np.nan_to_num(spearmanr(x.ravel(), y.ravel()).statistic) for x, y in zip(a, b, strict=True)])
 
 
 def randomized(model: FittedModel, seed: int) -> Iterator[tuple[str, FittedModel]]:
@@ -69,6 +70,8 @@ def agreement(
 ) -> tuple[pd.DataFrame, NDArray[np.float32]]:
     """Hold maps (Integrated Gradients from the mean beat) against those of other methods, baselines and networks.
 
+    The others take half the steps, however much they miss: what is compared are ranks and shares.
+
     Parameters
     ----------
     model : FittedModel
@@ -88,46 +91,40 @@ def agreement(
     -------
     table : DataFrame
         ``against`` what, ``samples`` (rank correlation of a person's signed maps, mean), ``lead_wave`` (of mean sizes
-        by lead and wave) and ``missed`` (median share of the difference by which the other map misses its sum).
+        by lead and wave), ``missed`` (median share of the difference by which the other map misses its sum), and the
+        other map's mean share in percent by lead group and wave, in columns such as "limb leads, QRS".
     grams : ndarray, shape (n, 12, n_samples)
         The maps themselves.
     """
-
-    def maps(
-        fitted: FittedModel = model, method: str = "integrated gradients", start: str = "mean", shift_ms: float = 0
-    ) -> Attribution:
-        moved = np.roll(beats_mv, round(shift_ms / step_ms), axis=2)
-        return attribute(
-            fitted, moved, covariates, method=method, baseline_mv=baselines_mv[start], cells=cells_of(waves)
-        )
-
-    def by_wave(made: Attribution) -> Floats:
-        return by_lead_and_wave(np.abs(made.grams), waves).mean(axis=0)[None, :, :-1]
-
-    own = maps()
+    options: dict[str, Any] = {"covariates": covariates, "cells": cells_of(waves)}
+    own = attribute(model, beats_mv, baseline_mv=baselines_mv["mean"], **options)
+    quick = options | {"baseline_mv": baselines_mv["mean"], "steps": 16, "tolerance": np.inf}
     others: dict[str, Attribution] = {}
     for method in METHODS:
         with suppress(DataError):  # one that cannot go through this network
-            others |= {} if method == "integrated gradients" else {f"{method}, mean beat": maps(method=method)}
-    others |= {f"baseline: {start}": maps(start=start) for start in baselines_mv if start != "mean"}
-    others |= {f"shifted by {ms:+d} ms": maps(shift_ms=ms) for ms in (-4, 4) if step_ms <= 4}
-    others |= {f"weights shuffled down to {part}": maps(shuffled) for part, shuffled in randomized(model, seed)}
-    rows = [
-        {
+            others[f"{method}, mean beat"] = attribute(model, beats_mv, **quick | {"method": method})
+    del others["integrated gradients, mean beat"]
+    for name, start_mv in baselines_mv.items():
+        if name != "mean":  # of several, each takes fewer steps
+            start = {"baseline_mv": start_mv, "steps": 16 if start_mv.ndim == 2 else 8}
+            others[f"baseline: {name}"] = attribute(model, beats_mv, **quick | start)
+    for ms in (-4, 4) if step_ms <= 4 else ():
+        others[f"shifted by {ms:+d} ms"] = attribute(model, np.roll(beats_mv, round(ms / step_ms), axis=2), **quick)
+    for part, blind in randomized(model, seed):
+        others[f"{SHUFFLED} {part}"] = attribute(blind, beats_mv, **quick)
+
+    mean, rows = by_lead_and_wave(np.abs(own.grams), waves).mean(axis=0)[None, :, :-1], []
+    names = [f"{group}, {wave}" for group, wave in product(GROUPS, WAVES[:-1])]
+    for name, other in others.items():
+        cells = by_lead_and_wave(np.abs(other.grams), waves)
+        row = {
             "against": name,
             "samples": rank_correlation(own.grams, other.grams).mean(),
-            "lead_wave": rank_correlation(by_wave(own), by_wave(other))[0],
+            "lead_wave": rank_correlation(mean, cells.mean(axis=0)[None, :, :-1])[0],
             "missed": np.median(np.abs(other.completeness_error_g / other.difference_g)),
         }
-        for name, other in others.items()
-    ]
+        rows.append(row | dict(zip(names, group_shares(cells).mean(axis=0).ravel(), strict=True)))
     return pd.DataFrame(rows), own.grams
-
-
-def patches_of(n_samples: int, step_ms: float, patch_ms: float = 40.0) -> NDArray[np.int64]:
-    """Number of the patch of each sample, a lead and ``patch_ms`` each, shape (12, n_samples)."""
-    of_time = (np.arange(n_samples) * step_ms // patch_ms).astype(np.int64)
-    return (of_time.max() + 1) * np.arange(12)[:, None] + of_time
 
 
 def deletion_insertion(
@@ -156,30 +153,23 @@ def deletion_insertion(
     Returns
     -------
     DataFrame
-        ``order, share`` of patches, and ``deletion_g, insertion_g``: mean absolute distance of the estimate from that
-        of the whole beat, when this share is taken away, or all but this share.
+        ``order``, and ``deletion_g, insertion_g``: mean absolute distance of the estimate from that of the whole beat,
+        when a share of patches is taken away, or all but this share, on average over `SHARES`. A good order has much
+        deletion and little insertion.
     """
-    patches = patches_of(inputs.shape[2], step_ms)
+    of_time = (np.arange(inputs.shape[2]) * step_ms // PATCH_MS).astype(np.int64)
+    patches = (of_time.max() + 1) * np.arange(12)[:, None] + of_time  # (12, n_samples)
     n_patches = patches.max() + 1
     member = np.eye(n_patches)[patches.ravel()]
     whole_g, rows = model.predict_g(inputs, covariates), []
     for name, order in orders.items():
         marked = np.abs(order).reshape(len(order), -1) @ member
         place = np.argsort(np.argsort(-marked, axis=1), axis=1)[:, patches]  # (n, 12, n_samples)
+        apart_g: dict[str, list[float]] = {"deletion_g": [], "insertion_g": []}
         for share in SHARES:
             first = place < round(share * n_patches)
-            row = {"order": name, "share": share}
             for column, kept in (("deletion_g", ~first), ("insertion_g", first)):
                 changed = np.where(kept, inputs, baseline_mv).astype(np.float32)
-                row[column] = np.abs(model.predict_g(changed, covariates) - whole_g).mean()
-            rows.append(row)
+                apart_g[column].append(np.abs(model.predict_g(changed, covariates) - whole_g).mean())
+        rows.append({"order": name} | {column: np.trapezoid(each, SHARES) for column, each in apart_g.items()})
     return pd.DataFrame(rows)
-
-
-def areas(curves: pd.DataFrame) -> pd.DataFrame:
-    """Mean height of the curves of `deletion_insertion`, grams: a good order has much deletion and little insertion."""
-    names = ["deletion_g", "insertion_g"]
-    rows = {
-        order: [np.trapezoid(part[name], part["share"]) for name in names] for order, part in curves.groupby("order")
-    }
-    return pd.DataFrame.from_dict(rows, orient="index", columns=names).rename_axis("order").reset_index()

@@ -1,7 +1,5 @@
 """From samples to what an ECG is read in: a person's own P, PR, QRS, ST and T, in each lead."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +9,8 @@ from lvmass.ecg.recording import LEADS, Beat
 
 WAVES = ("P", "PR", "QRS", "ST", "T", "rest")
 """Parts of a beat; "rest" lies before P and after T."""
+GROUPS = {"limb leads": slice(0, 6), "precordial leads": slice(6, 12)}
+"""Rows of ``LEADS``."""
 ST_SHARE = 1 / 3
 """ST ends, and T begins, this far from the end of QRS to the end of T: no onset of T is measured. It is 95 ms after the
 QRS at a QT of 380 ms; the simulator's T begins (2.5 SD before its peak) 90 ms after it."""
@@ -89,13 +89,40 @@ def by_lead_and_wave(grams: Floats, waves: NDArray[np.int8]) -> NDArray[np.float
     return np.matmul(np.asarray(grams, np.float64), member.astype(np.float64))
 
 
-def mean_map(cells: Floats, patients: ArrayLike, *, n_resamples: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """Means over people by lead and wave, with intervals of a bootstrap of patients.
+def group_shares(cells: Floats) -> NDArray[np.float64]:
+    """Share of each person's attribution by lead group and wave, percent of what lies within waves.
 
     Parameters
     ----------
     cells : ndarray, shape (n, 12, 6)
-        From `by_lead_and_wave`.
+        From `by_lead_and_wave`, of absolute values.
+
+    Returns
+    -------
+    ndarray, shape (n, 2, 5)
+        In the order of `GROUPS` and `WAVES`; a person's add up to 100, or to 0 where nothing is attributed.
+
+    Examples
+    --------
+    >>> cells = np.zeros((1, 12, 6))
+    >>> cells[0, 0, 0], cells[0, 6:, 2] = 2, 1
+    >>> group_shares(cells)[0].tolist()
+    [[25.0, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 75.0, 0.0, 0.0]]
+    """
+    groups = np.stack([cells[:, rows, :-1].sum(axis=1) for rows in GROUPS.values()], axis=1)
+    total = groups.sum(axis=(1, 2), keepdims=True)
+    return 100 * groups / np.where(total > 0, total, 1.0)
+
+
+def mean_of_people(
+    values: Floats, patients: ArrayLike, *, n_resamples: int = 1000, seed: int = 0
+) -> NDArray[np.float64]:
+    """Means over people with 95 % intervals of a bootstrap of patients.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, ...)
+        A map of each person, in any unit.
     patients : array_like, shape (n,)
         Rows of one patient are drawn together.
     n_resamples, seed
@@ -103,45 +130,17 @@ def mean_map(cells: Floats, patients: ArrayLike, *, n_resamples: int = 1000, see
 
     Returns
     -------
-    DataFrame
-        ``lead, wave, grams, ci_low, ci_high`` (95 %).
-    """
-    code, _ = pd.factorize(np.asarray(patients))
-    sums = np.zeros((code.max() + 1, cells[0].size))
-    np.add.at(sums, code, cells.reshape(len(cells), -1))
-    times = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), n_resamples)
-    low, high = np.quantile((times @ sums) / (times @ np.bincount(code))[:, None], [0.025, 0.975], axis=0)
-    index = pd.MultiIndex.from_product([LEADS, WAVES], names=["lead", "wave"])
-    columns = {"grams": cells.mean(axis=0).ravel(), "ci_low": low, "ci_high": high}
-    return pd.DataFrame(columns, index=index).reset_index()
-
-
-def segment_shares(grams: Floats, waves: NDArray[np.int8]) -> pd.DataFrame:
-    """Share of each person's absolute attribution by lead group and wave.
-
-    Parameters
-    ----------
-    grams : ndarray, shape (n, 12, n_samples)
-        Attributions.
-    waves : ndarray of int, shape (n, n_samples)
-        From `wave_of_samples`.
-
-    Returns
-    -------
-    DataFrame
-        ``person`` (row of ``grams``), ``group`` ("limb leads", "precordial leads"), ``segment`` (a wave) and ``share``
-        in percent of what lies within waves; a person's shares add up to 100, or to 0 where nothing is attributed.
+    ndarray, shape (3, ...)
+        Mean, lower and upper limit.
 
     Examples
     --------
-    >>> shares = segment_shares(np.ones((1, 12, 4)), np.array([[0, 2, 2, 5]], np.int8))
-    >>> shares.groupby("segment", sort=False)["share"].sum().round(1).to_dict()
-    {'P': 33.3, 'PR': 0.0, 'QRS': 66.7, 'ST': 0.0, 'T': 0.0}
+    >>> mean_of_people(np.array([[1.0], [1.0], [3.0]]), ["a", "a", "b"]).ravel().round(2).tolist()
+    [1.67, 1.0, 3.0]
     """
-    cells = by_lead_and_wave(np.abs(grams), waves)[:, :, :-1]
-    total = cells.sum(axis=(1, 2), keepdims=True)
-    groups = np.stack([cells[:, :6].sum(axis=1), cells[:, 6:].sum(axis=1)], axis=1)
-    shares = 100 * groups / np.where(total > 0, total, 1.0)
-    parts: tuple[Any, ...] = range(len(grams)), ("limb leads", "precordial leads"), WAVES[:-1]
-    index = pd.MultiIndex.from_product(parts, names=["person", "group", "segment"])
-    return pd.DataFrame({"share": shares.ravel()}, index=index).reset_index()
+    code, _ = pd.factorize(np.asarray(patients))
+    sums = np.zeros((code.max() + 1, values[0].size))
+    np.add.at(sums, code, values.reshape(len(values), -1))
+    times = np.random.default_rng(seed).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), n_resamples)
+    ends = np.quantile((times @ sums) / (times @ np.bincount(code))[:, None], [0.025, 0.975], axis=0)
+    return np.stack([values.mean(axis=0), *ends.reshape(2, *values.shape[1:])])

@@ -1,6 +1,5 @@
 """Figures draw every table of a study, also where numbers are missing, as vector graphics that are told in words."""
 
-import json
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,8 +13,6 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from lvmass.cohort import simulate_cohort
-from lvmass.cohort.schema import SEXES
-from lvmass.cohort.simulation.constants import SETTINGS, SITES
 from lvmass.ecg import measure_beat, synchronized_beat
 from lvmass.evaluation import evaluate, recalibrate
 from lvmass.evaluation.calibration import lvh_probability
@@ -25,13 +22,12 @@ from lvmass.evaluation.lvh import LVH_CUTOFFS_G_M2
 from lvmass.evaluation.tables import example_predictions
 from lvmass.networks import build_network
 from lvmass.networks.elvmass_net import ElvmassNet
-from lvmass.report import appendix_figures, data_figures, ecg_figures, external_figures, figures, lvh_figures, saliency
+from lvmass.report import appendix_figures, data_figures, ecg_figures, external_figures, figures, lvh_figures
 from lvmass.report.appendix import implied
 from lvmass.report.page import select
 from lvmass.report.style import SEX_COLOURS, Picture
 from lvmass.report.words import PUBLISHED
 from lvmass.study.study import Study
-from tests.conftest import ROOT
 
 TABLE = example_predictions(150)
 PEOPLE = TABLE.drop_duplicates(["cohort", "subject_id"])[["cohort", "subject_id"]]
@@ -105,106 +101,6 @@ def test_figures_of_the_networks(tiny_study: Study) -> None:
     field = ecg_figures.receptive_field(network, beats.waveform_mv[0, 10], beats.time_ms)
     words(field, "The 5 levels", f"{2 * network.receptive_field_samples} ms")
     words(ecg_figures.mean_beats(beats.waveform_mv, beats.people["sex"].to_numpy(), beats.time_ms))
-    maps = tiny_study.saliency().own
-    women = maps.rows((maps.people["sex"] == "female").to_numpy(bool))
-    for shown, columns in ((maps, 8), (women, 4)):
-        assert len(saliency.beats_on_paper(shown, beats.time_ms).figure.axes) == 3 * columns + 1
-        words(saliency.lead_wave_maps(saliency.lead_wave_tables(shown)), "95 % intervals")
-    agreement, curves = tiny_study.saliency_checks()
-    words(saliency.sanity_panel(agreement, curves), "deletion")
-    assert "shuffled weights" in saliency.sanity_said(agreement, curves).data
-    assert agreement.groupby(["fold", "fitted_on"]).ngroups == 4  # each fold and sex
-
-
-def test_planted_truth_is_shown_as_it_was_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT / "book")
-    truth, sanity = saliency.kept("truth"), saliency.kept("sanity")
-    assert truth is not None
-    assert sanity is not None
-    methods, tests, trust = saliency.truth_tables(truth)
-    assert "QRS duration" in methods.data
-    assert "10 of 10" in tests.data
-    assert "No map" in trust.data
-    assert "QRS size -0.10 to 0.29" in trust.data
-    assert "nothing planted, 1,459 people: ST or T in 2 of 9 cohorts" in trust.data
-    assert "58.4 g" in saliency.kept_said(sanity).data
-    assert "6.1 g" in saliency.kept_said(sanity).data
-    assert saliency.kept("nothing") is None
-
-
-def test_what_is_said_of_maps_follows_the_numbers() -> None:
-    def said(samples: float, lead_wave: float) -> str:
-        rows = [
-            {"against": against, "samples": samples, "lead_wave": lead_wave, "fold": 0, "fitted_on": sex}
-            for sex in SEXES
-            for against in ("weights shuffled down to head", "weights shuffled down to encoders")
-        ]
-        curves = pd.DataFrame(
-            {"order": order, "share": share, "deletion_g": share * rise[sex], "insertion_g": 0.0, "fold": 0,
-             "fitted_on": sex}
-            for sex in SEXES
-            for order, rise in {"map": {"female": 2, "male": 1}, "random": {"female": 1, "male": 2},
-                                "|dV/dt|": {"female": 3, "male": 3}}.items()
-            for share in (0.0, 1.0)
-        )  # fmt: skip
-        return str(saliency.sanity_said(pd.DataFrame(rows), curves).data)
-
-    assert "it follows the network" in said(0.1, 0.9)
-    assert "hardly depends on the network" in said(0.1, 0.9)
-    assert "follows the network" not in said(0.6, 0.9)
-    assert "hardly depends" not in said(0.1, 0.2)
-    assert "at random in 1 of 2 fits" in said(0.1, 0.2)
-    assert "of the network, in 0" in said(0.1, 0.2)
-
-
-def test_four_questions_on_women_and_men(tiny_study: Study) -> None:
-    people, cells = tiny_study.contributions()
-    assert cells.shape == (len(people), 12, 6)
-    assert np.isfinite(cells).all()
-    waves, n = saliency.mass_test(tiny_study)
-    assert n == len(people) == len(tiny_study.beats().people)
-    compared = saliency.sexes_compared(tiny_study)
-    assert len(compared) == 4
-    assert compared["differs at FDR 5 %"].tolist()[-1] == waves
-    assert compared["people"].tolist()[:2] == ["12", "12"]
-
-
-@pytest.mark.parametrize("unknown", ["height_cm", "nothing"])
-def test_masses_are_tested_of_whom_all_is_known(
-    tiny_study: Study, monkeypatch: pytest.MonkeyPatch, unknown: str
-) -> None:
-    people, cells = tiny_study.contributions()
-    people = pd.concat([people] * 4, ignore_index=True)
-    if unknown in people:
-        people.loc[:3, unknown] = np.nan
-    monkeypatch.setattr(Study, "contributions", lambda self: (people, np.concatenate([cells] * 4)))
-    waves, n = saliency.mass_test(tiny_study)
-    assert n == len(people) - 4 * (unknown in people)
-    assert waves != "too few people"
-
-
-def test_kept_saliency_is_what_the_benchmarks_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    import saliency_sanity
-    import saliency_truth
-
-    people = saliency_truth.people_of(
-        saliency_truth.Planted(SITES["tw-cvai"], 1, saliency_truth.Couplings(), SETTINGS["published"]), 60
-    )
-    part = saliency_sanity.of_fold(people, 0, 1)
-    for name in ("map", "map_shuffled"):  # after one epoch nothing has reached the last layer, which starts at zero
-        part[name] = (np.array(part[name]) + np.arange(1, 61).reshape(12, 5)).tolist()
-    made = json.loads(json.dumps(saliency_sanity.summary([part], 60, 1)))
-    assert made.keys() == json.loads((ROOT / "book/validation/saliency_sanity.json").read_text()).keys()
-    assert "(60 simulated people, 1 folds)" in saliency.kept_said(made).data
-    with np.errstate(invalid="ignore"):
-        rows = [row | {"seconds": 1.0} for row in saliency_truth.one_path("axis", 60, 1, 1)]
-    test = {"test": "weighting", "planted": "none", "seed": 1, "n": 60, "whole": True, "waves": ["T"], "seconds": 1.0}
-    truth = json.loads(json.dumps(saliency_truth.summary([*rows, test], 60), default=float))
-    kept = json.loads((ROOT / "book/validation/saliency_truth.json").read_text())
-    assert truth.keys() == kept.keys()
-    assert truth["methods"][0].keys() == kept["methods"][0].keys()
-    assert "nothing planted, 60 people: ST or T in 1 of 1 cohorts" in saliency.truth_tables(truth)[2].data
 
 
 @pytest.mark.parametrize(("keep", "epoch"), [("last", 3), ("best", 2)])

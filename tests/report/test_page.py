@@ -284,14 +284,13 @@ PRECORDIAL = {"QRS": 20.0, "T": 30.0, "ST": 5.0}
 
 
 def shares(limb: dict[str, float], women: dict[str, float], men: dict[str, float]) -> pd.DataFrame:
-    """Three people a sex, whose shares differ by 0.2 %."""
+    """As of `saliency_shares`."""
     return pd.DataFrame(
-        (person, sex, group, segment, share + 0.2 * (person % 3))
-        for sex, own, people in (("female", women, range(3)), ("male", men, range(3, 6)))
-        for person in people
+        (sex, group, segment, share, share - 1, share + 1)
+        for sex, own in (("female", women), ("male", men))
         for group, segments in (("limb leads", limb), ("precordial leads", own))
         for segment, share in segments.items()
-    ).set_axis(["person", "sex", "group", "segment", "share"], axis=1)
+    ).set_axis(["sex", "group", "segment", "share", "ci_low", "ci_high"], axis=1)
 
 
 def test_saliency_is_held_against_what_the_abstracts_name() -> None:
@@ -306,16 +305,18 @@ def test_saliency_is_held_against_what_the_abstracts_name() -> None:
     }.items():
         found = saliency_findings(shares(limb, PRECORDIAL, PRECORDIAL), 0.9, by_mass, simulated=True)
         assert found["here"].tolist() == ["cannot be decided here"] * 2 + [here]
-    assert "largest: QRS in women, 25 %; QRS in men, 25 %" in found["ours"].tolist()[0]
+    assert "largest: QRS in women, 25 % (24 to 26); QRS in men, 25 % (24 to 26); rank" in found["ours"].tolist()[0]
     reverse = {"QRS": 30.0, "T": 20.0, "ST": 5.0}
     found = saliency_findings(shares(limb, reverse, reverse), 0.9, NO_TEST, simulated=True)
     assert found["here"].tolist()[1] == "not reproduced, but the reverse"
-    assert "T matters in precordial leads: not reproduced, but the reverse" in saliency_answer(found, "net").data
+    answer = saliency_answer(found, shares(limb, reverse, reverse)).data
+    assert "T matters in precordial leads: not reproduced, but the reverse" in answer
+    assert "in precordial leads QRS in women, 30 % (29 to 31)" in answer
     other = saliency_findings(shares(limb, PRECORDIAL, reverse), 0.2, ("T (p 0.01)", 5000), simulated=False)
     assert other["here"].tolist()[1:] == ["not reproduced", "reproduced here"]
-    assert "women 51 %, men 41 %" in other["ours"].tolist()[2]
+    assert "women 50 %, men 40 %" in other["ours"].tolist()[2]
     none = saliency_findings(other[:0], np.nan, NO_TEST, simulated=True)
-    assert "Not shown: saliency" in saliency_answer(none, "net").data
+    assert "Not shown: saliency" in saliency_answer(none, other[:0]).data
 
 
 def changed(name: str, where: str, **values: float) -> Any:
