@@ -142,7 +142,7 @@ def test_people_and_estimates() -> None:
     words(picture, "Title", "of 151 lie beyond")
     high = picture.figure.axes[0].get_xlim()[1]
     assert high < 300
-    assert max(x for x, _ in picture.figure.axes[0].collections[0].get_offsets()) == high  # type: ignore[attr-defined]
+    assert np.asarray(picture.figure.axes[0].collections[0].get_offsets())[:, 0].max() == high
     hidden = figures.predicted_against_true(far, "Title", 5)
     assert "< 5 of 151 lie beyond" in hidden.alt
     people = pd.DataFrame(

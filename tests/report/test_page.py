@@ -385,7 +385,7 @@ def test_a_result_is_judged_by_the_stated_rule(
 
 def test_a_claim_of_percent_is_held_against_percent(nothing_on_saliency: pd.DataFrame) -> None:
     rows = paper_results(nothing_on_saliency).set_index("the paper's result")
-    text = rows.loc["LVM: sex-specific training, no significant gain", "ours"]
+    text = str(rows.loc["LVM: sex-specific training, no significant gain", "ours"])
     errors = select(kept("paper_size/paper")[0]["errors"], cohort="development", metric="mape_percent", sex="female")
     own = select(errors, model="elvmass-net").set_index("training")["estimate"]
     assert text.startswith(f"MAPE (%) women {own['sex-specific']:.1f} (")
