@@ -59,7 +59,7 @@ def build_book(folder: str | Path, study: Study) -> Path:
     study.run()
     first = next(iter(html.values()))
     read = [file for name in ("paper_size", "validation") for file in _files(folder / "book" / name, ".json", ".csv")]
-    read += _files(folder / "book" / "hospital", ".py")
+    read += _files(folder / "book" / "hospital", ".py", ".toml")
     results = _files(study.results_folder, ".csv")
     # the study file, too: labels and privacy change no result, but what pages show of it
     outputs = package_fingerprint(study_file, *read, *results) + f" {study_file} {study.fingerprint}"
