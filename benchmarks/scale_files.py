@@ -142,11 +142,12 @@ def main() -> None:
         folder = arguments.folder / str(n)
         folder.mkdir(parents=True, exist_ok=True)
         write_cohorts(folder, n)
-        shutil.rmtree(folder / ".lvmass", ignore_errors=True)
         study = folder / "study.toml"
         study.write_text((STUDY + (NETWORK if arguments.network else "")).format(workers=arguments.workers))
         run = [sys.executable, "-c", "import sys; from lvmass.cli import main; sys.argv[0] = 'lvmass'; main()"]
         for what in ("check", "run", "run again, nothing to do"):
+            if what in ("check", "run"):  # else run would find the beats of check
+                shutil.rmtree(folder / ".lvmass", ignore_errors=True)
             command = [*run, what.split()[0], str(study)]
             rows.append({"n": n, "what": what} | measured(command, folder / "log.txt"))
             row = rows[-1]

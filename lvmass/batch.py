@@ -1,7 +1,9 @@
 """Many ECGs in, a table or a page for each out: in parallel, row by row, and going on where a killed run stopped."""
 
 import logging
+import mimetypes
 import shutil
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
@@ -49,7 +51,7 @@ def people_in_files(paths: Sequence[Path], person: Mapping[str, Any], written: C
     """List ECG files, and those in folders, as one row each; all get the same person.
 
     Of a WFDB record the header stands for all its files. Of a folder, hidden files, links and what is ``written`` are
-    left out, and so are tables of people, notes and files with an ending of no ECG, which a line of the log names.
+    left out, and so are tables of people, notes and files with an ending of no ECG; a line of the log counts them.
 
     Raises
     ------
@@ -70,9 +72,11 @@ def people_in_files(paths: Sequence[Path], person: Mapping[str, Any], written: C
     endings = _endings()
     files = [file for file in there if file[1].suffix.lower() in endings or file[1].suffix[1:].isdigit()]
     files = [file for file in files if not is_no_ecg(file[1])] or files
-    if others := sorted({name for name, _ in there} - {name for name, _ in files}):
-        more = f" and {len(others) - 5} more" * (len(others) > 5)
-        LOG.info("no ECGs, left out: %s%s", ", ".join(others[:5]), more)
+    if others := {path for _, path in there} - {path for _, path in files}:
+        # a file's name may be a patient's, and so may what follows its last point
+        kinds = {"": "without ending"} | {ending: ending for ending in mimetypes.types_map}
+        counted = Counter(kinds.get(path.suffix.lower(), "others") for path in others)
+        LOG.info("no ECGs, left out: %s", ", ".join(f"{n} {kind}" for kind, n in sorted(counted.items())))
     files += [(str(path), path) for path in paths if not path.is_dir()]
     if not files:
         raise DataError(f"{paths[0]}: there is no ECG file in this folder; give the folder of the ECGs.")

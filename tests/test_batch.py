@@ -16,7 +16,7 @@ import pytest
 from lvmass.batch import _stamped, people_in_files, people_in_table, predict_people
 from lvmass.prediction import PRETRAINED, predict
 from lvmass.report.person import write_report
-from tests.ecg.ecg_files import write_hl7, write_muse, write_scp
+from tests.ecg.ecg_files import write_csv, write_edf, write_hl7, write_muse, write_scp
 from tests.test_cli import ECG, LVMASS, PERSON, here, read_ecg, refused
 
 WOMAN = {"sex": "female", "age_years": 42, "height_cm": 160, "weight_kg": 58}
@@ -104,14 +104,26 @@ def test_no_name_or_id_in_a_file_is_told(tmp_path: Path) -> None:
 
 
 def test_folder_of_ecgs_is_read_without_what_was_written(folder: Path) -> None:
-    for name in ("README.txt", "README"):
+    for name in ("README", "Hanna Mustermann.txt", "more/Karl.txt", "Dr.Mustermann"):
         (folder / name).write_text("what this is")
     shutil.copy(ECG, folder / "more" / "1.2.840.7")
     for _ in range(2):
         result = here("predict", folder, *PERSON, "--out", folder / "out.csv")
-        assert "no ECGs, left out: README, README.txt, people.csv\n" in result.stderr
+        assert "no ECGs, left out: 1 .csv, 2 .txt, 1 others, 1 without ending\n" in result.stderr
+        assert "mustermann" not in (result.stdout + result.stderr).lower()
         assert "2 estimated, 1 not" in result.stdout
     assert list(pd.read_csv(folder / "out.csv")["file"]) == ["good.dcm", "more/1.2.840.7", "more/broken.xml"]
+
+
+def test_an_ecg_beside_other_columns_or_without_ending_is_read(tmp_path: Path) -> None:
+    recording = read_ecg(ECG)
+    table = pd.read_csv(write_csv(tmp_path, recording))
+    table.assign(patient_id=1).to_csv(tmp_path / "sample.csv", index=False)
+    write_edf(tmp_path, recording).rename(tmp_path / "record")
+    (tmp_path / "people.csv").write_text("subject_id,sex\na,female\n")
+    people = people_in_files([tmp_path], WOMAN)
+    assert list(people["file"]) == ["record", "sample.csv"]
+    assert predict_people(people, tmp_path / "out.csv", workers=1) == (2, 0)
 
 
 def test_where_nothing_else_lies_each_file_is_tried(tmp_path: Path) -> None:

@@ -127,6 +127,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         done = lvmass(command, folder / "study.toml")
         (folder / f"{command}.log").write_text(done.stdout + done.stderr)
         assert done.returncode == 0, done.stderr
+    for name in (f"{FIRST} {LAST}.txt", f"Dr.{LAST}"):
+        (folder / "ecg" / name).write_text("a letter")
+    person = ("--sex", "female", "--age", 60, "--height", 165, "--weight", 70)
+    done = lvmass("predict", folder / "ecg", *person, "--out", folder / "predicted.csv")
+    (folder / "predict.log").write_text(done.stdout + done.stderr)
     return folder
 
 
@@ -150,6 +155,12 @@ def test_broken_files_are_listed_left_out_and_counted(folder: Path, pages: dict[
     assert re.search(rf"Mine: {N} ECGs, {N - 6} analysed", pages["01_data"])
     for shown in pages.values():
         check_words(shown)
+
+
+def test_a_folder_is_estimated_file_by_file(folder: Path) -> None:
+    log = (folder / "predict.log").read_text()
+    assert "no ECGs, left out: 1 .txt, 1 others" in log
+    assert f"{N - 6} estimated, 6 not" in log
 
 
 def test_what_headers_say_of_patients_is_found_nowhere(folder: Path, pages: dict[str, str], tmp_path: Path) -> None:

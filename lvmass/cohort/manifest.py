@@ -15,7 +15,7 @@ from lvmass.cohort.problems import Problem, refuse
 from lvmass.cohort.schema import Subject
 from lvmass.cohort.subjects import ReadSubjects, check_subjects, folded
 from lvmass.cohort.table import read_table
-from lvmass.ecg.recording import Recording
+from lvmass.ecg.recording import Recording, canonical_lead
 from lvmass.errors import DataError
 
 EXCLUDED = ("row", "subject_id", "code")
@@ -30,7 +30,7 @@ def read_as_stated(path: Path, *, unit: str | None = None, **stated: Any) -> Rec
 
 
 def is_no_ecg(path: Path) -> bool:
-    """Whether a file is a table of people, or plain text without an ending, such as README.
+    """Whether a file is a table of people, or plain text without an ending, such as README; not if it names a lead.
 
     Examples
     --------
@@ -43,14 +43,17 @@ def is_no_ecg(path: Path) -> bool:
     """
     if path.suffix.lower() not in ("", ".csv"):
         return False
-    with path.open("rb") as file:
-        head = file.read(4096).removeprefix(b"\xef\xbb\xbf")
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096).removeprefix(b"\xef\xbb\xbf")
+    except OSError:  # reading it as an ECG says why
+        return False
     if not path.suffix:
-        return bool(head) and not (
-            re.search(rb"[\0-\x08]", head) or head.lstrip().startswith((b"<", b"{"))
-        )  # XML and JSON
-    names = re.split("[,;\t]", head.partition(b"\n")[0].decode("utf-8", "replace"))
-    return not {folded(name.strip(' \r"')) for name in names}.isdisjoint(map(folded, ("file", *Subject.model_fields)))
+        return bool(head) and not re.search(rb"[\0-\x08]|^\s*[<{]|^0 {7}", head)  # XML, JSON, EDF
+    names = [name.strip(' \r"') for name in re.split("[,;\t]", head.partition(b"\n")[0].decode("utf-8", "replace"))]
+    if any(canonical_lead(re.sub("(?i)_[mu]v$", "", name)) for name in names):
+        return False
+    return not set(map(folded, names)).isdisjoint(map(folded, ("file", *Subject.model_fields)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -210,11 +210,14 @@ def _renamed(
 def _other_units(
     text: pd.DataFrame, where: str, theirs: Mapping[str, str], stated: Mapping[str, str]
 ) -> tuple[dict[str, str], list[Problem]]:
-    """Units as stated, or as the numbers of a whole column say, so that its cells can be checked all the same."""
+    """Units as stated, or as the numbers of a whole column say, so that its cells can be checked all the same.
+
+    A stated unit stays, whatever the numbers look like: there are clinics of heavy people.
+    """
     cells = {name: text[name].astype("string").str.replace(",", ".") for name in _AVERAGE if name in text}
     numbers = pd.DataFrame({name: pd.to_numeric(each, errors="coerce").astype(float) for name, each in cells.items()})
     sex = text.get("sex", pd.Series("", text.index)).astype("string").str.lower()
-    units, told = dict(stated), list[tuple[str, str, str]]()
+    units, problems = dict(stated), list[Problem]()
     for name in cells:  # height, then weight, then mass
         ours, (low, high), judged = column(name).unit, _AVERAGE[name], numbers[name]
         if name == "weight_kg":
@@ -225,13 +228,16 @@ def _other_units(
         medians = by_sex.median()[by_sex.size() >= MIN_JUDGED]
         fits = [unit for unit, factor in factors.items() if (medians * factor).between(low, high).any()]
         if fits and units.get(name, ours) not in fits:
-            units[name], median = fits[0], numbers[name].median()
-            what = f"the whole column looks as if written in {fits[0]} (median {median:g})"
-            told.append((name, what, f'set {theirs[name]} = "{fits[0]}" under [units]'))
+            what = f"the whole column looks as if written in {fits[0]} (median {numbers[name].median():g})"
+            do = f'set {theirs[name]} = "{fits[0]}" under [units]'
+            do += " if that is so" if name in stated else f', or "{ours}" if that is right'
+            problems.append(Problem("warning" if name in stated else "error", where, what, do, column=theirs[name]))
+            units.setdefault(name, fits[0])
         numbers[name] *= factors[units.get(name, ours)]
     if "age_years" in numbers and 1900 <= numbers["age_years"].median() <= 2100:
-        told.append(("age_years", "the whole column looks like years of birth", "give the age at the ECG, in years"))
-    return units, [Problem("error", where, what, do, column=theirs[name]) for name, what, do in told]
+        what, do = "the whole column looks like years of birth", "give the age at the ECG, in years"
+        problems.append(Problem("error", where, what, do, column=theirs["age_years"]))
+    return units, problems
 
 
 def _for_our_columns(

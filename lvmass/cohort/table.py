@@ -201,20 +201,32 @@ def _excel(path: Path) -> Iterator[Sequence[str]]:
 
 
 def _parquet(path: Path) -> Iterator[Sequence[str]]:
-    """Rows of a Parquet table, a few at a time: a file of 2 kB can hold 2 GB of repeated words."""
+    """Rows of a Parquet table.
+
+    Text is read as a dictionary, because a file of 2 kB can hold 2 GB of repeated words, and measured before use.
+    """
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
-        about, schema = file.metadata, file.schema_arrow
+    about = pq.read_metadata(path)
+    stored = [about.schema.column(i) for i in range(about.num_columns)]
+    text = [each.path for each in stored if each.physical_type == "BYTE_ARRAY"]
+    with pq.ParquetFile(path, metadata=about, read_dictionary=text) as file:
+        schema = file.schema_arrow
         unpacked = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
         if about.num_rows * about.num_columns > _MAX_CELLS or unpacked > MAX_TABLE_BYTES:
             raise _Unreadable(*_TOO_LARGE)
-        nested = [field.name for field in schema if pa.types.is_nested(field.type) or pa.types.is_binary(field.type)]
+        nested = [field.name for field in schema if pa.types.is_nested(field.type) or "binary" in str(field.type)]
         if nested:
             raise _Unreadable(f"the column {nested[0]} holds no plain cells", "keep numbers, text and dates only")
         yield schema.names
         for batch in file.iter_batches(batch_size=256):
+            for column in batch.columns:
+                if pa.types.is_dictionary(column.type):
+                    unpacked += pc.sum(pc.take(pc.binary_length(column.dictionary), column.indices)).as_py() or 0
+            if unpacked > MAX_TABLE_BYTES:
+                raise _Unreadable(*_TOO_LARGE)
             yield from zip(*([_text(value) for value in column.to_pylist()] for column in batch.columns), strict=True)
 
 

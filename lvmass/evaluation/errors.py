@@ -145,7 +145,7 @@ def patient_limits(
     sums = by_patient(terms, people)
     values = function(sums.sum(axis=1))
     if sums.shape[1] < MIN_PEOPLE:
-        return values, *np.full((2, len(values)), np.nan), "too few people"
+        return values, *np.full((2, len(values)), np.nan), "too few people for an interval"
     return values, *bootstrap_limits(sums, function, LEVEL, at.n_resamples, at.seed), "no spread, no interval"
 
 
@@ -182,13 +182,14 @@ def over_people(people: pd.DataFrame, at: At) -> list[dict[str, Any]]:
     for (metric, unit), value, low, high in zip(METRICS.items(), *found, strict=True):
         row: dict[str, Any] = {"metric": metric, "unit": unit}
         row |= {"estimate": float(value)} if np.isfinite(value) else {}
-        rows.append(row | ({"ci_low": low, "ci_high": high} if np.isfinite([low, high]).all() else {"note": why}))
+        note = why if "estimate" in row else why.removesuffix(" for an interval")
+        rows.append(row | ({"ci_low": low, "ci_high": high} if np.isfinite([low, high]).all() else {"note": note}))
     return rows
 
 
 @Statistic(
     "error_differences", "cohort training model_a model_b",
-    "sex mae_a_g mae_b_g difference_g ci_low ci_high p_value p_floor n_subjects note",
+    "sex unit mae_a_g mae_b_g difference_g ci_low ci_high p_value p_floor n_subjects note",
     of=Inputs.rivals, by="training", holm="cohort training sex", clusters=True, least=2,
 )  # fmt: skip
 def _differences(people: pd.DataFrame, at: At) -> dict[str, Any]:
@@ -202,7 +203,8 @@ def _differences(people: pd.DataFrame, at: At) -> dict[str, Any]:
     a, b = (np.abs((people[name] - people["lvm_g"]).to_numpy(float)) for name in ("predicted_lvm_g", "other"))
     terms = np.stack([np.ones_like(a), a - b])
     differences = by_patient(terms, people)[1]
-    row = {"mae_a_g": float(a.mean()), "mae_b_g": float(b.mean()), "difference_g": float((a - b).mean())}
+    row: dict[str, Any] = {"unit": "g", "difference_g": float((a - b).mean())}
+    row |= {"mae_a_g": float(a.mean()), "mae_b_g": float(b.mean())}
     if (n := differences.size) > MANY:
         spread = np.sqrt(np.square(differences).sum())
         row["p_value"] = float(2 * stats.norm.sf(abs(differences.sum()) / spread)) if spread else 1.0

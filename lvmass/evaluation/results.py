@@ -383,8 +383,8 @@ def safe_csv(table: pd.DataFrame) -> pd.DataFrame:
 def write_results(tables: Mapping[str, pd.DataFrame], directory: str | Path, about: Mapping[str, Any]) -> list[Path]:
     """Write every table as ``NAME.csv``, with units in the names of columns or in a column ``unit``.
 
-    A file appears whole or not at all, and files of tables that are no longer among them go. A missing number is an
-    empty field.
+    A file appears whole or not at all. ``.written`` keeps the files' names, and of these go those of tables that are no
+    longer there; so do the JSON files of an earlier version. A missing number is an empty field.
 
     Parameters
     ----------
@@ -412,14 +412,19 @@ def write_results(tables: Mapping[str, pd.DataFrame], directory: str | Path, abo
     """
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.glob("*.csv"):  # tables of an earlier study file or version; nothing of anybody else
-        with path.open(encoding="utf-8") as file:
-            if path.stem not in tables and file.readline().rstrip().endswith(",".join(about)):
-                path.unlink()
+    listed, names = folder / ".written", [f"{name}.csv" for name in tables]
+    before = listed.read_text(encoding="utf-8").splitlines() if listed.is_file() else []
+    for path in folder.glob("*.json"):
+        if path.is_file() and path.read_bytes().startswith(b'{"about"'):
+            before += [path.name, path.with_suffix(".csv").name]
+    for name in {*before} - {*names}:  # nothing of anybody else
+        (folder / name).unlink(missing_ok=True)
+    with whole_file(listed) as file:
+        file.write("\n".join(names))
     for name, table in tables.items():
         with whole_file(folder / f"{name}.csv") as file:
             safe_csv(table.assign(**about)).to_csv(file, index=False, lineterminator="\n")
-    return [folder / f"{name}.csv" for name in tables]
+    return [folder / name for name in names]
 
 
 def write_private(table: pd.DataFrame, path: Path) -> None:

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from lvmass.cohort.folds import _patient_groups
-from lvmass.cohort.manifest import FileSource, content_key, load_cohort, read_subjects, shared_people
+from lvmass.cohort.manifest import (
+    FileSource,
+    content_key,
+    is_no_ecg,
+    load_cohort,
+    read_subjects,
+    shared_people,
+)
 from lvmass.cohort.simulation.cohort import simulate_cohort
 from lvmass.cohort.simulation.drivers import Couplings
 from lvmass.errors import DataError
@@ -197,6 +204,28 @@ def test_real_duplicates_under_two_patients_share_a_group(tmp_path: Path) -> Non
     signals = [recording.signal_mv for recording in cohort.recordings()]
     assert np.array_equal(signals[0], signals[1])
     assert signals[2].shape == (12, 5000)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "no_ecg"),
+    [
+        ("people.csv", b"subject_id,Sex,age_years\n", True),
+        ("people.csv", b"file;lead\n", True),
+        ("ecg.csv", b"patient_id,time_s,I_mV,II_mV\n", False),
+        ("ecg.csv", b'\xef\xbb\xbf"site";"V1";"V2"\r\n', False),
+        ("README", b"0 ECGs are here", True),
+        ("record", b"0       X X X X", False),  # EDF
+        ("record", b" \n<xml>", False),
+    ],
+)
+def test_what_is_no_ecg(tmp_path: Path, name: str, content: bytes, no_ecg: bool) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert is_no_ecg(tmp_path / name) == no_ecg
+
+
+def test_a_file_that_cannot_be_opened_is_left_to_the_reader(tmp_path: Path) -> None:
+    assert not is_no_ecg(tmp_path / "gone")
+    assert not is_no_ecg(tmp_path / "gone.csv")
 
 
 def test_a_row_that_is_not_there() -> None:

@@ -162,6 +162,26 @@ def test_every_unit_there_and_back_gives_the_same_number(data: st.DataObject) ->
     assert out[name].tolist() == pytest.approx([value] * 3, rel=1e-12)
 
 
+def of_bmi(bmi: float, n: int = 24) -> pd.DataFrame:
+    """Men and women of one body-mass index, weights as a scale in kilogram gives them."""
+    height_cm = np.linspace(150, 190, n)
+    cells = {"sex": ["female", "male"] * (n // 2), "height_cm": height_cm, "weight_kg": bmi * (height_cm / 100) ** 2}
+    cells |= {"subject_id": range(n), "age_years": 45, "lvm_g": np.linspace(140, 220, n), "ecg_path": "a.dcm"}
+    return pd.DataFrame(cells, index=range(2, n + 2)).astype(str)
+
+
+def test_a_stated_unit_is_never_refused() -> None:
+    """A clinic of heavy people: kilograms that look like pounds, until somebody says what they are."""
+    (unstated,) = check_subjects(of_bmi(43), "people.csv").problems
+    assert (unstated.level, unstated.column, unstated.row) == ("error", "weight_kg", None)
+    assert unstated.do == 'set weight_kg = "lb" under [units], or "kg" if that is right'
+    read = check_subjects(of_bmi(43), "people.csv", units={"weight_kg": "kg"})
+    assert [(each.level, each.column) for each in read.problems] == [("warning", "weight_kg")]
+    refuse(read.problems)
+    assert read.subjects["weight_kg"].tolist() == pytest.approx(of_bmi(43)["weight_kg"].astype(float).tolist())
+    assert check_subjects(of_bmi(26), "people.csv").problems == []
+
+
 def test_a_value_out_of_range_is_told_as_it_stands_and_in_our_unit() -> None:
     table = people().assign(weight_kg=["128", "1280", "108"]).rename(columns={"weight_kg": "Gewicht"})
     assert told(table, columns={"Gewicht": "weight_kg"}, units={"Gewicht": "lb"}) == [

@@ -1,5 +1,6 @@
 """The same people, however a hospital's programs write them, are the same table."""
 
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from datetime import datetime
@@ -187,6 +188,31 @@ def test_a_workbook_cannot_grow_without_bound(tmp_path: Path, monkeypatch: pytes
     bomb = workbook(lambda xml: xml.replace(b"</sheetData>", b" " * 1_000_000 + b"</sheetData>"))
     assert bomb.stat().st_size < 20_000
     assert why(bomb).startswith("the workbook is too large once unpacked")
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_text_of_a_parquet_file_is_measured_before_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: pa.DataType
+) -> None:
+    path, before, pool = tmp_path / "t.parquet", pa.default_memory_pool(), pa.proxy_memory_pool(pa.system_memory_pool())
+    pq.write_table(pa.table({"n": range(256), "a": pa.array(["x" * 400_000] * 256, pa.string()).cast(kind)}), path)
+    assert path.stat().st_size < 100_000  # of 102 MB
+    monkeypatch.setattr(module, "MAX_TABLE_BYTES", 20_000_000)
+    pa.set_memory_pool(pool)
+    tracemalloc.start()
+    try:
+        assert why(path).startswith("the table is too large")
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+        pa.set_memory_pool(before)
+    assert 0 < pool.max_memory() < 20_000_000
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary(1)])
+def test_bytes_are_no_cells(tmp_path: Path, kind: pa.DataType) -> None:
+    pq.write_table(pa.table({"a": pa.array([b"x"], kind)}), tmp_path / "t.parquet")
+    assert why(tmp_path / "t.parquet").startswith("the column a holds no plain cells")
 
 
 def test_a_parquet_file_cannot_grow_without_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,6 +72,11 @@ def test_small_strata_give_a_sentence_not_nan() -> None:
         women = table[table["sex"] == "female"]
         assert len(women) > 0
         assert (women["note"] == "too few people").all()
+        if name != "errors_by_fold":
+            men = table[table["sex"] == "male"]
+            value = "estimate" if name == "errors" else "difference_g"
+            assert men[value].notna().all()
+            assert set(men["note"]) == {"too few people for an interval"}
 
 
 def test_pooled_interval_covers_and_is_fast() -> None:
@@ -159,7 +164,8 @@ def test_single_models_against_their_mean_hand_worked() -> None:
     assert set(alike["note"]) == {"no spread, no interval"}
     few = table.groupby("cohort").head(5)
     few = table_of("single_models", few, external_single=single, n_resamples=99)
-    assert set(few["note"]) == {"too few people"}
+    assert set(few["note"]) == {"too few people for an interval"}
+    assert few["mae_mean_g"].notna().all()
     assert "single_models" not in evaluate(example_predictions(20), n_resamples=9)
     with pytest.raises(DataError, match="appears more than once"):
         table_of("single_models", table, external_single=pd.concat([single, single]))

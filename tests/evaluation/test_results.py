@@ -1,5 +1,6 @@
 """Subgroups and the one call that makes every table, on ordinary, tiny and odd studies."""
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -176,7 +177,7 @@ def test_everything_at_once_without_a_nan(n: int, tmp_path: Path) -> None:
             assert (result["note"] == "").any(), name
     paths = write_results(tables, tmp_path, {"study": "own"})
     assert len(paths) == len(tables)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in paths)
+    assert {path.name for path in tmp_path.iterdir()} == {".written", *(path.name for path in paths)}
     for name, result in tables.items():
         written = pd.read_csv(tmp_path / f"{name}.csv")
         assert list(written.columns) == [*result.columns, "study"]
@@ -190,12 +191,49 @@ def test_results_are_the_same_every_time(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 
-def test_tables_of_an_earlier_study_do_not_stay(ordinary: dict[str, pd.DataFrame], tmp_path: Path) -> None:
-    write_results(ordinary, tmp_path, {"study": "own"})
-    (tmp_path / "mine.csv").write_text("kept")
-    left = {name: table for name, table in ordinary.items() if name not in ("gap", "criteria_roc")}
-    paths = write_results(left, tmp_path, {"study": "own"})
-    assert {path.name for path in tmp_path.iterdir()} == {*(path.name for path in paths), "mine.csv"}
+@pytest.mark.parametrize("about", [{"study": "own"}, {}], ids=["about", "about nothing"])
+def test_tables_of_an_earlier_study_do_not_stay_and_files_of_others_do(
+    ordinary: dict[str, pd.DataFrame], tmp_path: Path, about: dict[str, str]
+) -> None:
+    errors, *_ = write_results({name: ordinary[name] for name in ("errors", "gap", "roc")}, tmp_path, about)
+    for name in ("errors.json", "retired.json"):  # as an earlier version wrote them
+        (tmp_path / name).write_text('{"about": {}, "units": {}, "rows": []}\n')
+    (tmp_path / "retired.csv").write_text("model,study\n")
+    mine = {
+        "errors_for_paper.csv": errors.read_bytes(), "latin.csv": "Größe,study\n".encode("latin-1"), "empty.csv": b"",
+        "mine.json": b'{"x": 1}', "other.json": b"\xff\xfe{",
+    }  # fmt: skip
+    for name, content in mine.items():
+        (tmp_path / name).write_bytes(content)
+    for _ in range(2):
+        write_results({"errors": ordinary["errors"]}, tmp_path, about)
+        assert {path.name for path in tmp_path.iterdir()} == {".written", "errors.csv", *mine}
+    assert {name: (tmp_path / name).read_bytes() for name in mine} == mine
+
+
+# Numbers without a unit: counts, shares, probabilities and what is made of these; by the name's end or start.
+DIMENSIONLESS = r"""
+(n|p)_\w+|bin|(model_|criterion_)?(sensitivity|specificity|auc)|false_positive_rate|ppv|npv|mean_probability|observed
+coverage|threshold|net_benefit(_a|_b|_all)?|auc(_a|_b|_pooled)|c_statistic|share|fold_(mean|sd)|z|correlation
+(specificity_)?difference|slope|intercept|sd_slope|icc|observed_over_expected|brier(_skill)?|percentile
+"""
+
+
+def test_every_number_has_a_unit(ordinary: dict[str, pd.DataFrame]) -> None:
+    """In its column's name, in a column ``unit``, or it is on the list; limits are of the number that they follow."""
+    dimensionless = re.compile("|".join(DIMENSIONLESS.split()))
+    stated = re.compile(r"\w+_(g|g_m2|percent)")
+    lacking = []
+    for name, table in ordinary.items():
+        estimate = ""
+        for column in map(str, table.select_dtypes("number")):
+            if (limit := re.fullmatch(r"(\w+_)?ci_(low|high)", column)) is None:
+                estimate = column
+            of = limit[1].removesuffix("_") if limit and limit[1] else estimate  # ci_low alone has no unit in its name
+            known = bool(dimensionless.fullmatch(of)) or (limit is None and bool(stated.fullmatch(of)))
+            if not known and ("unit" not in table or table.loc[table[column].notna(), "unit"].isna().any()):
+                lacking.append(f"{name}.{column}")
+    assert lacking == []
 
 
 def test_every_row_and_file_says_where_it_comes_from(ordinary: dict[str, pd.DataFrame], tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def _column(column: str, factor: float, unit: str) -> Mistake:
     def plant(own: Own) -> None:
         own.people[column] = (own.numbers(column) / factor).map("{:.6g}".format)
 
-    return Mistake(f"all {column} in {unit}", plant, None, column, words=(f'"{unit}"', "[units]"))
+    return Mistake(f"all {column} in {unit}", plant, None, column, words=(f'"{unit}"', "[development.units]"))
 
 
 def _ecg(

@@ -16,12 +16,12 @@ import pytest
 from bs4 import BeautifulSoup
 
 from lvmass.cohort.problems import Problem
-from lvmass.cohort.subjects import check_subjects
 from lvmass.ecg.recording import LEADS
 from lvmass.report.check_report import check_text, grouped, write_check_report
-from lvmass.study.check import Findings, check_study
+from lvmass.study.check import Findings, _read_people, check_study
 from lvmass.study.duplicates import alike, outline
 from lvmass.study.plausible import Checked, _index_as_mass
+from lvmass.study.settings import read_study_file
 from lvmass.study.study import Study
 from tests.study.mistakes import MISTAKES, Mistake, Own, clean_cohort
 from tests.study.test_store import alive
@@ -29,7 +29,7 @@ from tests.study.test_store import alive
 N, N_EXTERNAL = 44, 16
 ALONE = [mistake for mistake in MISTAKES if mistake.where in ("study.toml", "the book", "the study")]
 ALONE += [mistake for mistake in MISTAKES if mistake.kind in ("all ECGs in µV", "a header only", "no text")]
-UNITS = [mistake for mistake in MISTAKES if mistake.words[1:] == ("[units]",)]
+UNITS = [mistake for mistake in MISTAKES if mistake.words[1:] == ("[development.units]",)]
 ROWS = [mistake for mistake in MISTAKES if mistake.row and mistake.where == "subjects.csv" and not mistake.also]
 KINDS = {
     "cells": [mistake for mistake in ROWS if " is '" in mistake.kind],
@@ -86,14 +86,17 @@ def test_many_mistakes_are_listed_at_once(own: Own, kind: str) -> None:
 
 
 @pytest.mark.parametrize("mistake", UNITS, ids=lambda mistake: mistake.kind)
-def test_a_column_in_another_unit_is_one_error_until_the_unit_is_stated(clean: Own, mistake: Mistake) -> None:
-    own = Own(clean.folder, clean.people.copy(), clean.external, clean.settings)
+def test_a_column_in_another_unit_is_one_error_until_the_unit_is_stated(own: Own, mistake: Mistake) -> None:
+    def told() -> list[Problem]:
+        return _read_people("development", read_study_file(own.write()).development, own.folder)[1]
+
     mistake.plant(own)
-    problems = check_subjects(own.people, "subjects.csv").problems
+    problems = told()
     assert has(mistake, tuple(problems))
     assert len([problem for problem in problems if problem.level == "error"]) == 1
-    (unit,) = re.findall(r'"(\w+)"', problems[0].do)
-    assert check_subjects(own.people, "subjects.csv", units={mistake.column: unit}).problems == []
+    unit = re.findall(r'"(\w+)"', problems[0].do)[0]
+    own.settings += f'[development.units]\n{mistake.column} = "{unit}"\n'
+    assert told() == []
 
 
 @pytest.mark.parametrize("mistake", ALONE, ids=lambda mistake: mistake.kind)
@@ -109,7 +112,7 @@ def test_the_table_is_read_as_the_study_file_says(own: Own) -> None:
     own.settings += '[development.codes]\nsex = { F = "female", M = "male" }\n'
     assert [problem for problem in check_study(own.write()).problems if problem.level == "error"] == []
     own.settings = own.settings.replace('F = "female"', 'F = "femal"')
-    assert any("[codes] says" in problem.what for problem in check_study(own.write()).problems)
+    assert any("[development.codes] says" in problem.what for problem in check_study(own.write()).problems)
 
 
 def test_a_mended_cell_reads_no_ecg_again(own: Own, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,8 +153,8 @@ def test_tables_of_people_come_back_whole(tiny_study: Study) -> None:
 def test_tables_of_an_earlier_study_file_do_not_stay(tiny_study_file: Path, tiny_study: Study) -> None:
     table, kept = (tiny_study.results_folder / name for name in ("gap.csv", "mine.csv"))
     kept.write_text("mine")
-    retired = tiny_study.results_folder / "a_table_of_an_earlier_version.csv"
-    retired.write_text("model,study,study_fingerprint,simulated,package_version\n")
+    retired = tiny_study.results_folder / "a_table_of_an_earlier_version.json"
+    retired.write_text('{"about": {}')
     text = tiny_study_file.read_text().replace("[gap]", "")
     text = text.replace("counterfactual = ", "# ").replace("repeats = ", "# ")
     edited = tiny_study_file.with_name("pooled.toml")
