@@ -4,7 +4,7 @@ import difflib
 import math
 import re
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -164,15 +164,27 @@ def check_subjects(
 
 
 def folded(name: str) -> str:
-    """A name without regard to case, spaces and the ways to write an umlaut."""
-    return re.sub(r"[\s_]+", "", unicodedata.normalize("NFKC", name).casefold())
+    """A name without regard to case, spaces, dashes and the ways to write an umlaut or a micro sign."""
+    return re.sub(r"[\s_-]+", "", unicodedata.normalize("NFKC", name).casefold()).replace("\u03bc", "u")
 
 
-def _nearest(name: str, known: Collection[str], do: str, otherwise: str) -> str:
-    """What to do, with the name that looks most like it in the place of NAME; or otherwise, where none does."""
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known name that looks most like it; None if none does.
+
+    Examples
+    --------
+    >>> nearest("Heigth", ["weight_kg", "height_cm"])
+    'height_cm'
+    """
     by_fold = {folded(each): each for each in known}
-    near = difflib.get_close_matches(folded(name), by_fold, n=1, cutoff=0.6)
-    return do.replace("NAME", repr(by_fold[near[0]])) if near else otherwise
+    near = difflib.get_close_matches(folded(name), by_fold, n=1, cutoff=cutoff)
+    return by_fold[near[0]] if near else None
+
+
+def _nearest(name: str, known: Iterable[str], do: str, otherwise: str) -> str:
+    """What to do, with the name that looks most like it in the place of NAME; or otherwise, where none does."""
+    near = nearest(name, known)
+    return do.replace("NAME", repr(near)) if near else otherwise
 
 
 def _renamed(

@@ -96,19 +96,14 @@ def check_study(path: str | Path) -> Findings:
     config = read_study_file(path)
     store = Store(path.parent / config.cache_dir, config.workers or joblib.cpu_count())
     hashes = FileHashes(store.folder / "files.json")
-    problems, known, cohorts, counts = (
-        list[Problem](),
-        dict[str, Checked](),
-        dict[str, Cohort](),
-        list[tuple[Any, ...]](),
-    )
+    problems, counts = list[Problem](), list[tuple[Any, ...]]()
+    known, cohorts = dict[str, Checked](), dict[str, Cohort]()
     for section in config.cohort_names():
         settings = config.cohort(section)
         if settings.simulate is None:
             about, found = _read_people(section, settings, path.parent)
-            about = _with_ecgs(
-                replace(about, ecg_ct_days=config.check.ecg_ct_days), settings, store, config.beat, hashes
-            )
+            about = replace(about, ecg_ct_days=config.check.ecg_ct_days)
+            about = _with_ecgs(about, settings, store, config.beat, hashes)
             checks = PLAUSIBLE if len(about.people) else PLAUSIBLE[:1]
             problems += [*found, *(problem for check in checks for problem in check(about))]
             cohort = Cohort(settings.label, about.people, False, _source(settings, about.people.get("ecg_path", ())))

@@ -1,12 +1,12 @@
 """What is wrong with a study file, in sentences: where, what, and what was probably meant."""
 
-import difflib
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from lvmass.cohort.subjects import nearest
 from lvmass.study.fields import Table, allowed, as_toml
 
 _TYPES: dict[str, Any] = {"boolean": bool, "integer": int, "number": int | float, "string": str, "array": list | tuple}
@@ -39,18 +39,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("Learning-rates", ["epochs", "learning_rate"])
     " (did you mean 'learning_rate'?)"
     """
-    near = _closest(name, known)
+    near = nearest(name, known, 0.5)
     return f" (did you mean '{near}'?)" if near else ""
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_-]+", "_", name.strip().lower().replace("µ", "u"))
-
-
-def _closest(name: str, known: Iterable[str], cutoff: float = 0.5) -> str | None:
-    plain = {_plain(each): each for each in known}
-    near = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=cutoff)
-    return plain[near[0]] if near else None
 
 
 def absent_file(path: Path) -> str:
@@ -136,7 +126,7 @@ def _unknown(location: tuple[Any, ...], value: Any, tables: Mapping[str, Table])
     table, shown = tables[_table_name(inside)], "[{}]" if isinstance(value, dict) else "'{}'"
     here = [*table.settings, *table.inner]
     told = f"unknown {'table' if isinstance(value, dict) else 'key'} {shown.format('.'.join((*inside, key)))}"
-    near = _closest(key, here, 0.8)
+    near = nearest(key, here, 0.8)
     if near is None:
         homes: dict[str, list[str]] = {}  # where each key of a study file belongs
         for name, table in tables.items():
@@ -144,11 +134,11 @@ def _unknown(location: tuple[Any, ...], value: Any, tables: Mapping[str, Table])
             for each in table.settings:
                 place = f"in [{name}]" if name else "at the top of the file, above the first [table]"
                 homes.setdefault(each, []).append(place)
-        other = _closest(key, homes, 0.85)
+        other = nearest(key, homes, 0.85)
         if other is not None:
             own = inside[1] if inside[:1] == ["models"] else "NAME"
             return f"{told}; '{other}' belongs {' or '.join(homes[other]).replace('NAME', own)}.", key
-        near = _closest(key, here)
+        near = nearest(key, here, 0.5)
     hint = f" (did you mean {shown.format('.'.join((*inside, near)))}?)" if near else ""
     return f"{told}{hint}; allowed here: {', '.join(here)}.", near or key
 
@@ -201,7 +191,7 @@ def _candidates(value: Any, kind: dict[str, Any], name: str) -> Iterator[Any]:
         items = value if isinstance(value, list) else [value]
         yield [item if _fits(item, kind["items"]) else _meant(item, kind["items"], name) for item in items]
     if isinstance(value, str):
-        yield _closest(value, kind.get("enum", ()))
+        yield nearest(value, kind.get("enum", ()), 0.5)
         yield _WORDS.get(value.strip().lower())
         yield re.sub(r"[^A-Za-z0-9_.-]+", "-", value).strip("-._")
         number = re.fullmatch(r"\s*(-?\d+(?:[.,]\d+)?)\s*%?.*", value)

@@ -4,7 +4,6 @@ An error is what would stop the study or make its results wrong; what only leave
 warning. Whole columns are judged by robust statistics of each sex, so that a few odd cells do not speak for the rest.
 """
 
-import difflib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from scipy.stats import linregress
 from lvmass.cohort.preprocessing import UNREADABLE
 from lvmass.cohort.problems import Problem, what_and_do
 from lvmass.cohort.schema import SEXES, Subject, bsa_mosteller_m2
-from lvmass.cohort.subjects import MIN_JUDGED
+from lvmass.cohort.subjects import MIN_JUDGED, nearest
 from lvmass.ecg.quality import DISQUALIFYING
 from lvmass.ecg.reading import ARRAY_FILES
 
@@ -102,14 +101,14 @@ def header_problems(table: pd.DataFrame, about: Checked) -> Iterator[Problem]:
     """Columns that are misspelt, unknown or empty, after names are ours; the schema says which required ones lack."""
     known, unknown = Subject.model_fields, []
     for name in map(str, table.columns):
-        near = difflib.get_close_matches(name.lower().replace(" ", "_"), known, n=1, cutoff=0.75)
+        near = nearest(name, known, 0.75)
         if name in known:
             if len(table) and table[name].eq("").all() and not known[name].is_required():
                 yield about.said("warning", "the column is empty", "fill it or leave it out", column=name)
-        elif not near or near[0] in table:
+        elif near is None or near in table:
             unknown.append(name)
-        elif not known[near[0]].is_required():
-            what, do = f"it is not used; {near[0]!r} looks like it", f"rename it, or see [{about.section}.columns]"
+        elif not known[near].is_required():
+            what, do = f"it is not used; {near!r} looks like it", f"rename it, or see [{about.section}.columns]"
             yield about.said("warning", what, do, column=name)
     if unknown:
         do = f"leave them out, or map them under [{about.section}.columns]"
