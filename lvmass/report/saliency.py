@@ -68,9 +68,8 @@ def saliency_shares(study: Study) -> pd.DataFrame:
     Columns ``sex, group, segment, share, ci_low, ci_high``: intervals of 95 % over the patients whom `shown` has.
     """
     names, options = ["share", "ci_low", "ci_high"], explained(study)
-    nobody = pd.DataFrame(columns=["sex", "group", "segment", *names])
     if not options.is_network or options.reads_signal or options.beat:
-        return nobody
+        return pd.DataFrame()
     from lvmass.saliency.waves import GROUPS, WAVES, by_lead_and_wave, group_shares, mean_of_people  # with torch
 
     index, parts = pd.MultiIndex.from_product([GROUPS, WAVES[:-1]], names=["group", "segment"]), []
@@ -78,7 +77,7 @@ def saliency_shares(study: Study) -> pd.DataFrame:
         shares = group_shares(by_lead_and_wave(np.abs(own.grams), own.waves))
         mean = mean_of_people(shares, own.people["patient_id"]).reshape(3, -1).T
         parts.append(pd.DataFrame(mean, index, names).reset_index().assign(sex=sex))
-    return pd.concat(parts, ignore_index=True) if parts else nobody
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def largest(shares: pd.DataFrame, group: str) -> tuple[set[str], str]:

@@ -106,9 +106,8 @@ def agreement(
         with suppress(DataError):  # one that cannot go through this network
             others[f"{method}, mean beat"] = attribute(model, beats_mv, method=method, cells=cells_of(waves), **options)
     for name, start_mv in baselines_mv.items():
-        if name != "mean":  # of several, each takes fewer steps
-            start = {"baseline_mv": start_mv, "steps": 16 if start_mv.ndim == 2 else 8}
-            others[f"baseline: {name}"] = attribute(model, beats_mv, **quick | start)
+        if name != "mean":
+            others[f"baseline: {name}"] = attribute(model, beats_mv, **quick | {"baseline_mv": start_mv})
     for ms in (-4, 4) if step_ms <= 4 else ():
         others[f"shifted by {ms:+d} ms"] = attribute(model, np.roll(beats_mv, round(ms / step_ms), axis=2), **quick)
     for part, blind in randomized(model, seed):
@@ -118,11 +117,8 @@ def agreement(
     names = [f"{group}, {wave}" for group, wave in product(GROUPS, WAVES[:-1])]
     for name, other in others.items():
         cells = by_lead_and_wave(np.abs(other.grams), waves)
-        row = {
-            "against": name,
-            "samples": rank_correlation(own.grams, other.grams).mean(),
-            "lead_wave": rank_correlation(mean, cells.mean(axis=0)[None, :, :-1])[0],
-        }
+        row = {"against": name, "samples": rank_correlation(own.grams, other.grams).mean()}
+        row["lead_wave"] = rank_correlation(mean, cells.mean(axis=0)[None, :, :-1])[0]
         rows.append(row | dict(zip(names, group_shares(cells).mean(axis=0).ravel(), strict=True)))
     return pd.DataFrame(rows), own.grams
 

@@ -61,7 +61,7 @@ def test_what_is_kept_is_shown(tiny_study: Study, monkeypatch: pytest.MonkeyPatc
     assert "No map says so" in said
     assert "In 13 of 13 cohorts, maps of two fits" in said
     tests = next(each for each in found if isinstance(each, Picture) and "test of masses" in each.alt)
-    assert "nothing planted, ST or T: 22.222 (6.323 to 54.741)" in tests.alt  # 2 of 9, at the paper's size
+    assert "nothing planted, ST or T: 22.222 (6.322 to 54.741)" in tests.alt  # 2 of 9, at the paper's size
     monkeypatch.setattr(Study, "simulated", False)
     assert len(saliency.kept(tiny_study, "sanity", "truth")) == 1
     assert len(saliency.kept(tiny_study, "real")) == 2
