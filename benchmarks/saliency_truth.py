@@ -305,8 +305,12 @@ def verdicts(rows: pd.DataFrame) -> list[dict[str, Any]]:
     counts = []
     for (test, planted, _), own in size.groupby(["test", "planted", "size"], sort=False):
         people = float(own["n"].median())
-        section = {"weighting": "test of masses"}.get(test, f"maps, {test}")
-        row = {"section": f"{section}, n {round(people, -2):,.0f}", "planted": PLANTED_WORDS[planted], "people": people}
+        section = "test of masses" if test == "weighting" else f"maps, {test}"
+        row = {
+            "section": f"{section}, n {round(people, -2):,.0f}",
+            "planted": PLANTED_WORDS[str(planted)],
+            "people": people,
+        }
         for name, waves in (("ST or T", {"ST", "T"}), ("another wave", set(WAVES) - {"ST", "T"})):
             n = sum(bool(waves & set(found)) for found in own["waves"])
             counts.append(row | {"finds": name, "count": f"{n} of {len(own)}", "n": n, "of": len(own)})
