@@ -127,7 +127,7 @@ def main() -> None:
             n, bias, sd = summary(error_ms[:, column])
             print(f"{point:14}{method:>22}{n:9}{bias:9.1f}{sd:8.1f}{tolerance:8.1f}")
             row = {"boundary": point, "method": method, "n": n, "bias_ms": round(bias, 2), "sd_ms": round(sd, 2)}
-            ends = {"ci_low": round(bias - sd, 2), "ci_high": round(bias + sd, 2)}
+            ends = {"low": round(bias - sd, 2), "high": round(bias + sd, 2)}
             boundaries.append(row | ends | {"tolerance_ms": tolerance})
     print(f"P wave seen by readers and by us: {p_waves[1, 1]} of {p_waves[1].sum()}; by us alone: {p_waves[0, 1]}")
     report["p_seen"], report["p_false"] = int(p_waves[1, 1]), int(p_waves[0, 1])

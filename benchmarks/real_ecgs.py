@@ -104,11 +104,16 @@ def measured(people: pd.DataFrame, card: Card) -> tuple[list[Examined | None], d
     return found, {"ecgs": size, "stated_size": sized, "one_height": one_height, "findings": shares(rows)}
 
 
-def ranking(people: pd.DataFrame, model: Any, card: Card, found: list[Examined | None]) -> dict[str, Any]:
-    """C-statistics of the estimate and of each criterion, by sex; where the estimates of each label lie."""
+def labelled(people: pd.DataFrame, found: list[Examined | None]) -> tuple[pd.DataFrame, list[Examined]]:
+    """First usable ECG of each patient with a statement of LVH, or that is called normal."""
     keep = people.index[(people["lvh"] | people["normal"]) & np.array([each is not None for each in found])]
     chosen = people.loc[keep].drop_duplicates("patient_id")
-    usable = [each for each in (found[i] for i in chosen.index) if each is not None]
+    return chosen, [each for each in (found[i] for i in chosen.index) if each is not None]
+
+
+def ranking(people: pd.DataFrame, model: Any, card: Card, found: list[Examined | None]) -> dict[str, Any]:
+    """C-statistics of the estimate and of each criterion, by sex; where the estimates of each label lie."""
+    chosen, usable = labelled(people, found)
     shown = estimates(model, card, usable)
     table = pd.DataFrame(
         {
@@ -148,7 +153,7 @@ def ranking(people: pd.DataFrame, model: Any, card: Card, found: list[Examined |
     for (who, lvh), own in table.groupby(["sex", "lvh"]):
         lowest, median, highest = np.percentile(own["estimate"], [5, 50, 95])
         shown_as: dict[str, Any] = {"sex": str(who), "statement": "LVH" if lvh else "normal", "n": len(own)}
-        spread.append(shown_as | {"estimate": median, "ci_low": lowest, "ci_high": highest})
+        spread.append(shown_as | {"estimate": median, "low": lowest, "high": highest})
     print(pd.DataFrame(rows).round(3).to_string(index=False))
     every = {row["score"]: row["auc"] for row in rows if row["sex"] == "all"}
     rows = sorted((row for row in rows if "fold" not in row["sex"]), key=lambda row: -every[row["score"]])

@@ -36,7 +36,7 @@ import pandas as pd
 import torch
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from statsmodels.stats.proportion import proportion_confint
+from real_ecgs import shares
 
 from lvmass.cohort.covariates import covariate_matrix, covariate_names
 from lvmass.cohort.manifest import Cohort
@@ -299,111 +299,63 @@ def guarded(job: Any, path: Path, stop: float) -> list[dict[str, Any]]:
 PLANTED_WORDS = {"strong": "ST-T planted", "life": "ST-T as simulated", "none": "nothing planted"}
 
 
-def verdicts(rows: pd.DataFrame) -> pd.DataFrame:
-    """In how many cohorts ST-T was found, and anything else."""
-    rows = rows.assign(
-        st_t=[bool({"ST", "T"} & set(waves)) for waves in rows["waves"]],
-        other=[bool(set(waves) - {"ST", "T"}) for waves in rows["waves"]],
-        size=np.where(rows["whole"], "whole", "small"),
-    )
-    return rows.groupby(["test", "planted", "size"], sort=False).agg(
-        cohorts=("seed", "size"), people=("n", "median"), finds_st_t=("st_t", "sum"), finds_other=("other", "sum")
-    ).reset_index()  # fmt: skip
+def verdicts(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """In how many cohorts each test found ST or T, and another wave, with Wilson's 95 % intervals."""
+    size = rows.assign(size=np.where(rows["whole"], "whole", "small"))
+    counts = []
+    for (test, planted, _), own in size.groupby(["test", "planted", "size"], sort=False):
+        people = float(own["n"].median())
+        section = "test of masses" if test == "weighting" else f"maps, {test}"
+        row = {
+            "section": f"{section}, n {round(people, -2):,.0f}",
+            "planted": PLANTED_WORDS[str(planted)],
+            "people": people,
+        }
+        for name, waves in (("ST or T", {"ST", "T"}), ("another wave", set(WAVES) - {"ST", "T"})):
+            n = sum(bool(waves & set(found)) for found in own["waves"])
+            counts.append(row | {"finds": name, "count": f"{n} of {len(own)}", "n": n, "of": len(own)})
+    return shares(counts)
 
 
-def drawn_tests(tests: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of a figure: shares of cohorts in which a test finds something, with Wilson's intervals."""
-    found = []
-    for row in tests.to_dict("records"):
-        section = {"weighting": "test of masses"}.get(row["test"], f"maps, {row['test']}")
-        section, label = f"{section}, n {round(row['people'], -2):,.0f}", PLANTED_WORDS[row["planted"]]
-        for column, hue in (("finds_st_t", "finds ST or T"), ("finds_other", "finds another wave")):
-            low, high = proportion_confint(row[column], row["cohorts"], method="wilson")
-            own = {"section": section, "label": label, "hue": hue, "estimate": 100 * row[column] / row["cohorts"]}
-            found.append(own | {"ci_low": 100 * low, "ci_high": 100 * high})
-    return found
-
-
-def told_tests(tests: pd.DataFrame) -> str:
-    """The test of measured masses, a line for each kind of cohort."""
-    return "\n".join(
-        f"- {PLANTED_WORDS[row['planted']]}, {round(row['people'], -1):,.0f} people: ST or T in {row['finds_st_t']} of "
-        f"{row['cohorts']}, another wave in {row['finds_other']}"
-        for row in tests[tests["test"] == "weighting"].to_dict("records")
-    )
-
-
-def shown(methods: pd.DataFrame, tests: pd.DataFrame) -> list[dict[str, Any]]:
-    """Figures of chapter 6, and what they say."""
-    true = methods.drop_duplicates("path").assign(method="true share", share=lambda rows: rows["true_share"])
-    plain = {"ci_low": None, "ci_high": None}
-    shares, leads = (
-        [
-            {"label": path, "hue": method, "estimate": value} | plain
-            for path, method, value in zip(rows["path"], rows["method"], times * rows[column], strict=True)
-        ]
-        for rows, column, times in ((pd.concat([methods, true]), "share", 100), (methods, "r_leads", 1))
-    )
+def told(methods: pd.DataFrame) -> dict[str, Any]:
+    """Names and numbers in the sentences of chapter 6 on methods; shares in percent."""
     by_method, paths = methods.groupby("method"), methods.groupby("path", sort=False)
     missed, by_lead = 100 * by_method["missed"].max().sort_values(), by_method["r_leads"].mean().sort_values()
     found = paths["r_leads"].min()
     right, wrong = (", ".join(found.index[mask]) or "none" for mask in (found > 0.5, found <= 0.5))
     best = methods.loc[paths["share"].idxmax()]
     cells = zip(best["path"], best["method"], best["share"], strict=True)
-    most = "; ".join(f"{path} {method}, {100 * share:.0f} %" for path, method, share in cells)
-    apart = 100 * (paths["share"].max() - paths["share"].min()).max()
-    maps = tests[tests["test"].str.startswith("d:")]
-    compared = (
-        f"In {maps['finds_st_t'].sum()} of {maps['cohorts'].sum()} cohorts, maps of two fits that differ in nothing "
-        "but their seed differ in ST or T."
-    )
-    return [
-        {
-            "title": "Which wave carries mass? One path is planted",
-            "axis": "share of attribution in the planted wave (%)",
-            "rows": shares,
-            "said": "**Which method for which question.** *By how much does each part move this estimate?* "
-            f"{missed.index[0].capitalize()}: its sums miss by {missed.iloc[0]:.1f} % (median, worst path), those of "
-            f"the others by {missed.iloc[1:].min():.0f} to {missed.iloc[-1]:.0f} %. *Which wave carries mass?* The "
-            f"largest shares in the planted wave: {most}. Methods are at most {apart:.0f} points apart; where they "
-            "miss the true share, they all do.",
-        },
-        {
-            "title": "In which leads? Maps against the true change",
-            "axis": "correlation over leads, planted wave",
-            "rows": leads,
-            "said": f"*In which leads of that wave?* {by_lead.index[-1].capitalize()} follows the true change best: "
-            f"its correlation is {by_lead.iloc[-1]:.2f} on average over paths, that of the others "
-            f"{by_lead.iloc[0]:.2f} to {by_lead.iloc[-2]:.2f}. Every method has more than 0.5 for {right}; not so for "
-            f"{wrong}.",
-        },
-        {
-            "title": "Do women and men differ? Tests of maps, and the test of masses",
-            "axis": "share of cohorts (%)",
-            "rows": drawn_tests(tests[(tests["test"] == "weighting") | (tests["planted"] != "life")]),
-            "said": f"*Do women and men differ?* **No map says so.** {compared} The test of measured masses, on the "
-            f"cohorts that its direction and least share were chosen on, and where it may look better than it is:\n\n"
-            f"{told_tests(tests)}",
-        },
-    ]  # fmt: skip
+    return {
+        "adds_up": {"best": missed.index[0], "missed": missed.iloc[0], "others": [missed.iloc[1], missed.iloc[-1]]},
+        "largest": "; ".join(f"{path} {method}, {100 * share:.0f} %" for path, method, share in cells),
+        "apart": 100 * (paths["share"].max() - paths["share"].min()).max(),
+        "leads": {"best": by_lead.index[-1], "r": by_lead.iloc[-1], "others": [by_lead.iloc[0], by_lead.iloc[-2]]},
+        "right": right,
+        "wrong": wrong,
+    }
 
 
 def summary(rows: list[dict[str, Any]], n: int) -> dict[str, Any]:
     """What chapter 6 reads, of all jobs."""
     methods = pd.DataFrame([row for row in rows if "path" in row]).drop(columns="seconds").round(4)
     tests = verdicts(pd.DataFrame([row for row in rows if "test" in row]))
-    return {"benchmark": "saliency_truth", "n": n, "methods": methods.to_dict("records"),
-            "tests": tests.to_dict("records"), "shown": shown(methods, tests)}  # fmt: skip
+    return {"benchmark": "saliency_truth", "n": n, "tests": tests, **with_truth(methods, tests)}
+
+
+def with_truth(methods: pd.DataFrame, tests: list[dict[str, Any]]) -> dict[str, Any]:
+    """Rows of methods and of the truth, what is said of them, and of maps of two fits that differ in their seed."""
+    true = methods.drop_duplicates("path")[["path", "true_share"]].rename(columns={"true_share": "share"})
+    rows = [*methods.to_dict("records"), *true.assign(method="true share").to_dict("records")]
+    seeds = [row for row in tests if row["section"].startswith("maps, d:") and row["finds"] == "ST or T"]
+    alike = {"found": sum(row["n"] for row in seeds), "of": sum(row["of"] for row in seeds)}
+    return {"methods": rows, **told(methods), "two_seeds": alike}
 
 
 def fresh_summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """What chapter 6 reads of the cohorts that nothing was chosen on."""
-    tests = verdicts(pd.DataFrame(rows))
-    seeds = sorted({row["seed"] for row in rows})
-    said = f"**On cohorts that nothing was chosen on** (seeds {seeds[0]} to {seeds[-1]}), the test of masses finds:\n\n"
-    part = {"title": "The test of masses on new cohorts", "axis": "share of cohorts (%)", "rows": drawn_tests(tests)}
-    return {"benchmark": "saliency_fresh", "seeds": seeds, "tests": tests.to_dict("records"),
-            "shown": [part | {"said": f"{said}{told_tests(tests)}"}]}  # fmt: skip
+    seeds = [row["seed"] for row in rows]
+    first, last = {"first_seed": min(seeds)}, {"last_seed": max(seeds)}
+    return {"benchmark": "saliency_fresh", **first, **last, "tests": verdicts(pd.DataFrame(rows))}
 
 
 def main() -> None:

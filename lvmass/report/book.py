@@ -105,20 +105,23 @@ def _pages(folder: str | Path) -> tuple[str, ...]:
 def page_problems(page: str | Path) -> list[str]:
     """What is wrong with a rendered page of any study; empty if nothing is.
 
-    A page must exist and hold neither a traceback, nor an error stream, nor the word "nan". One that shows code or a
-    figure must say what study made it. The rest is the same for every study, and a matter of the tests in a browser.
+    A page must exist, have a title, and hold neither a traceback, nor an error stream, nor the word "nan". One that
+    shows code or a figure must say what study made it; one that does must hold a figure, or say why one is not shown.
+    Every figure needs an alternative text. The rest is a matter of the tests in a browser.
     """
     if not Path(page).is_file():
         return ["the page is missing"]
     soup = BeautifulSoup(Path(page).read_text(encoding="utf-8"), "html.parser")
     article = soup.select_one("article") or soup
-    text = article.get_text(" ")
+    text, images, banner = article.get_text(" "), article.find_all("img"), article.select(".lvmass-banner")
     found = {
-        "no banner that names the study": article.select(".cell:not(.tag_remove-input), .lvmass-figure")
-        and not article.select(".lvmass-banner"),
+        "no title": not article.find("h1"),
+        "no banner that names the study": article.select(".cell:not(.tag_remove-input), .lvmass-figure") and not banner,
         "a traceback": "Traceback (most recent call last)" in text,
         "an error stream": article.select(".stderr"),
         'a "nan"': re.search(r"(?<![\w-])(nan|NaN|<NA>|NaT)(?![\w-])", text),
+        "no figure": banner and not images and "Not shown: " not in text,
+        "a figure without alternative text": [image for image in images if not image.get("alt")],
     }
     return [problem for problem, yes in found.items() if yes]
 

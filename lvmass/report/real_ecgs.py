@@ -36,11 +36,13 @@ def drawn(found: Mapping[str, Any], name: str) -> Shown:
     """Draw rows of a file, as the figure of this name says: `lvmass.report.figures.forest` with its options.
 
     Of these, ``label``, ``hue`` and ``aside`` name columns of the file, and ``where`` chooses rows as `select` does.
+    Rows may have an interval, ``ci_low, ci_high``, another spread, ``low, high``, or neither.
     """
     options = dict(FIGURES[name])
     rows = select(pd.DataFrame(found[options.pop("rows", name)]), **options.pop("where", {}))
     words = {key: rows[options.pop(key)].map(printed) for key in ("label", "hue", "aside") if key in options}
-    return forest(rows.assign(ci_low=rows.get("ci_low"), **words), **options)
+    ends = {f"ci_{end}": rows.get(f"ci_{end}", rows.get(end)) for end in ("low", "high")}
+    return forest(rows.assign(**ends, **words), **options)
 
 
 def shown(found: Mapping[str, Any], name: str, **options: Any) -> list[Any]:

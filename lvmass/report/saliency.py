@@ -10,10 +10,10 @@ from IPython.display import Markdown
 
 from lvmass.cohort.schema import SEXES, bsa_mosteller_m2
 from lvmass.ecg.recording import LEADS
-from lvmass.report.figures import forest
 from lvmass.report.page import missing, p_value, say, select, with_interval
 from lvmass.report.published import HERE, NOT_HERE, UNDECIDED
-from lvmass.report.words import printed
+from lvmass.report.real_ecgs import drawn
+from lvmass.report.words import CAPTIONS, FIGURES, printed
 from lvmass.study.steps import Saliency
 from lvmass.study.study import Study
 
@@ -29,15 +29,17 @@ does."""
 def kept(study: Study, *names: str) -> list[Any]:
     """What ``benchmarks/saliency_*.py`` left in ``validation/``: each figure, then what it says.
 
-    Both are written by the benchmark, from the numbers beside them. What is of simulated people, all but "real", stands
-    in no study of others.
+    Figures and captions of these names stand in ``words.toml``. What is of simulated people, all but "real", stands in
+    no study of others.
     """
     if not study.simulated and names != ("real",):
         return [missing("cohorts in which the truth is known", "the people of this study are real")]
-    files = [Path("validation") / f"saliency_{name}.json" for name in names]
-    parts = [part for file in files if file.exists() for part in json.loads(file.read_text())["shown"]]
-    drawn = [(forest(pd.DataFrame(part["rows"]), part["title"], part["axis"]), say(part["said"])) for part in parts]
-    return [each for pair in drawn for each in pair]
+    shown: list[Any] = []
+    for file in (f"saliency_{name}" for name in names):
+        found = json.loads(Path("validation", f"{file}.json").read_text())
+        for figure in (each for each in FIGURES if each.startswith(file)):
+            shown += [drawn(found, figure), say(CAPTIONS[figure].format_map(found))]
+    return shown
 
 
 # --- shares by wave, and the claims on them ---
@@ -66,9 +68,8 @@ def saliency_shares(study: Study) -> pd.DataFrame:
     Columns ``sex, group, segment, share, ci_low, ci_high``: intervals of 95 % over the patients whom `shown` has.
     """
     names, options = ["share", "ci_low", "ci_high"], explained(study)
-    nobody = pd.DataFrame(columns=["sex", "group", "segment", *names])
     if not options.is_network or options.reads_signal or options.beat:
-        return nobody
+        return pd.DataFrame()
     from lvmass.saliency.waves import GROUPS, WAVES, by_lead_and_wave, group_shares, mean_of_people  # with torch
 
     index, parts = pd.MultiIndex.from_product([GROUPS, WAVES[:-1]], names=["group", "segment"]), []
@@ -76,7 +77,7 @@ def saliency_shares(study: Study) -> pd.DataFrame:
         shares = group_shares(by_lead_and_wave(np.abs(own.grams), own.waves))
         mean = mean_of_people(shares, own.people["patient_id"]).reshape(3, -1).T
         parts.append(pd.DataFrame(mean, index, names).reset_index().assign(sex=sex))
-    return pd.concat(parts, ignore_index=True) if parts else nobody
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def largest(shares: pd.DataFrame, group: str) -> tuple[set[str], str]:

@@ -9,6 +9,7 @@ import pytest
 from lvmass.errors import DataError
 from lvmass.report import book as builder
 from lvmass.report.book import build_book, page_problems
+from lvmass.report.page import missing
 from lvmass.study.study import Study
 from tests.conftest import ROOT
 
@@ -34,15 +35,23 @@ def test_missing_page(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
+        ("<h1>Title</h1>", "", "no title"),
         ('class="lvmass-banner"', "", "no banner that names the study"),
         ("14.3 g", "nan g", 'a "nan"'),
         ("14.3 g", "&lt;NA&gt; g", 'a "nan"'),
         ("14.3 g", "Traceback (most recent call last)", "a traceback"),
         ("<p>", '<div class="output stderr">warning</div><p>', "an error stream"),
+        ('<img alt="A figure" src="a.svg">', "", "no figure"),
+        ('alt="A figure"', 'alt=""', "a figure without alternative text"),
     ],
 )
 def test_bad_page(tmp_path: Path, old: str, new: str, problem: str) -> None:
     assert page_problems(write(tmp_path, GOOD.replace(old, new))) == [problem]
+
+
+def test_a_page_may_say_why_it_has_no_figure(tmp_path: Path) -> None:
+    said = f"<p>{missing('LVH').data}</p>"
+    assert page_problems(write(tmp_path, GOOD.replace('<img alt="A figure" src="a.svg">', said))) == []
 
 
 def test_a_page_of_words_needs_no_figure_and_no_banner(tmp_path: Path) -> None:

@@ -40,8 +40,8 @@ def test_the_answer_says_what_is_better_worse_and_neither() -> None:
 def test_lines_stand_where_the_file_says() -> None:
     picture = drawn(REAL["PTB-XL"], "c_statistics")
     assert isinstance(picture, Picture)
-    lines = [np.ravel(line.get_xdata()) for line in picture.figure.axes[0].lines]
-    dots = [float(x[0]) for x in lines if len(x) == 1]
+    drawn_as_dots = [line.get_xydata() for line in picture.figure.axes[0].lines if line.get_marker() == "o"]
+    dots = [float(x) for x, y in sorted(np.concatenate(drawn_as_dots), key=lambda dot: -dot[1])]
     assert dots == [row["auc"] for row in REAL["PTB-XL"]["c_statistics"] if row["sex"] == "all"]
     assert dots == sorted(dots, reverse=True)
     for name in ("by_sex", "index", "findings"):

@@ -59,8 +59,9 @@ def test_what_is_kept_is_shown(tiny_study: Study, monkeypatch: pytest.MonkeyPatc
     assert sum(isinstance(each, Picture) for each in found) == 5
     assert "58.4 g against 6.1 g" in said
     assert "No map says so" in said
-    assert "nothing planted, 1,460 people: ST or T in 2 of 9" in said
-    assert saliency.kept(tiny_study, "nothing") == []
+    assert "In 13 of 13 cohorts, maps of two fits" in said
+    tests = next(each for each in found if isinstance(each, Picture) and "test of masses" in each.alt)
+    assert "nothing planted, ST or T: 22.222 (6.322 to 54.741)" in tests.alt  # 2 of 9, at the paper's size
     monkeypatch.setattr(Study, "simulated", False)
     assert len(saliency.kept(tiny_study, "sanity", "truth")) == 1
     assert len(saliency.kept(tiny_study, "real")) == 2
@@ -117,6 +118,7 @@ def test_masses_are_tested_of_whom_all_is_known(
 
 def test_kept_saliency_is_what_the_benchmarks_write(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    import saliency_real
     import saliency_sanity
     import saliency_truth
 
@@ -132,13 +134,23 @@ def test_kept_saliency_is_what_the_benchmarks_write(monkeypatch: pytest.MonkeyPa
         part[name] = (np.array(part[name]) + np.arange(1, 61).reshape(12, 5)).tolist()
     sanity = kept("sanity")
     assert as_kept(saliency_sanity.summary([part], 60, 1)).keys() == sanity.keys()
-    assert as_kept(saliency_sanity.shown(sanity)) == sanity["shown"]
+    told = as_kept(saliency_sanity.told(sanity))
+    assert told == {name: sanity[name] for name in told}
     truth = kept("truth")
-    methods, tests = (pd.DataFrame(truth[name]) for name in ("methods", "tests"))
-    assert as_kept(saliency_truth.shown(methods, tests)) == truth["shown"]
+    methods = pd.DataFrame([row for row in truth["methods"] if row["method"] != "true share"])
+    told = as_kept(saliency_truth.with_truth(methods, truth["tests"]))
+    assert told == {name: truth[name] for name in told}
     with np.errstate(invalid="ignore"):
         rows = saliency_truth.one_path("axis", 60, 1, 1)
     assert as_kept(rows)[0].keys() == truth["methods"][0].keys()
     test = {"test": "weighting", "planted": "none", "seed": 1, "n": 60, "whole": True, "waves": ["T"]}
-    said = saliency_truth.fresh_summary([test])["shown"][0]["said"]
-    assert "nothing planted, 60 people: ST or T in 1 of 1, another wave in 0" in said
+    fresh = saliency_truth.fresh_summary([test, test | {"seed": 2, "waves": []}])
+    assert as_kept(fresh).keys() == kept("fresh").keys()
+    assert [(row["finds"], row["count"]) for row in fresh["tests"]] == [
+        ("ST or T", "1 of 2"),
+        ("another wave", "0 of 2"),
+    ]
+    assert fresh["tests"][0].keys() == truth["tests"][0].keys()
+    real = kept("real")
+    told = as_kept(saliency_real.said(real["means"]))
+    assert told == {name: real[name] for name in told}
