@@ -150,7 +150,7 @@ if len(shares):
 #
 # - Attribution explains the network, not the heart. Where people are simulated, it can at best find what the simulator put in.
 # - A map from another baseline answers another question, and looks different; so do the maps of another method.
-# - The test of masses sees a wave as a sum over all leads; what cancels within it is lost. At the paper's size it misses most differences as small as the simulator's own, and finds some where none is: below 4 000 people it decides nothing.
+# - The test of masses sees a wave as a sum over all leads; what cancels within it is lost. A man's heart is heavier, so that a tenth more of it is more grams: on new cohorts in which nothing differed by sex it found something more often than it should (the last figure of *Where the truth is known*). It may say where to look, not that women and men differ.
 #
 # ## On your cohort
 #
@@ -160,7 +160,7 @@ if len(shares):
 #
 # - What a wave gets by size is, for the most part, what an ECG looks like: a network trained on shuffled masses has nearly the same table.
 # - One person's signed map follows the network, and changes with its seed.
-# - No map says whether women and men differ. A test against measured masses does, with thousands of people.
+# - No map says whether women and men differ. A test against measured masses finds a strong difference that was planted, but also some that were not: the paper's claim cannot be decided in this way.
 #
 # **Exercise 1.** In *One map, made here*, take `"occlusion"` for the method. Do the grams still add up to the difference?
 #
