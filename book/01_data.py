@@ -36,7 +36,7 @@ data_figures.index_by_sex(people, cutoffs, few)
 # %% [markdown]
 # The LVM index is {term}`LVM` / {term}`BSA`: grams over body surface.
 # Right of a dashed line is {term}`LVH`, left-ventricular hypertrophy, in that sex.
-# The index of men is higher, and so is their cut-off; the long tail to the right holds the heaviest hearts.
+# The tail to the right holds the heaviest hearts.
 #
 # ## Whose data
 #
@@ -55,8 +55,8 @@ caption = f"{data.counted(people, few)}: mean (SD) or n (%)."
 page.table(rows, caption, folded=False)
 
 # %% [markdown]
-# Women and men stand apart, as in everything that follows: men are heavier, and so are their hearts.
-# A standardized difference is the difference of two means over their SD; from about 0.1 on, the cohorts differ in that row by more than their size would make one expect.
+# Women and men stand apart, as in everything that follows.
+# A standardized difference is the difference of two means over their SD. Where the limit lies from which it matters is a matter of convention, often 0.1; it is no test, and does not depend on how many people there are.
 #
 # Some ECGs cannot be used, each for a reason that [preprocessing](02_preprocessing) gives; people of whom a value is missing are left out before, unless the study file says otherwise.
 
@@ -91,7 +91,7 @@ caption = "Cut-offs of the LVM index (study facts 6.1); this study's:"
 page.table(rows, f"{caption} {source}.", digits=0, folded=True)
 
 # %% [markdown]
-# The same hearts count as hypertrophied in few people or in half of them: a {term}`c-statistic <c-statistic (AUC)>` for LVH means little without the cut-off behind it.
+# The hearts are the same in every line; how many of them count as hypertrophied depends on the cut-off. A {term}`c-statistic <c-statistic (AUC)>` for LVH means little without the cut-off behind it.
 #
 # ## An ECG
 #
@@ -110,11 +110,7 @@ from lvmass.ecg import read_ecg
 from pydicom.data import get_testdata_file
 
 recording = read_ecg(get_testdata_file("waveform_ecg.dcm"))
-ecg_figures.twelve_leads(
-    recording,
-    "A patient",
-    wide=False,
-)
+ecg_figures.twelve_leads(recording, "A patient", wide=False)
 
 # %% [markdown]
 # A real ECG, calm and of normal height.
@@ -131,9 +127,9 @@ ecg_figures.twelve_leads(
 #
 # ## Summary
 #
-# - Men have heavier hearts than women, also for their body surface; each sex has a cut-off of its own.
-# - How many have LVH is decided by the cut-off more than by the cohort.
-# - Two cohorts differ first of all in age and hypertension: Table 1 says by how much.
+# - Mass is judged for body surface, and each sex has a cut-off of its own.
+# - The same cohort has many with LVH or few, by the cut-off that is chosen: the answer gives the range.
+# - In what two cohorts differ, and by how much, is told by the standardized differences of the first table.
 #
 # ## Exercises
 #
@@ -142,6 +138,6 @@ ecg_figures.twelve_leads(
 #
 # :::{admonition} Solutions
 # :class: dropdown
-# 1. Those with c-statistics: this one, 5 and 7. Errors in grams stay as they are, because no model is trained on LVH.
+# 1. Those with c-statistics or shares of LVH: the first page, this one, 3, 5 and 7. Errors in grams stay as they are, because no model is trained on LVH.
 # 2. `read_ecg("my_ecg.xml")`, or any other format of the [data dictionary](settings); a file that states no unit needs `unit="mV"` or `unit="uV"`.
 # :::

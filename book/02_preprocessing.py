@@ -40,7 +40,7 @@ beats = {name: study.beats(name) for name in study.cohort_names()}
 preprocessing.beat_answer(beats, found, study.small_cell)
 
 # %% [markdown]
-# The ten beats of a real ECG and the one that is made of them:
+# The beats of a real ECG, and the one that is made of them:
 
 # %%
 from lvmass.ecg import BeatConfig, examine
@@ -69,10 +69,7 @@ from lvmass.ecg import detect_r_peaks
 rate_hz = recording.sampling_rate_hz
 r_peaks = detect_r_peaks(recording.signal_mv, rate_hz)
 ecg_figures.twelve_leads(
-    recording,
-    "A real resting ECG",
-    wide=False,
-    r_peaks=r_peaks,
+    recording, "A real resting ECG", wide=False, r_peaks=r_peaks
 )
 
 # %% [markdown]
@@ -92,7 +89,7 @@ caption = "ECG criteria of LVH in this one beat (thresholds of women)."
 page.table(criteria, caption, folded=True)
 
 # %% [markdown]
-# Ten criteria of LVH are computed from the same beat, with the threshold and the source of each.
+# Classical criteria of LVH are computed from the same beat; the table has the threshold and the source of each.
 #
 # ## The whole cohort
 #
@@ -104,8 +101,7 @@ sex = own.people["sex"].to_numpy()
 ecg_figures.mean_beats(own.waveform_mv, sex, own.time_ms, few)
 
 # %% [markdown]
-# Half of all women, and half of all men, lie within the shaded band.
-# The sexes differ most in the depth of S in V2 and the height of R in aVL, and the band is wide: voltage says something of mass, but not much about one person.
+# Lines are means. At each instant, the middle half of women, and of men, lies within the shaded band: how wide it is against the distance of the lines says how little one voltage tells of one person.
 
 # %% tags=["remove-input"]
 measured_names = ["heart_rate_bpm", "pr_interval_ms"]
@@ -117,7 +113,7 @@ rows = data.table_one(
 page.table(rows, "Measured on the synchronized beats: mean (SD).")
 
 # %% [markdown]
-# QRS lasts some milliseconds longer in men, as in any textbook.
+# Means and SDs, by sex, of everybody whose ECG could be used.
 # How well the same functions do on real recordings, against readers and devices, is the subject of [chapter 9](09_real_ecgs).
 #
 # ## What could be wrong

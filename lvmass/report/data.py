@@ -43,11 +43,10 @@ def cohort_answer(study: Study, people: pd.DataFrame, shares: pd.DataFrame) -> M
     said = []
     for name in study.cohort_names():
         own, published, told = select(people, cohort=name), PUBLISHED[f"n_{name}"], []
-        groups = own.groupby("sex")
-        for (sex, group), n in zip(groups, parts([*groups.size()], study.small_cell), strict=True):
-            mass, lvh = (_cell(group[column], column in FLAGS, study.small_cell) for column in ("lvm_g", "lvh"))
-            more = f", LVM {mass} g, with LVH {lvh.replace(')', ' %)')}" if len(group) >= study.small_cell else ""
-            told.append(f"{n} {printed(sex)}".removeprefix("not shown ") + more)
+        for sex, (n, mass, lvh) in _described(own, ("lvm_g", "lvh"), study.small_cell).items():
+            known = f"LVM {mass} g", f"with LVH {lvh.replace(')', ' %)')}"
+            who = f"{n} {printed(sex)}".removeprefix("not shown ")
+            told.append(", ".join([who, *(each for each in known if "–" not in each)]))
         said += [
             f"{study.config.cohort(name).label} ({len(own):,} people, {len(study.cohort(name)):,} ECGs), mean (SD) and "
             f"n (%): {'; '.join(told)}. The paper: {published.value:,} {published.what}."
@@ -58,21 +57,23 @@ def cohort_answer(study: Study, people: pd.DataFrame, shares: pd.DataFrame) -> M
     return say("**Answer.** " + "\n\n".join(said))
 
 
-def _hidden(n_yes: int, n: int, smallest: int) -> str:
-    """What to write for a count if it, or the rest of ``n``, is too small to show; nothing if it may be shown."""
-    if 0 < n_yes < smallest:
-        return f"< {smallest}"
-    return f"all but < {smallest}" if 0 < n - n_yes < smallest else ""
+def _described(people: pd.DataFrame, names: Sequence[str], smallest: int) -> dict[str, list[str]]:
+    """Of each sex in a cohort: how many, then mean (SD) of a number, or number (%) of a flag, of those who have one.
 
-
-def _cell(values: pd.Series, is_flag: bool, smallest: int) -> str:
-    """Mean (SD) of a number, or number (%) of a flag, of those whose value is known."""
-    known = values.dropna().astype(float)
-    if known.empty:
-        return "–"
-    if not is_flag:
-        return f"{known.mean():.1f} ({known.std():.1f})"
-    return _hidden(int(known.sum()), len(known), smallest) or f"{known.sum():,.0f} ({100 * known.mean():.1f})"
+    Nothing that fewer than ``smallest`` people have is told, nor a count that gives away so few others.
+    """
+    groups, told = people.groupby("sex"), {}
+    for (sex, own), n in zip(groups, parts([*groups.size()], smallest), strict=True):
+        told[str(sex)] = [n]
+        for values in (own[name].dropna().astype(float) for name in names):
+            if len(values) < max(smallest, 2) or (values.name in FLAGS and not n[0].isdigit()):
+                told[str(sex)].append("–")
+            elif values.name in FLAGS:
+                count = few(int(values.sum()), smallest, len(values))
+                told[str(sex)].append(count if "<" in count else f"{count} ({100 * values.mean():.1f})")
+            else:
+                told[str(sex)].append(f"{values.mean():.1f} ({values.std():.1f})")
+    return told
 
 
 def table_one(people: pd.DataFrame, names: Sequence[str] = TABLE_ONE, smallest: int = 1) -> pd.DataFrame:
@@ -94,21 +95,18 @@ def table_one(people: pd.DataFrame, names: Sequence[str] = TABLE_ONE, smallest: 
     ['2', '55.0 (7.1)', '1 (50.0)']
     """
     names = [name for name in names if name in people and people[name].notna().any()]
-    sizes = people.groupby(["cohort", "sex"]).size().groupby("cohort")
-    n = {key: text for _, own in sizes for key, text in zip(own.index, parts([*own], smallest), strict=True)}
     columns = {"": ["n", *(f"{printed(name)}, {'n (%)' if name in FLAGS else 'mean (SD)'}" for name in names)]}
-    for sex, of_sex in people.groupby("sex"):
-        groups = dict(iter(of_sex.groupby("cohort", sort=False)))
-        written = []
-        for cohort, own in groups.items():
-            cells = [_cell(own[name], name in FLAGS, smallest) if len(own) >= smallest else "–" for name in names]
-            columns[f"{printed(sex)}, {cohort!s}"] = [n[cohort, sex], *cells]
-            written.append(cells)
-        if len(groups) == 2 and min(map(len, groups.values())) >= smallest:
-            a, b = (own[names].astype(float) for own in groups.values())
+    cohorts = {str(cohort): own for cohort, own in people.groupby("cohort", sort=False)}
+    told = {cohort: _described(own, names, smallest) for cohort, own in cohorts.items()}
+    for sex in sorted(people["sex"].unique()):
+        written = {f"{printed(sex)}, {cohort}": own[sex] for cohort, own in told.items() if sex in own}
+        columns |= written
+        if len(written) == 2:
+            a, b = (select(own, sex=sex)[names].astype(float) for own in cohorts.values())
             shift = (a.mean() - b.mean()).abs() / np.sqrt((a.var() + b.var()) / 2)
-            known = zip(shift, *written, strict=True)  # of a hidden count the difference would tell
-            differences = ["–" if pd.isna(each) or "<" in one + two else f"{each:.2f}" for each, one, two in known]
+            known = zip(shift, *(cells[1:] for cells in written.values()), strict=True)
+            # of what is hidden the difference would tell
+            differences = ["–" if pd.isna(d) or {*one + two} & {*"<–"} else f"{d:.2f}" for d, one, two in known]
             columns[f"{printed(sex)}, standardized difference"] = ["", *differences]
     return pd.DataFrame(columns)
 
@@ -130,16 +128,19 @@ def prevalence(people: pd.DataFrame, cutoffs_g_m2: Mapping[str, float], smallest
     """People with LVH in each cohort and sex, by published cut-offs and, if they are others, those of a study file.
 
     The share, in percent with Wilson's 95 % interval, is the ``estimate`` of `lvmass.report.figures.forest`. Where
-    fewer than ``smallest`` have LVH, or have not, neither their number nor their share is shown.
+    fewer than ``smallest`` have LVH, or have not, neither their number nor their share is shown; nor where the number
+    of a sex is not, since the share would tell it.
     """
-    rows, known = [], people.dropna(subset="lvmi_g_m2").sort_values("sex")
-    for (cohort, sex), index in known.groupby(["cohort", "sex"], sort=False)["lvmi_g_m2"]:
-        for name, cutoffs in _cutoff_sets(cutoffs_g_m2).items():
-            above = index > cutoffs[str(sex)]
-            hidden = _hidden(above.sum(), len(above), smallest)
-            counts = few(len(above), smallest), hidden or f"{above.sum():,}"
-            share = above.mean(), *proportion_confint(above.sum(), len(above), method="wilson")
-            percent = [np.nan if hidden else 100 * each for each in share]
-            rows.append((cohort, printed(sex), printed(name), cutoffs[str(sex)], *counts, *percent, "too few to show"))
+    rows, known = [], people.dropna(subset="lvmi_g_m2")
+    for cohort, own in known.groupby("cohort", sort=False):
+        groups = own.groupby("sex")["lvmi_g_m2"]
+        for (sex, index), n in zip(groups, parts([*groups.size()], smallest), strict=True):
+            for name, cutoffs in _cutoff_sets(cutoffs_g_m2).items():
+                above = index > cutoffs[str(sex)]
+                count = few(int(above.sum()), smallest, len(above)) if n[0].isdigit() else "–"
+                share = above.mean(), *proportion_confint(above.sum(), len(above), method="wilson")
+                percent = [100 * each if count[0].isdigit() else np.nan for each in share]
+                what = printed(sex), printed(name), cutoffs[str(sex)], n, count
+                rows.append((cohort, *what, *percent, "too few to show"))
     columns = ["section", "hue", "label", "above_g_m2", "n", "with_lvh", "estimate", "ci_low", "ci_high", "note"]
     return pd.DataFrame(rows, columns=columns)

@@ -55,15 +55,17 @@ def missing(what: str, why: str = "this study file has nothing for it") -> Markd
     return Markdown(f"*Not shown: {what}; {why}.*")
 
 
-def few(count: int, smallest: int) -> str:
-    """Write a count of people, or that there are fewer than ``smallest``; nobody is nobody.
+def few(count: int, smallest: int, of: int = 0) -> str:
+    """Write a count of people, or that it, or the rest ``of`` more people, is below ``smallest``; nobody is nobody.
 
     Examples
     --------
-    >>> [few(n, smallest=5) for n in (0, 3, 1234)], few(3, smallest=1)
-    (['0', '< 5', '1,234'], '3')
+    >>> [few(n, smallest=5) for n in (0, 3, 1234)], few(3, smallest=1), few(57, smallest=5, of=60)
+    (['0', '< 5', '1,234'], '3', 'all but < 5')
     """
-    return f"< {smallest}" if 0 < count < smallest else f"{count:,}"
+    if 0 < count < smallest:
+        return f"< {smallest}"
+    return f"all but < {smallest}" if 0 < of - count < smallest else f"{count:,}"
 
 
 def parts(counts: Sequence[int], smallest: int) -> list[str]:
@@ -98,10 +100,8 @@ def no_small_class(rows: pd.DataFrame, smallest: int) -> bool:
     ``rows``: of ``c_statistics``, or of any table with ``n_lvh`` and ``n_subjects``; counts of everyone would give
     away those of a sex.
     """
-    if rows.empty:
-        return True
-    classes = pd.concat([rows["n_lvh"], rows["n_subjects"] - rows["n_lvh"]])
-    return not classes.between(0, smallest, inclusive="neither").any()
+    counts = rows.reindex(columns=["n_lvh", "n_subjects"]).to_numpy()
+    return not any("<" in few(n_lvh, smallest, n) for n_lvh, n in counts)
 
 
 def terminal(command: str, folder: str | Path) -> HTML:
@@ -133,16 +133,14 @@ def select(rows: pd.DataFrame | None, **where: Any) -> pd.DataFrame:
     return rows
 
 
-def table(
-    rows: pd.DataFrame, caption: str, *, digits: int | Mapping[str, int] = 2, folded: bool | None = None
-) -> HTML | Markdown:
+def table(rows: pd.DataFrame, caption: str, *, digits: int = 2, folded: bool | None = None) -> HTML | Markdown:
     """Show a table with a caption and its numbers as CSV; a missing number is a dash, and no rows are a sentence.
 
     Parameters
     ----------
     rows : DataFrame
     caption : str
-    digits : int or mapping of column to int
+    digits : int
         After the decimal point.
     folded : bool, optional
         Whether a reader opens it by a click, as one does that belongs to a figure; by default one of more than
@@ -158,9 +156,7 @@ def table(
     shown = rows.rename(columns=printed).astype(object).where(rows.notna().to_numpy(), None)
     for column in {"model", "training", "cohort", "sex", ""} & set(rows.columns) | {*rows.select_dtypes(bool)}:
         shown[printed(column)] = rows[column].map(printed)
-    styler = shown.style.hide(axis="index").format(precision=2, na_rep="–", escape="html")
-    for column, places in (digits if isinstance(digits, Mapping) else dict.fromkeys(shown, digits)).items():
-        styler.format(precision=places, na_rep="–", escape="html", subset=[column])
+    styler = shown.style.hide(axis="index").format(precision=digits, na_rep="–", escape="html")
     body = styler.format_index(escape="html", axis=1).to_html(exclude_styles=True)
     for kind, begin in _CELLS.items():
         body = re.sub(begin, f'<td class="lvmass-{kind}">', body)
@@ -197,7 +193,8 @@ def _link_facts(text: str) -> str:
 def laid_out(rows: pd.DataFrame, layout: str, smallest: int = 1) -> pd.DataFrame:
     """Columns of ``LAYOUTS[layout]``: names are printed, p values written, columns of "x %" multiplied by 100.
 
-    A pair of column and digits is written as an estimate with its interval; of counts below ``smallest`` only that.
+    A pair of column and digits is written as an estimate with its interval; of counts below ``smallest``, or that leave
+    so few of ``n_subjects``, only that.
     """
     found: dict[str, Any] = {}
     for header, column in LAYOUTS[layout].items() if len(rows) else ():
@@ -212,7 +209,8 @@ def laid_out(rows: pd.DataFrame, layout: str, smallest: int = 1) -> pd.DataFrame
             bounds = rows[column].isin(rows.loc[at_floor, column])
             found[header] = [p_value(*each) for each in zip(rows[column], bounds, strict=True)]
         elif column.startswith("n_") and smallest > 1:
-            found[header] = [None if pd.isna(count) else few(count, smallest) for count in rows[column]]
+            counts = zip(rows[column], rows.get("n_subjects", rows[column]), strict=True)
+            found[header] = [None if pd.isna(n) else few(n, smallest, of) for n, of in counts]
         else:
             found[header] = rows[column] if pd.api.types.is_numeric_dtype(rows[column]) else rows[column].map(printed)
     return pd.DataFrame(found)
@@ -230,13 +228,16 @@ def wide(
 
 
 def beside(
-    ours: Mapping[str, str] | pd.DataFrame, caption: str, whose: str = "this study file", folded: bool | None = None
-) -> HTML | Markdown:
-    """Show published numbers beside ours: texts by keys of ``PUBLISHED``, or the columns of `over_folds`."""
-    texts = dict(zip(ours["key"], ours["text"], strict=True)) if isinstance(ours, pd.DataFrame) else ours
-    facts = [PUBLISHED[key] for key in texts]
-    rows = [(fact.what, str(fact), text, fact.source) for fact, text in zip(facts, texts.values(), strict=True)]
-    return table(pd.DataFrame(rows, columns=["what", "published (patients)", whose, "source"]), caption, folded=folded)
+    ours: Mapping[str, pd.DataFrame] | pd.DataFrame, caption: str, whose: str = "this study file",
+    folded: bool | None = None,
+) -> HTML | Markdown:  # fmt: skip
+    """Show published numbers beside ours, of `over_folds`: one table, or several by whose numbers they are."""
+    tables = ours if isinstance(ours, Mapping) else {whose: ours}
+    texts = pd.concat({name: rows.set_index("key")["text"] for name, rows in tables.items()}, axis=1)
+    facts = [PUBLISHED[key] for key in texts.index]
+    texts.insert(0, "what", [fact.what for fact in facts])
+    texts.insert(1, "published (patients)", [str(fact) for fact in facts])
+    return table(texts.assign(source=[fact.source for fact in facts]), caption, folded=folded)
 
 
 # --- numbers in sentences ---
@@ -247,16 +248,19 @@ def in_sexes(rows: pd.DataFrame) -> str:
     return ", ".join(f"{with_interval(row, unit=' g')} in {printed(row['sex'])}" for _, row in rows.iterrows())
 
 
-def with_lvh(n: int, n_lvh: int, n_known: int, *, shown: bool = True) -> str:
-    """Count people, and if they may be ``shown`` those with LVH among the ``n_known`` whose LVM index is known.
+def with_lvh(n: int, n_lvh: int, n_known: int, *, people: int | None = None, shown: bool = True) -> str:
+    """Count people, or ECGs of fewer ``people``, and if they may be ``shown`` those with LVH among the ``n_known``.
+
+    Known is of whom there is an LVM index.
 
     Examples
     --------
-    >>> with_lvh(60, 8, 60), with_lvh(60, 8, 30)
-    ('n = 60, 8 with LVH', 'n = 60, 8 of 30 whose LVM index is known with LVH')
+    >>> with_lvh(60, 8, 60), with_lvh(60, 8, 30), with_lvh(60, 8, 60, people=55)
+    ('n = 60, 8 with LVH', 'n = 60, 8 of 30 whose LVM index is known with LVH', 'n = 60 ECGs of 55 people, 8 with LVH')
     """
+    counted = f"n = {n:,}" if people in (None, n) else f"n = {n:,} ECGs of {people:,} people"
     of_known = "" if n_known == n else f" of {n_known:,} whose LVM index is known"
-    return f"n = {n:,}, {n_lvh:,}{of_known} with LVH" if shown else f"n = {n:,}"
+    return f"{counted}, {n_lvh:,}{of_known} with LVH" if shown else counted
 
 
 def mean_sd(mean: Any, sd: Any, digits: int = 2) -> str:
@@ -320,15 +324,18 @@ def with_interval(row: Any, value: str = "estimate", digits: int = 1, unit: str 
 
 
 def analysed(results: Mapping[str, pd.DataFrame], *cohorts: str, few: int = 1) -> str:
-    """How many people of each cohort are analysed, and how many of them have LVH, for captions.
+    """How many ECGs, and people if these are fewer, of each cohort are analysed, how many with LVH, for captions.
 
     The latter is left out where it would give away fewer than ``few`` people.
     """
     counts = []
     for cohort in cohorts:
-        rows = select(results.get("c_statistics"), cohort=cohort)
-        row = select(rows, sex="all").iloc[0]
-        n = select(results.get("errors"), sex="all", cohort=cohort)["n_subjects"].iloc[0]
+        rows, errors = (select(results.get(name), cohort=cohort) for name in ("c_statistics", "errors"))
+        row, (n, people) = (
+            select(rows, sex="all").iloc[0],
+            select(errors, sex="all")[["n_subjects", "n_patients"]].iloc[0],
+        )
         name = f"{printed(cohort)}: " if len(cohorts) > 1 else ""
-        counts.append(name + with_lvh(n, row["n_lvh"], row["n_subjects"], shown=no_small_class(rows, few)))
+        shown = no_small_class(rows, few)
+        counts.append(name + with_lvh(n, row["n_lvh"], row["n_subjects"], people=people, shown=shown))
     return "; ".join(counts)

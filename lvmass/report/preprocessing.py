@@ -7,6 +7,7 @@ from IPython.display import Markdown
 
 from lvmass.ecg.beats import BeatConfig
 from lvmass.report.page import say, whole
+from lvmass.report.words import CAPTIONS
 
 
 def beat_answer(beats: Mapping[str, Any], found: Mapping[str, Any], smallest: int = 1) -> Markdown:
@@ -19,20 +20,12 @@ def beat_answer(beats: Mapping[str, Any], found: Mapping[str, Any], smallest: in
     edges = {row["boundary"]: row for row in found["ecg_delineation"]["boundaries"] if row["method"] == "lvmass"}
     onset, offset = (f"{row['bias_ms']:.1f} ± {row['sd_ms']:.1f}" for row in (edges["QRS onset"], edges["QRS offset"]))
     peaks = {row["recordings"]: row for row in found["ecg_peaks"]["detectors"] if row["method"] == "lvmass"}["LUDB"]
-    return say(
-        f"**Answer.** By one R peak common to all leads, {' and '.join(flow)} became one beat with its measurements, "
-        f"out of {n_beats:.0f} beats each (median). On {peaks['records']} real recordings with {peaks['beats']:,} "
-        f"beats that readers marked (LUDB), R peaks are found with an F1 of {peaks['f1']:.4f}, and QRS onset and "
-        f"offset differ from the readers' by {onset} and {offset} ms (bias ± SD)."
-    )
+    told = {"flow": " and ".join(flow), "n_beats": n_beats, "onset": onset, "offset": offset}
+    return say(CAPTIONS["beat_answer"].format_map(peaks | told))
 
 
 def beat_settings(config: BeatConfig, findings: Sequence[Any]) -> Markdown:
     """Filter, window and averaging of a study, and what was found about one recording."""
-    found = " ".join(finding.message for finding in findings) or "none."
-    high_hz = min(config.band_high_hz, config.sampling_rate_hz / 2)
-    return say(
-        f"Filter of this study: {config.band_low_hz:g} to {high_hz:g} Hz. Window: {config.window_before_ms:g} ms "
-        f"before to {config.window_after_ms:g} ms after R. Beats are combined by '{config.average}'. "
-        f"Findings about this recording: {found}"
-    )
+    told = {"high_hz": min(config.band_high_hz, config.sampling_rate_hz / 2), "config": config}
+    told["found"] = " ".join(finding.message for finding in findings) or "none."
+    return say(CAPTIONS["beat_settings"].format_map(told))

@@ -62,9 +62,16 @@ def test_cells_are_escaped() -> None:
 
 
 def test_published_stands_beside_ours_with_its_source() -> None:
-    text = beside({"mae_g": "15.0 g"}, "Caption").data
+    ours = pd.DataFrame({"key": ["mae_g", "auc_male"], "text": ["15.0 g", "0.80"]})
+    text = beside(ours, "Caption").data
     for word in ("14.33 ± 0.71 g", "15.0 g", "published (patients)", "medRxiv"):
         assert word in text
+    both = beside({"small": ours, "large": ours[:1].assign(text="14.0 g")}, "Caption").data
+    shown = re.sub(r"<[^>]*>\s*", "|", both)
+    assert re.search(r"small\|+large\|", shown)
+    assert re.search(r"14\.33 ± 0\.71 g\|+15\.0 g\|+14\.0 g\|", shown)
+    assert re.search(r"0\.77 ± 0\.05\|+0\.80\|+–\|", shown)  # what one of them has not
+    assert "Not shown" in beside(ours[:0], "Caption").data
 
 
 @pytest.mark.parametrize(
@@ -583,15 +590,39 @@ def test_small_cells_are_not_shown_nor_given_away() -> None:
     assert differences["diabetes, n (%)"] == "0.00"
     few_men = table_one(pd.concat([people[:23], theirs]), smallest=5).set_index("")
     assert list(few_men.loc["n", ["women, Ours", "men, Ours", "women, Theirs"]]) == ["not shown", "< 5", "20"]
-    assert set(few_men["men, Ours"][1:]) == {"–"}
-    assert "men, standardized difference" not in few_men
+    assert set(few_men["men, Ours"][1:]) == set(few_men["men, standardized difference"][1:]) == {"–"}
+
+
+def test_the_other_sex_does_not_give_a_small_one_away() -> None:
+    people = pd.DataFrame({"cohort": "Ours", "sex": ["female"] * 57 + ["male"] * 3, "lvm_g": np.linspace(90, 150, 60)})
+    people = people.assign(lvmi_g_m2=60.0, lvh=[True] * 20 + [False] * 40)
+    women = table_one(people, ("lvm_g", "lvh"), 5)["women, Ours"].tolist()
+    assert women == ["not shown", f"{people['lvm_g'][:57].mean():.1f} ({people['lvm_g'][:57].std():.1f})", "–"]
+    shares = prevalence(people, LVH_CUTOFFS_G_M2["fuchs-2016"], 5)
+    assert set(zip(shares["n"], shares["with_lvh"], strict=True)) == {("not shown", "–"), ("< 5", "–")}
+    assert shares[["estimate", "ci_low", "ci_high"]].isna().all(axis=None)
+    counts = pd.DataFrame({"variable": "sex", "contrast": "women", "metric": "mae_g", "estimate": 1.0, "note": ""}, [0])
+    counts = counts.assign(p_holm=0.5, n_group=57, n_subjects=60)
+    for smallest, shown in ((5, ["all but < 5", "60"]), (1, [57, 60])):
+        assert laid_out(counts, "subgroup_effects", smallest).iloc[0, -2:].tolist() == shown
+
+
+def test_a_mean_of_few_known_values_is_not_told() -> None:
+    people = pd.DataFrame({"cohort": "Ours", "sex": "male", "age_years": 60.0, "sbp_mmhg": [143.0] + [np.nan] * 9})
+    people = people.assign(diabetes=[1.0, 0.0] + [np.nan] * 8)
+    for smallest, diabetes in ((5, "–"), (1, "1 (50.0)")):
+        shown = table_one(people, ("sbp_mmhg", "diabetes"), smallest)["men, Ours"].tolist()
+        assert shown == ["10", "–", diabetes]
 
 
 def test_counts_in_captions_do_not_give_away_a_small_cell() -> None:
     rows = pd.DataFrame({"sex": ["all", "female", "male"], "n_lvh": [12, 3, 9], "n_subjects": [60, 20, 40]})
-    results = dict.fromkeys(("c_statistics", "errors"), rows.assign(cohort="development"))
+    rows = rows.assign(cohort="development", n_patients=rows["n_subjects"])
+    results = dict.fromkeys(("c_statistics", "errors"), rows)
     assert analysed(results, "development") == "n = 60, 12 with LVH"
     assert analysed(results, "development", few=5) == "n = 60"
+    results["errors"] = rows.assign(n_patients=[54, 18, 36])
+    assert analysed(results, "development") == "n = 60 ECGs of 54 people, 12 with LVH"
 
 
 def test_the_flow_of_a_real_cohort_hides_small_numbers() -> None:
