@@ -46,7 +46,7 @@ def outline(waveform_mv: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def alike(shapes: NDArray[np.floating], heart_rate_bpm: Sequence[float]) -> Iterator[tuple[int, int]]:
-    """Pairs of beats that are of one recording.
+    """Pairs of beats that are of one recording; of many copies, each is told with one other.
 
     Only beats of similar heart rate are compared, a block at a time: 100 000 take a minute or two.
 
@@ -65,18 +65,20 @@ def alike(shapes: NDArray[np.floating], heart_rate_bpm: Sequence[float]) -> Iter
     Examples
     --------
     >>> shapes = outline(np.random.default_rng(1).normal(size=(3, 12, 400)).astype(np.float32))
-    >>> list(alike(shapes[[0, 1, 2, 0]], [60, 60, 60, 61]))
-    [(0, 3)]
+    >>> list(alike(shapes[[0, 1, 2, 0, 0]], [60, 60, 60, 61, 61]))
+    [(0, 3), (0, 4)]
     """
     rate = np.nan_to_num(np.asarray(heart_rate_bpm, dtype=float))
-    order = np.argsort(rate, kind="stable")
+    order, told = np.argsort(rate, kind="stable"), np.zeros(len(rate), dtype=bool)
     for start in range(0, len(order), _BLOCK):
         ours = order[start : start + _BLOCK]
         for other in range(start, len(order), _BLOCK):
             theirs = order[other : other + _BLOCK]
             if rate[theirs[0]] > rate[ours[-1]] * _RATE_RATIO:
                 break
-            for i, j in np.argwhere(shapes[ours] @ shapes[theirs].T > ALIKE):
+            for i, j in np.argwhere((shapes[ours] @ shapes[theirs].T > ALIKE) & ~told[theirs]):
                 one, two = int(ours[i]), int(theirs[j])
-                if start + i < other + j and max(rate[one], rate[two]) <= min(rate[one], rate[two]) * _RATE_RATIO:
+                near = max(rate[one], rate[two]) <= min(rate[one], rate[two]) * _RATE_RATIO
+                if near and start + i < other + j and not told[two]:
+                    told[two] = True
                     yield min(one, two), max(one, two)
