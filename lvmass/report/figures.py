@@ -217,8 +217,8 @@ def forest(
     rows = rows if rows.empty else rows[rows[value].notna()].reset_index(drop=True)
     if rows.empty:
         return missing(title)
-    plain = {"section": "", "aside": "", "note": "", "hue": "this study file"}
-    rows = rows.assign(**{name: text for name, text in plain.items() if name not in rows})
+    plain = {"section": "", "aside": "", "note": "", "hue": "this study file", "ci_low": np.nan, "ci_high": np.nan}
+    rows = rows.assign(**{name: each for name, each in plain.items() if name not in rows})
     x, low, high = numbers(rows, value, "ci_low", "ci_high")
     left, right = _bulk(x, np.fmin(low, x), np.fmax(high, x))
     figure, axes = new_figure()

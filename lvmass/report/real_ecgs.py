@@ -40,7 +40,7 @@ def drawn(found: Mapping[str, Any], name: str) -> Shown:
     options = dict(FIGURES[name])
     rows = select(pd.DataFrame(found[options.pop("rows", name)]), **options.pop("where", {}))
     words = {key: rows[options.pop(key)].map(printed) for key in ("label", "hue", "aside") if key in options}
-    return forest(rows.assign(ci_low=rows.get("ci_low"), **words), **options)
+    return forest(rows.assign(**words), **options)
 
 
 def shown(found: Mapping[str, Any], name: str, **options: Any) -> list[Any]:

@@ -40,8 +40,10 @@ def test_the_answer_says_what_is_better_worse_and_neither() -> None:
 def test_lines_stand_where_the_file_says() -> None:
     picture = drawn(REAL["PTB-XL"], "c_statistics")
     assert isinstance(picture, Picture)
-    lines = [np.ravel(line.get_xdata()) for line in picture.figure.axes[0].lines]
-    dots = [float(x[0]) for x in lines if len(x) == 1]
+    points = [
+        (y, x) for line in picture.figure.axes[0].lines if line.get_marker() in "oD" for x, y in line.get_xydata()
+    ]
+    dots = [float(x) for _, x in sorted(points, reverse=True)]  # from top to bottom
     assert dots == [row["auc"] for row in REAL["PTB-XL"]["c_statistics"] if row["sex"] == "all"]
     assert dots == sorted(dots, reverse=True)
     for name in ("by_sex", "index", "findings"):
