@@ -4,7 +4,6 @@ import json
 import re
 from typing import Any
 
-import numpy as np
 import pytest
 
 from lvmass.ecg import lvh_criteria, measure_beat, read_ecg, synchronized_beat
