@@ -36,7 +36,8 @@ def gap_steps(rows: pd.DataFrame, name: str, title: str) -> list[Any]:
     if rows.empty:
         return [missing(title, GAP_NEEDS)]
     labels = rows[FORESTS[name]["label"]].map(printed).agg(", ".join, axis=1)
-    fewest = rows["n_lvh"].clip(upper=rows["n_subjects"] - rows["n_lvh"]).groupby(labels).transform("min").fillna(0)
+    classes = pd.concat([rows["n_lvh"], rows["n_subjects"] - rows["n_lvh"]], axis=1).min(axis=1)
+    fewest = classes.groupby(labels).transform("min").fillna(0)
     small = fewest < FEWEST
     said = f"Not drawn, for fewer than {FEWEST} people with LVH, or without: {'; '.join(labels[small].unique())}."
     return [
