@@ -388,8 +388,8 @@ def test_a_claim_of_percent_is_held_against_percent(nothing_on_saliency: pd.Data
     text = str(rows.loc["LVM: sex-specific training, no significant gain", "ours"])
     errors = select(kept("paper_size/paper")[0]["errors"], cohort="development", metric="mape_percent", sex="female")
     own = select(errors, model="elvmass-net").set_index("training")["estimate"]
-    assert text.startswith(f"MAPE (%) women {own['sex-specific']:.1f} (")
-    assert f" against {own['pooled']:.1f} (" in text
+    assert text.startswith(f"MAPE (%) women, pooled {own['pooled']:.1f} (")
+    assert f"; women, sex-specific {own['sex-specific']:.1f} (" in text
 
 
 def test_first_page_counts_and_leads_to_sections(nothing_on_saliency: pd.DataFrame) -> None:
@@ -412,14 +412,14 @@ def test_first_page_counts_and_leads_to_sections(nothing_on_saliency: pd.DataFra
 
 def test_without_a_test_there_is_no_verdict() -> None:
     rows = pd.DataFrame({"model_b": ["a", "b"], "mae_b_g": [12.0, 9.0], "note": "", "n_subjects": 50, "mae_a_g": 9.0})
-    rows = rows.assign(difference_g=[-3.0, 0.5], ci_low=[-4.0, None], ci_high=[-2.0, None], p_holm=[0.01, None])
+    rows = rows.assign(difference_g=[-3.0, 0.5], ci_low=[-4.0, np.nan], ci_high=[-2.0, np.nan], p_holm=[0.01, np.nan])
     said = str(compared(rows, "error_differences", "Title")[1].data)
     assert said == "Reference better than: a -3.00 (-4.00 to -2.00)."
 
 
 @pytest.mark.parametrize(("p_holm", "words"), [(0.01, "the reference errs less"), (0.2, "no significant difference")])
 def test_chapter_4_answers_with_the_best_of_the_others(p_holm: float, words: str, tiny_study: Study) -> None:
-    where = {"cohort": "development", "sex": "all", "training": "pooled", "note": ""}
+    where: Any = {"cohort": "development", "sex": "all", "training": "pooled", "note": ""}
     rows = pd.DataFrame({"model_b": ["fcn", "demographics"], "mae_b_g": [14.0, 15.0], "difference_g": [-1.0, -2.0]})
     rows = rows.assign(ci_low=-3.0, ci_high=[0.5, -0.5], p_holm=[p_holm, 0.01], **where)
     errors = pd.DataFrame({"model": ["elvmass-net", "fcn"], "estimate": [13.0, 14.0], "metric": "mae_g"})

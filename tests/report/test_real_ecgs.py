@@ -38,10 +38,9 @@ def test_the_answer_says_what_is_better_worse_and_neither() -> None:
 def test_lines_stand_where_the_file_says() -> None:
     picture = drawn(REAL["PTB-XL"], "c_statistics")
     assert isinstance(picture, Picture)
-    points = [
-        (y, x) for line in picture.figure.axes[0].lines if line.get_marker() in "oD" for x, y in line.get_xydata()
-    ]
-    dots = [float(x) for _, x in sorted(points, reverse=True)]  # from top to bottom
+    lines: list[Any] = list(picture.figure.axes[0].lines)
+    points = [(y, x) for line in lines if line.get_marker() in ("o", "D") for x, y in line.get_xydata().tolist()]
+    dots = [x for _, x in sorted(points, reverse=True)]  # from top to bottom; a line a colour
     assert dots == [row["auc"] for row in REAL["PTB-XL"]["c_statistics"] if row["sex"] == "all"]
     assert dots == sorted(dots, reverse=True)
     for name in ("by_sex", "index", "findings"):
