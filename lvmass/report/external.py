@@ -95,15 +95,15 @@ def external_answer(
         against = f", against {with_interval(home, unit=' g')} out of fold in development ({differs})"
         told.append(with_interval(here, unit=" g") + against * (there != "development"))
         recalibrated.append(with_interval(select(after, cohort=there, **where).iloc[0], unit=" g"))
-    ranks = select(results.get("c_statistics"), cohort=there, sex="all", score="indexed", **fit).iloc[0]
+    ranks = select(results.get("c_statistics"), cohort=there, sex="all", score="indexed", **fit)
     effects = select(results.get("subgroup_effects"), cohort=there, sex="all", metric="mape_percent", **fit)
     failing = listed(effects[(effects["p_holm"] < 0.05).fillna(False)], "variable", "contrast", digits=1)
     of_sex = select(before, sex=list(SEXES), metric="bias_g", cohort=there, **fit)
     words = verdict(here, "it overestimates", "it underestimates", "no significant mean error")
     return say(
         f"**Answer.** {label}, {analysed(results, there, few=few)}: the MAE of {printed(fit['model'])} is {told[0]}; "
-        f"its mean error is {told[1]}: {words}, {in_sexes(of_sex)}. It ranks LVH with a c-statistic of "
-        f"{with_interval(ranks, 'auc', 2)}, by the index. For whom it fails: groups whose MAPE differs significantly "
+        f"its mean error is {told[1]}: {words}, {in_sexes(of_sex)}. C-statistic for LVH, by the index: "
+        f"{listed(ranks, 'sex', value='auc', digits=2)}. For whom it fails: groups whose MAPE differs significantly "
         f"are {failing}. A line learnt in the development cohort leaves an MAE of {recalibrated[0]} and a mean error "
         f"of {recalibrated[1]}."
     )

@@ -69,7 +69,7 @@ def test_the_answer_says_whether_errors_differ_from_those_in_development() -> No
     assert "out of fold in development (higher there)" in text
     assert ": it overestimates, " in text
     ranks = select(tables()["c_statistics"], cohort="external", sex="all", score="indexed", **FIT).iloc[0]
-    assert f"c-statistic of {with_interval(ranks, 'auc', 2)}, by the index" in text
+    assert f"by the index: everyone {with_interval(ranks, 'auc', 2)}. For" in text
     assert "whose MAPE differs significantly are " in text
     alone = str(external.external_answer(tables(), "development", "Ours", FIT).data)
     assert "in development (" not in alone
