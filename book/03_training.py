@@ -86,7 +86,7 @@ if drawn:
 # %% [markdown]
 # Where an encoder is drawn, the mean beat of lead V5 stands below its levels; the grey funnel is the stretch that one output sees.
 #
-# ## Trained on four folds, tested on the fifth
+# ## Trained on all folds but one, tested on that one
 #
 # People are dealt into folds, all ECGs of a patient into the same one. A test fold is never seen: not by the scaling, not by early stopping, not by any choice.
 # The smallest such study is a regression on age, sex, height and weight. Change what it reads, or the fold it is tested on:

@@ -17,26 +17,23 @@
 # %% tags=["remove-input"]
 from IPython.display import display
 from lvmass import Study
-from lvmass.report import errors, figures, page, published
+from lvmass.report import errors, figures, page
 from lvmass.report.words import printed
 from lvmass.study.settings import default_study_file
 
 study = Study.from_toml(default_study_file())
 results = study.results()
 reference = printed(study.reference)
-fit = published.main_fit(study)
-where = {"cohort": "development", "sex": "all"}
-pairs = page.select(results.get("error_differences"), **where)
-pairs = page.select(pairs, training=fit["training"])
-title = f"MAE of {reference} minus that of each other model"
-drawn, shown, said = figures.differences(pairs, reference, title)
+training = errors.main_fit(study)["training"]
 page.banner(study)
 
 # %% tags=["remove-input"]
-page.say(f"**Answer.** On the same people, {said.data}")
+errors.comparison_answer(results, study)
 
 # %% tags=["remove-input"]
-display(drawn, shown)
+title = f"MAE of {reference} minus that of each other model"
+pairs = errors.rivals(results, study)
+display(*figures.compared(pairs, "error_differences", title))
 
 # %% [markdown]
 # Each point is the difference of two mean absolute errors ([MAE](glossary)) in the same people, with its 95 % interval: left of the dashed line the reference has the smaller error. An interval that crosses the line is no difference that these people can show.
@@ -44,31 +41,34 @@ display(drawn, shown)
 # ## Who is compared
 #
 # The paper beats two networks it does not name in its abstract {cite:p}`pan2026`.
-# We set two published designs beside ours, LVM-AI-style on the ten-second signal {cite:p}`khurshid2021` and the Naderi FCN on the median beat {cite:p}`naderi2026`, and baselines that read no waveform: the sex median, demographics, demographics with ECG parameters, and these with the classical criteria.
+# We set two published designs beside ours, LVM-AI-style on the ten-second signal {cite:p}`khurshid2021` and the Naderi FCN on the median beat {cite:p}`naderi2026`, and baselines that are no networks: the sex median, demographics, demographics with ECG parameters, and these with the classical criteria.
 # All see the same folds; which of them a study has, and what each reads, stands in the study file.
 #
 # ## How two models are compared
 #
-# Each person has an error under each model. Their differences, resampled over people, say more than five fold means can. Set another model in place of `other`, or compare women only:
+# Each person has an error under each model. Their differences, resampled over people, say more than the means of folds can. Set another model in place of `other`, or compare women only:
 
 # %%
 import numpy as np
 from scipy.stats import bootstrap
 
 models = study.config.models
-every = study.predictions().query(f"training == '{fit['training']}'")
+every = study.predictions().query(f"training == '{training}'")
 every = every.set_index(["subject_id", "model"])
 error_g = (every["predicted_lvm_g"] - every["lvm_g"]).abs().unstack()
-other = next(iter(models))  # or another of these names
+names = [name for name in error_g if name != study.reference]
+other = next(iter(names), study.reference)  # or another of them
 gain_g = error_g[study.reference] - error_g[other]
 test = bootstrap((gain_g,), np.mean, method="percentile", rng=1)
 
 # %% tags=["remove-input"]
 low, high = test.confidence_interval
-page.say(
-    f"MAE of {reference} minus that of {printed(other)}: "
-    f"{gain_g.mean():.2f} g ({low:.2f} to {high:.2f})."
-)
+said = f"MAE of {reference} minus that of {printed(other)}"
+if not names:
+    display(page.missing(said, "no other has this training"))
+else:
+    said += f": {gain_g.mean():.2f} g ({low:.2f} to {high:.2f})."
+    display(page.say(said))
 
 # %% [markdown]
 # The tables of the study resample patients instead of ECGs, and correct their p values for the number of models (Holm).
@@ -76,9 +76,10 @@ page.say(
 # ## Errors of every model
 
 # %% tags=["remove-input"]
-mae = page.select(results.get("errors"), metric="mae_g", **where)
+where = {"cohort": "development", "sex": "all", "metric": "mae_g"}
+mae = page.select(results.get("errors"), **where)
 kinds = {
-    n: ("no waveform", "networks")[models[n].is_network] for n in models
+    n: ("no network", "networks")[models[n].is_network] for n in models
 }
 rows = mae.assign(
     label=mae["model"].map(printed),
@@ -98,14 +99,14 @@ page.table(rows, "Out-of-fold errors, development.", folded=True)
 
 # %% tags=["remove-input"]
 costs = errors.costs(study)
-mae = page.select(mae, training=fit["training"])
+mae = page.select(mae, training=training)
 display(figures.error_by_cost(costs, mae, "Error and arithmetic"))
 caption = "Parameters, operations for one estimate, time of a fit."
 rows = page.laid_out(costs, "costs")
 page.table(rows, caption, digits=1, folded=True)
 
 # %% [markdown]
-# A network far to the right needs more multiplications for one person (millions of floating-point operations, MFLOP, on a logarithmic axis); one further down errs less. The dashed line is the best estimate that reads no waveform.
+# A network far to the right needs more multiplications for one person (millions of floating-point operations, MFLOP, on a logarithmic axis); one further down errs less. The dashed line is the best estimate without a network.
 #
 # What each part of eLVMass-Net is worth, and all comparators in as many people as the paper had, is tried on simulated people in the [appendix](90_simulator). The external cohort has a [chapter of its own](07_external_validation).
 #
@@ -122,7 +123,7 @@ page.table(rows, caption, digits=1, folded=True)
 # ## Summary
 #
 # - Models are compared on the same people, by the difference of their absolute errors.
-# - A network has to beat the best estimate without a waveform, not only other networks.
+# - A network has to beat the best estimate without one, not only other networks.
 # - No significant difference is no proof of equality: the interval says how large a difference may be.
 #
 # :::{admonition} Exercise 1: whom does it help?

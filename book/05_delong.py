@@ -17,7 +17,7 @@
 # %% tags=["remove-input"]
 from IPython.display import display
 from lvmass import Study
-from lvmass.report import lvh, lvh_figures, page, published
+from lvmass.report import figures, lvh, lvh_figures, page, published
 from lvmass.report.words import CRITERIA, TEXTS, printed
 from lvmass.study.settings import default_study_file
 
@@ -94,7 +94,7 @@ for sex in testable:
 few = study.small_cell
 analysed = page.analysed(results, "development", few=few)
 name, title = "training_comparison", f"DeLong's test. {analysed}"
-display(*lvh_figures.compared(tests, name, title))
+display(*figures.compared(tests, name, title))
 
 # %% [markdown]
 # These tests are of the first cross-validation, with models held fixed; the answer above takes all that a model has, so that p values of repeated models differ. Men and women are part of everyone: a p value that respects the people they share (*shared people*) stands in the table.
@@ -118,9 +118,8 @@ page.beside(ours, "Mean ± SD over folds; over all, 95 %.")
 # %% tags=["remove-input"]
 apart = ["female", "male"]
 every = page.select(gaps, sex=apart, cutoffs="study file")
-by = ["model", "sex", "cohort"]
-steps = ["mechanical", "fewer people", "one sex only"]
-display(*lvh_figures.gap_steps(every, by, steps, "Three steps"))
+title = "Three steps"
+display(*lvh_figures.gap_steps(every, "gap_by_model", title))
 
 # %% tags=["remove-input"]
 rows = page.select(every, quantity="one sex only")
@@ -132,7 +131,7 @@ if rows.empty:
 else:
     what = "With the switch on minus off, one sex only adds"
     display(page.say(f"{TEXTS['switch']} {what}: {said}."))
-lvh.sample_size(tests)
+lvh.sample_size(tests, study.small_cell)
 
 # %% [markdown]
 # *What is seen.* The mechanical step (orange) beside the two of training, whose sum is what training adds; an interval that crosses the dashed line is no significant change.
@@ -149,9 +148,8 @@ lvh.sample_size(tests)
 # %% tags=["remove-input"]
 others = page.select(gaps, sex=apart, **where)
 others["cutoffs"] = others["cutoffs"].map(lvh.cutoffs(results))
-by, title = ["cutoffs", "sex"], "Steps by cut-off, women / men"
-steps = ["mechanical", "training"]
-display(*lvh_figures.gap_steps(others, by, steps, title))
+title = "Steps by cut-off, women / men"
+display(*lvh_figures.gap_steps(others, "gap_by_cutoff", title))
 
 # %% [markdown]
 # *What is seen.* How far the mechanical part (orange) moves from cut-off to cut-off, and whether training (green) ever leaves zero.
@@ -172,9 +170,9 @@ for key in CRITERIA:
 display(lvh_figures.roc(curves, "LVH in everyone, development", dots))
 name = "criteria_at_equal_specificity"
 every |= {"sex": apart, "criterion": [*CRITERIA]}
-matched = page.select(results.get(name), **every | fit)
+equal = page.select(results.get(name), **every | fit)
 title = f"Sensitivity at each criterion's specificity. {analysed}"
-display(*lvh_figures.compared(matched, name, title))
+display(*figures.compared(equal, name, title))
 
 # %% [markdown]
 # ## Every model
@@ -186,10 +184,10 @@ display(*lvh_figures.compared(matched, name, title))
 # %% tags=["remove-input"]
 aucs = page.select(results["c_statistics"], cohort="development")
 title = f"C-statistics for LVH. {analysed}"
-display(*lvh_figures.compared(aucs, "c_statistics", title))
+display(*figures.compared(aucs, "c_statistics", title))
 
 # %% [markdown]
-# *What is seen.* Where everyone (grey) lies near women and men, the mechanical part is gone: that is what the index does. A model whose interval holds the dashed line ranks no better than chance.
+# *What is seen.* Where everyone (grey) lies near women and men, the mechanical part is gone: that is what the index does. The ranking of a model whose interval holds the dashed line is not significantly different from chance.
 #
 # ## What could be wrong
 #

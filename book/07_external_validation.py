@@ -24,7 +24,6 @@ from lvmass.report import (
     external,
     external_figures,
     figures,
-    lvh_figures,
     page,
     published,
 )
@@ -49,7 +48,7 @@ people = f"{label}, {page.analysed(results, there, few=few)}"
 errors = results["errors"]
 title = f"Errors of {printed(study.reference)}, at home and there"
 rows = page.select(errors, **fit)
-display(*lvh_figures.compared(rows, "errors", title))
+display(*figures.compared(rows, "errors", title))
 
 # %% [markdown]
 # *What is seen.* The [mean absolute error](glossary) and the mean error, by sex. The fold models are averaged and meet the external cohort as they are; only then are their grams corrected, by a line learnt in the development cohort. The paper gives no error of its external cohort in its abstracts: no published number can stand beside these.
@@ -59,7 +58,7 @@ display(*lvh_figures.compared(rows, "errors", title))
 # %% tags=["remove-input"]
 title = f"Errors without refit. {people}"
 rows = page.select(errors, cohort=there, sex="all")
-display(*lvh_figures.compared(rows, "errors_of_models", title))
+display(*figures.compared(rows, "errors_of_models", title))
 
 # %% [markdown]
 # *What is seen.* A model left of another has the smaller MAE; a mean error beside the dashed line is a shift of everyone, which a new mean would repair.
@@ -71,7 +70,8 @@ display(*lvh_figures.compared(rows, "errors_of_models", title))
 # %% tags=["remove-input"]
 where = {"cohort": there, "sex": "all", "training": fit["training"]}
 rows = page.select(results.get("error_differences"), **where)
-display(*figures.differences(rows, printed(study.reference), people))
+title = f"Reference: {printed(study.reference)}. {people}"
+display(*figures.compared(rows, "error_differences", title))
 
 # %% [markdown]
 # ### One fold model, or the mean of all
@@ -89,11 +89,12 @@ external.single_models(results, fit)
 # %% tags=["remove-input"]
 rows = page.select(results.get("c_statistics"), cohort=there)
 title = f"C-statistics for LVH. {people}"
-display(*lvh_figures.compared(rows, "c_statistics", title))
+display(*figures.compared(rows, "c_statistics", title))
 rows = page.select(results.get("model_comparison"), **where)
 rows = page.select(rows, score="indexed")
 title = f"Index of {printed(study.reference)} against others. {people}"
-display(*lvh_figures.compared(rows, "model_comparison", title)[1:])
+shown = figures.compared(rows, "model_comparison", title)
+display(*shown[-2:])
 
 # %% [markdown]
 # ## Agreement
@@ -101,7 +102,7 @@ display(*lvh_figures.compared(rows, "model_comparison", title)[1:])
 # Error (estimated minus measured LVM) against the estimate, within each sex, with 95 % [limits of agreement](glossary) {cite:p}`blandaltman1999`: straight lines of the estimate, mean ± 1.96 SD, the SD by regression of the absolute residuals. The table has those that are the same for everyone of a sex.
 # Against the measured mass, or the mean of both, every imperfect estimate has errors that fall: regression to the mean. Against the estimate, a calibrated one has none that rise or fall.
 #
-# Recalibration is one line learnt at home, here in five lines of code. Put a correction of your own in place of `recalibrate`, such as one number for everybody.
+# Recalibration is one line learnt at home. Put a correction of your own in place of `recalibrate`, such as one number for everybody.
 
 # %% tags=["remove-input"]
 both = study.predictions()
@@ -120,12 +121,9 @@ for name, table in {"as it is": before, "recalibrated": after}.items():
         print(f"{cohort}, {name}: MAE {mae}, mean error {bias}")
 
 # %% tags=["remove-input"]
-kinds = {
-    "as it is": (before, ""),
-    "recalibrated": (after, "_after_recalibration"),
-}
-own = {"cohort": there} | fit
-display(*external_figures.agreement(kinds, results, people, few, **own))
+own = (page.select(rows, cohort=there) for rows in (before, after))
+was, now = own
+display(*external_figures.agreement(was, now, results, people, few))
 
 # %% [markdown]
 # *What is seen.* Solid, the mean error; dashed, the limits; shaded, what is not known of both. Solid lines near zero after recalibration were repaired by the line; what is left between a sex and zero is a shift that no line from the development cohort can know.
@@ -162,7 +160,7 @@ for name in (*names, "probability_calibration"):
     display(page.table(rows, caption, digits=3, folded=True))
 
 # %% [markdown]
-# *What is seen.* A cohort whose dots lie above the dashed line has more LVH than was said. Most people have a small probability: the histogram says how few the dots on the right speak for.
+# *What is seen.* A cohort whose dots lie above the dashed line has more LVH than was said.
 #
 # ## Is it of use?
 #
@@ -170,7 +168,7 @@ for name in (*names, "probability_calibration"):
 #
 # NB(*t*) = TP / *n* − FP / *n* · *t* / (1 − *t*),
 #
-# where TP and FP count those of the *n* people who are sent with and without LVH. The range of *t*, 10 to 30 %, was stated beforehand. A classical criterion says yes or no at every *t*; the best one is that of the highest net benefit in other people (the other folds, or the development cohort).
+# where TP and FP count those of the *n* people who are sent with and without LVH. The range of *t* in the figure was stated beforehand. A classical criterion says yes or no at every *t*; the best one is that of the highest net benefit in other people (the other folds, or the development cohort).
 
 # %% tags=["remove-input"]
 models = [study.reference, BEST_CRITERION, "demographics"]
@@ -184,7 +182,7 @@ display(*external_figures.decision_curves(curves, pairs, models, title))
 #
 # ## For whom does it fail?
 #
-# Errors by subgroup of everyone, in % of the mass, because grams grow with the heart, and the mean error; by sex in the tables. Groups under 20 people have no number.
+# Errors by subgroup of everyone, in % of the mass, because grams grow with the heart, and the mean error; by sex in the tables. A group that is too small for it has no number.
 # Between two groups, the effect is the difference of mean errors with Welch's interval; of age and body-mass index it is the slope of a regression line on the number itself, with HC3 standard errors. All variables and errors in everyone are one family for Holm's correction.
 
 # %% tags=["remove-input"]
@@ -211,7 +209,7 @@ page.table(shown, caption, folded=True)
 #
 # ## Do the intervals hold?
 #
-# A person's 90 % prediction interval is learnt from out-of-fold errors of the same sex in the development cohort ([conformal](glossary) prediction {cite:p}`vovk2005`), as a factor, because errors grow with the mass. For a mean of fold models it is cross-conformal, from each model's estimate and the errors in the fold that it has not seen {cite:p}`vovk2015,barber2021`. It promises coverage in such people on average, not in every subgroup and not in another hospital.
+# A person's prediction interval is learnt from out-of-fold errors of the same sex in the development cohort ([conformal](glossary) prediction {cite:p}`vovk2005`), as a factor, because errors grow with the mass. For a mean of fold models it is cross-conformal, from each model's estimate and the errors in the fold that it has not seen {cite:p}`vovk2015,barber2021`. It promises coverage in such people on average, not in every subgroup and not in another hospital.
 
 # %% tags=["remove-input"]
 home = page.select(before, cohort="development")

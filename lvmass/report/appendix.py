@@ -10,7 +10,8 @@ from lvmass.cohort.schema import SEXES
 from lvmass.cohort.simulation.constants import SETTINGS
 from lvmass.evaluation.inverse import PREDICTED
 from lvmass.report.errors import error_answer
-from lvmass.report.page import in_sexes, missing, say, select, verdict, with_interval
+from lvmass.report.lvh import listed
+from lvmass.report.page import missing, say, select, verdict
 from lvmass.report.published import paper_answer, paper_results
 from lvmass.report.saliency import own_saliency
 from lvmass.report.words import DEPARTURES, PUBLISHED, printed
@@ -64,21 +65,24 @@ def published_settings(errors: pd.DataFrame) -> Markdown:
     ``errors``: kept ``errors`` of the cohort developed in, pooled training; names of such models end in "(published)".
     """
     rows = errors[errors["model"].str.endswith("(published)")]
-    said = []
-    for name, own in rows.groupby("model", sort=False):
-        mae = select(own, metric="mae_g", sex="all").iloc[0]
-        biases = select(own, metric="bias_g", sex=list(SEXES))
-        off = ((biases["ci_low"] > 0) | (biases["ci_high"] < 0)).any()
-        words = "not trainable so on this many people: no victory over it" if off else "no significant bias"
-        mae_g = with_interval(mae, unit=" g")
-        said.append(f"{printed(name)}, pooled, has an MAE of {mae_g} and a mean error of {in_sexes(biases)}: {words}")
-    return say(f"{'; '.join(said)}.") if said else missing("networks with their authors' settings")
+    if rows.empty:
+        return missing("networks with their authors' settings")
+    biases = select(rows, metric="bias_g", sex=list(SEXES))
+    off = biases[(biases["ci_low"] > 0) | (biases["ci_high"] < 0)]["model"].unique()
+    mae_g, bias_g = (
+        listed(own, *names, digits=1)
+        for own, *names in ((select(rows, metric="mae_g", sex="all"), "model"), (biases, "model", "sex"))
+    )
+    return say(
+        f"MAE (g) of models with their authors' settings, pooled: {mae_g}; mean error (g): {bias_g}. Biased in a sex, "
+        f"so not trainable so on this many people, and no victory over them: {'; '.join(map(printed, off)) or 'none'}."
+    )
 
 
 def stated_results(study: Study) -> pd.DataFrame:
     """Rows of `paper_results`, those on saliency from the study itself if its people are simulated."""
     found = own_saliency(study)
-    return paper_results(found if study.simulated else found[:0])
+    return paper_results(found if study.config.development.simulate else found[:0])
 
 
 def ecg_only(mae: pd.DataFrame) -> Markdown:
@@ -86,36 +90,20 @@ def ecg_only(mae: pd.DataFrame) -> Markdown:
 
     ``mae``: rows of ``errors``, one a model, some of whose names end in ``ECG_ONLY``.
     """
-    rows = {str(row["model"]): row for _, row in mae.iterrows()}
-    alone = {name.removesuffix(ECG_ONLY): row for name, row in rows.items() if name.endswith(ECG_ONLY)}
-    if not alone:
+    alone = mae[mae["model"].str.endswith(ECG_ONLY)]
+    if alone.empty:
         return missing("networks without demographics")
-    pairs = [
-        f"{printed(name)} has {with_interval(row, unit=' g')} without and {with_interval(rows[name], unit=' g')} "
-        "with demographics"
-        for name, row in alone.items()
-        if name in rows
-    ]
-    published, errors_g = PUBLISHED["comparator_mae_g"], [row["estimate"] for row in alone.values()]
-    span = {"ci_low": min(errors_g) - published.value, "ci_high": max(errors_g) - published.value}
+    both = mae[mae["model"].isin([*alone["model"], *alone["model"].str.removesuffix(ECG_ONLY)])]
+    published, errors_g = PUBLISHED["comparator_mae_g"], alone["estimate"]
+    span = {"ci_low": errors_g.min() - published.value, "ci_high": errors_g.max() - published.value}
     means = verdict(
         span,
-        "all of these are above: leaving out demographics would explain it, and more",
-        "all of these are below: leaving out demographics alone does not explain it here",
-        f"these span {min(errors_g):.1f} to {max(errors_g):.1f} g: it may be such a network, or a worse one",
+        "all without are above: leaving out demographics would explain it, and more",
+        "all without are below: leaving out demographics alone does not explain it here",
+        f"those without span {errors_g.min():.1f} to {errors_g.max():.1f} g: it may be such a network, or a worse one",
     )
-    return say(f"{'; '.join(pairs)}. The better published comparator has {published}; {means}.")
-
-
-def control(rows: pd.DataFrame) -> Markdown:
-    """Whether the method finds a gain that is there, and none that is not; from ``benchmarks/gap_control.py``."""
-    said = [
-        f"{row['control']} ({printed(row['sex'])}): a difference of {row['difference']:z.3f} on average was found in "
-        f"{row['found']} of {row['n_cohorts']} cohorts (power by its standard error of {row['standard_error']:.3f}: "
-        f"{100 * row['power']:.0f} %)"
-        for _, row in rows.iterrows()
-    ]
-    return say(f"{'; '.join(said)}.")
+    said = f"MAE (g) with demographics and without: {listed(both, 'model', digits=1)}."
+    return say(f"{said} The better published comparator has {published}; {means}.")
 
 
 def implied(cohorts: pd.DataFrame) -> Markdown:
@@ -148,8 +136,10 @@ def departures(card: pd.DataFrame, setting: str) -> Markdown:
     largest = [f"{each.tail[2] ** -each.tail[1]:.1f}" for each in (here, other)]
     outside: dict[str, list[str]] = {}
     for row in card[~card["met"]].to_dict("records"):
-        known = DEPARTURES if setting == "published" and row["got"] > row["high"] else {}
-        names = outside.setdefault(known.get(row["quantity"], "no reason but chance is known"), [])
+        key = (
+            row["quantity"] if setting == "published" and row["got"] > row["high"] else f"{setting}, {row['quantity']}"
+        )
+        names = outside.setdefault(DEPARTURES.get(key, "no reason is known; chance may be one"), [])
         names.append(f"{row['quantity']} ({printed(row['sex'])}): {row['got']:.3g} for {row['target']}")
     listed = [f"Outside ({why}): {'; '.join(names)}." for why, names in outside.items()]
     return say(
@@ -163,4 +153,5 @@ def departures(card: pd.DataFrame, setting: str) -> Markdown:
 
 def first_answer(study: Study) -> Markdown:
     """Answer of the first page: what is reproduced in simulated people, or how a cohort from files fares."""
-    return paper_answer(stated_results(study)) if study.simulated else error_answer(study.results(), study)
+    simulated = study.config.development.simulate
+    return paper_answer(stated_results(study)) if simulated else error_answer(study.results(), study)

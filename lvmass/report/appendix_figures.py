@@ -1,6 +1,7 @@
 """Figures of the appendix."""
 
-import textwrap
+from collections.abc import Mapping
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 import seaborn as sns
 
 from lvmass.report.figures import forest
-from lvmass.report.page import say, select, table, wide
+from lvmass.report.page import select, table, wide
 from lvmass.report.style import OURS, SEX_COLOURS, Picture, new_figure
 from lvmass.report.words import printed
 
@@ -25,7 +26,7 @@ def implied_region(cohorts: pd.DataFrame) -> Picture:
         # what small studies found: spread of normal people, and an ECG that says little (study facts 6.3)
         n_columns, n_rows = (int((axis.to_numpy(float) <= 0.2).sum()) for axis in (fits.columns, fits.index))
         panel.plot([0, n_columns, n_columns], [n_rows, n_rows, 0], color=OURS, lw=1.5, clip_on=False)
-        panel.set(xlabel="CV of mass within a sex", ylabel="", title=textwrap.fill(printed(name), 18))
+        panel.set(xlabel="CV of mass within a sex", ylabel="", title=fill(printed(name), 18))
         panel.xaxis.label.set_size(8)
     panels[0].set_ylabel("share of the rest from the ECG")
     return Picture(
@@ -53,15 +54,10 @@ def gap_cohorts(steps: pd.DataFrame, tests: pd.DataFrame, title: str) -> list[An
     percent = tests.assign(test=tests["quantity"].map(printed) + tests["level"].map(", p < {:g}".format))
     percent[["estimate", "ci_low", "ci_high"]] *= 100
     shown = wide(percent, ["model", "test", "sex"], "switch", digits=0)
-    said = []
-    for (model, test), found in select(percent, switch="off").groupby(["model", "test"], sort=False):
-        counts = (f"{row['found']} of {row['n_cohorts']} in {printed(row['sex'])}" for _, row in found.iterrows())
-        said.append(f"{printed(model)}, {test}: {', '.join(counts)}")
     caption = "Cohorts (%, 95 %) in which a test finds a gain; a paired one in one sex by chance in half its level."
     return [
         figure,
         table(means, "Mean steps of the c-statistic (95 %), by the simulator's switch."),
-        say(f"With the switch off, tests find the sex-specific model better in cohorts as follows. {'; '.join(said)}."),
         table(shown, caption),
     ]
 
@@ -75,24 +71,29 @@ VERDICTS = {
 """Columns of `verdict_board`, and their colours."""
 
 
+def _dots(rows: pd.Series, x: Any, kind: Any, colours: Mapping[Any, str], ticks: Mapping[Any, str], high: float) -> Any:
+    """Draw a dot a row, of the colour of its kind; names of rows at the left, ``high`` inches a row."""
+    figure, axes = new_figure(height=high * len(rows) + 0.8)
+    for value, colour in colours.items():
+        own = np.flatnonzero(np.asarray(kind) == value)
+        axes.plot(np.asarray(x)[own], own, "o", color=colour, ms=7)
+    axes.set_yticks(range(len(rows)), rows, fontsize=9)
+    axes.set_xticks([*ticks], [*ticks.values()], fontsize=9)
+    axes.set(ylim=(len(rows) - 0.5, -0.5))
+    return figure, axes
+
+
 def verdict_board(results: pd.DataFrame) -> Picture:
     """Draw for every result of the paper whether it is reproduced; rows of `lvmass.report.published.paper_results`."""
     here = results["here"]
     column = np.select([here.str.contains("construction"), here.str.contains("cannot"), here.str.startswith("not")],
                        [0, 3, 2], 1)  # fmt: skip
-    figure, axes = new_figure(height=0.36 * len(results) + 0.8)
-    for at, (turn, colour) in enumerate(VERDICTS.items()):
-        axes.plot(np.full((column == at).sum(), at), np.flatnonzero(column == at), "o", ms=9, color=colour, label=turn)
-    names = results["the paper's result"].str.replace(r" \(.*?\)", "", regex=True)
-    names = names.map(lambda name: textwrap.fill(name, 36))
-    axes.set_yticks(range(len(results)), names, fontsize=9)
-    broken = ["by con-\nstruction", "repro-\nduced", "not re-\nproduced", "cannot\nbe told"]
-    axes.set_xticks(range(len(VERDICTS)), broken, fontsize=9)
-    axes.set(xlim=(-0.6, len(VERDICTS) - 0.4), ylim=(len(results) - 0.5, -0.5))
+    names = results["the paper's result"].str.replace(r" \(.*?\)", "", regex=True).map(lambda name: fill(name, 36))
+    ticks = {at: fill(name, 12) for at, name in enumerate(VERDICTS)}
+    figure, axes = _dots(names, column, column, dict(enumerate(VERDICTS.values())), ticks, 0.36)
+    axes.set(xlim=(-0.6, len(VERDICTS) - 0.4))
     axes.xaxis.tick_top()
     axes.grid(axis="y", color="#DDDDDD", lw=0.6)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
     counts = ", ".join(f"{(column == at).sum()} {name}" for at, name in enumerate(VERDICTS))
     return Picture(figure, f"Of {len(results)} results of the paper: {counts}. The table below says by what rule.")
 
@@ -101,13 +102,9 @@ def card_in_range(card: pd.DataFrame) -> Picture:
     """Draw where each number of the calibration card lies in its range, all ranges drawn at one width."""
     half = (card["high"] - card["low"]) / 2
     place = ((card["got"] - card["low"]) / half - 1).clip(-4, 4)
-    figure, axes = new_figure(height=0.25 * len(card) + 0.8)
-    axes.axvspan(-1, 1, color="#DDDDDD", lw=0)
-    for met, colour in ((True, SEX_COLOURS["male"]), (False, OURS)):
-        rows = np.flatnonzero(card["met"] == met)
-        axes.plot(place.iloc[rows], rows, "o", color=colour, ms=5)
-    sexes = card["sex"].map(printed)
-    axes.set_yticks(range(len(card)), card["quantity"] + ", " + sexes, fontsize=9)
-    axes.set(xlim=(-4.3, 4.3), ylim=(len(card) - 0.5, -0.5), xlabel="place in the literature's range (grey)")
-    axes.set_xticks([-4, -1, 1, 4], ["far\nbelow", "lowest", "highest", "far\nabove"])
+    names, ticks = card["quantity"] + ", " + card["sex"].map(printed), ["far\nbelow", "lowest", "highest", "far\nabove"]
+    colours = {True: SEX_COLOURS["male"], False: OURS}
+    figure, axes = _dots(names, place, card["met"], colours, dict(zip((-4, -1, 1, 4), ticks, strict=True)), 0.25)
+    axes.axvspan(-1, 1, color="#DDDDDD", lw=0, zorder=0)
+    axes.set(xlim=(-4.3, 4.3), xlabel="place in the literature's range (grey)")
     return Picture(figure, f"{card['met'].sum()} of {len(card)} numbers of the card lie within the literature's range.")

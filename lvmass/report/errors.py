@@ -1,12 +1,14 @@
 """What chapters 3 and 4 say and tabulate: errors of estimates, and what a network costs."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
 from lvmass.cohort.schema import SEXES
+from lvmass.report.lvh import listed
 from lvmass.report.page import missing, p_value, say, select, wide, with_interval
 from lvmass.report.published import main_fit
 from lvmass.report.words import printed
@@ -63,39 +65,46 @@ def _mflop_per_person(model: FittedModel) -> float:
     return float(counter.get_total_flops()) / 1e6
 
 
+def rivals(results: Mapping[str, pd.DataFrame], study: Study) -> pd.DataFrame:
+    """Rows of ``error_differences`` of everyone in development, of the fit that pages are about; best other first."""
+    rows = select(results.get("error_differences"), cohort="development", sex="all")
+    return select(rows, training=main_fit(study)["training"]).dropna(subset=["ci_low", "p_holm"]).sort_values("mae_b_g")
+
+
+def _against(row: Any, more: str, less: str) -> str:
+    """Difference of the reference's MAE and another one's, with the verdict."""
+    words = "no significant difference" if row["p_holm"] >= 0.05 else more if row["difference_g"] > 0 else less
+    return f"{with_interval(row, 'difference_g', 2, ' g')}: {words} (Holm p {p_value(row['p_holm'])})"
+
+
 def waveform(results: Mapping[str, pd.DataFrame], study: Study) -> Markdown:
-    """What the waveform adds to the best estimate without it, by the paired test on the same people."""
+    """What a network on the waveform adds to the best estimate without one, by the paired test on the same people."""
     without = [name for name, model in study.config.models.items() if not model.is_network]
-    rows = select(results.get("error_differences"), cohort="development", sex="all", model_b=without)
-    rows = select(rows, training=main_fit(study)["training"]).dropna(subset=["ci_low", "p_holm"]).sort_values("mae_b_g")
+    rows = select(rivals(results, study), model_b=without)
     if rows.empty or study.reference in without:
         return missing("what the waveform adds", "it takes a network, a model without it, and enough people")
-    best = rows.iloc[0]
-    words = "it raises the error" if best["difference_g"] > 0 else "it lowers the error"
-    words = f"{words if best['p_holm'] < 0.05 else 'no significant difference'} (Holm p {p_value(best['p_holm'])})"
-    where = "In this simulator, reading" if study.simulated else "Reading"
+    where = "In this simulator, a" if study.config.development.simulate else "A"
+    changes = _against(rows.iloc[0], "it raises the error", "it lowers the error")
+    best = printed(rows.iloc[0]["model_b"])
     return say(
-        f"{where} the waveform changes the MAE of the best model without it, {printed(best['model_b'])}, by "
-        f"{with_interval(best, 'difference_g', 2, ' g')}: {words}."
+        f"{where} network on the waveform changes the MAE of the best model without a network, {best}, by {changes}."
     )
 
 
-def verdicts(rows: pd.DataFrame, reference: str) -> Markdown:
-    """Who is worse than, not significantly different from, or better than the reference, after Holm's correction.
-
-    ``rows``: ``model_b``, ``mae_a_g`` (of the reference), ``difference_g`` and ``p_holm``.
-    """
-    if rows.empty or rows["p_holm"].isna().all():
+def comparison_answer(results: Mapping[str, pd.DataFrame], study: Study) -> Markdown:
+    """Answer of chapter 4: the reference against the best of the others, and how many of these differ from it."""
+    rows, fit = rivals(results, study), main_fit(study)
+    if rows.empty:
         return missing("a verdict", "it takes another model of the same training, and enough people for a test")
-    rows = rows.dropna(subset="p_holm")
-    told = rows["p_holm"] < 0.05
-    kinds = {
-        "better than": told & (rows["difference_g"] < 0),
-        "not significantly different from": ~told,
-        "worse than": told & (rows["difference_g"] > 0),
-    }
-    listed = [f"{kind} {'; '.join(rows.loc[own, 'model_b'].map(printed))}" for kind, own in kinds.items() if own.any()]
-    return say(f"{reference} ({rows['mae_a_g'].iloc[0]:.2f} g) is, after Holm's correction, {'; it is '.join(listed)}.")
+    best, told = rows.iloc[0], rows[rows["p_holm"] < 0.05]["difference_g"]
+    mae = select(results["errors"], cohort="development", sex="all", metric="mae_g", training=fit["training"])
+    mae = mae.set_index("model", drop=False).loc[[study.reference, best["model_b"]]]
+    own, other = listed(mae, "model", digits=2).split("; ")
+    return say(
+        f"**Answer.** MAE on the same people, in g: {own}; best of the others, {other}. The difference is "
+        f"{_against(best, 'the reference errs more', 'the reference errs less')}. Of {len(rows)} others, "
+        f"{(told < 0).sum()} err significantly more, {(told > 0).sum()} significantly less."
+    )
 
 
 def error_answer(results: Mapping[str, pd.DataFrame], study: Study) -> Markdown:
@@ -115,10 +124,8 @@ def error_table(results: Mapping[str, pd.DataFrame], metrics: Sequence[str], coh
 
     With ``bias_g`` among the metrics, that of each sex, too: opposite ones in women and men may cancel.
     """
-    index, rows = ["model", "training"], select(results.get("errors"), cohort=cohort)
-    shown = wide(select(rows, sex="all", metric=metrics), index, "metric", digits=2)
-    if "bias_g" in metrics and len(shown):
-        by_sex = select(rows, metric="bias_g", sex=list(SEXES))
-        names = {sex: f"{printed('bias_g')}, {printed(sex)}" for sex in SEXES}
-        shown = shown.merge(wide(by_sex, index, "sex", digits=1).rename(columns=names), on=index, how="left")
-    return shown.rename(columns={metric: f"{printed(metric)}, 95 %" for metric in metrics})
+    rows = select(results.get("errors"), cohort=cohort, metric=[*metrics])
+    rows = rows[(rows["sex"] == "all") | (rows["metric"] == "bias_g")]
+    whose = rows["sex"].map({"all": ""} | {sex: f"{printed(sex)}, " for sex in SEXES})
+    rows = rows.assign(header=rows["metric"].map(printed) + ", " + whose + "95 %")
+    return wide(rows, ["model", "training"], "header", digits=2)

@@ -12,6 +12,7 @@ from lvmass.evaluation.calibration import interval_factors
 from lvmass.report.lvh import listed
 from lvmass.report.page import analysed, in_sexes, missing, say, select, verdict, with_interval
 from lvmass.report.words import printed
+from lvmass.study.study import INTERVAL_LEVEL
 
 ENDS = ("estimate", "ci_low", "ci_high")
 
@@ -24,14 +25,15 @@ def group_effects(rows: pd.DataFrame) -> Markdown:
 
 
 def coverage(rows: pd.DataFrame) -> Markdown:
-    """In which groups fewer people than 90 % lie in their interval; rows of ``interval_coverage``."""
-    low = listed(rows[(rows["ci_high"] < 0.9).fillna(False)], "group", "sex", value="coverage", digits=2)
-    return say(f"Coverage below 90 % beyond chance: {low}. These are many looks at once, without correction.")
+    """In which groups fewer people than promised lie in their interval; rows of ``interval_coverage``."""
+    low = listed(rows[(rows["ci_high"] < INTERVAL_LEVEL).fillna(False)], "group", "sex", value="coverage", digits=2)
+    below = f"Coverage below {100 * INTERVAL_LEVEL:g} % beyond chance"
+    return say(f"{below}: {low}. These are many looks at once, without correction.")
 
 
 def interval_meaning(people: pd.DataFrame, cutoffs_g_m2: Mapping[str, float]) -> Markdown:
-    """What 90 % intervals mean near the limit of LVH; ``people``: out-of-fold predictions of one fit."""
-    factors, near = interval_factors(people), []
+    """What prediction intervals mean near the limit of LVH; ``people``: out-of-fold predictions of one fit."""
+    factors, near = interval_factors(people, INTERVAL_LEVEL), []
     if not factors or people["bsa_m2"].isna().all():
         return missing("what an interval means", "there are too few people whose LVM index is known")
     for sex, factor in factors.items():
@@ -42,8 +44,9 @@ def interval_meaning(people: pd.DataFrame, cutoffs_g_m2: Mapping[str, float]) ->
             f"{cutoff * bsa_m2 * factor:.0f} g, an index of {cutoff / factor:.0f} to {cutoff * factor:.0f} g/m²"
         )
     return say(
-        "90 % of masses lie within a factor *f* of the estimate, from estimate / *f* to estimate · *f*. Out of fold in "
-        f"development, {'; '.join(near)}. Whether such a person has LVH, the estimate alone cannot say."
+        f"{100 * INTERVAL_LEVEL:g} % of masses lie within a factor *f* of the estimate, from estimate / *f* to "
+        f"estimate · *f*. Out of fold in development, {'; '.join(near)}. Whether such a person has LVH, the estimate "
+        "alone cannot say."
     )
 
 
@@ -92,10 +95,15 @@ def external_answer(
         against = f", against {with_interval(home, unit=' g')} out of fold in development ({differs})"
         told.append(with_interval(here, unit=" g") + against * (there != "development"))
         recalibrated.append(with_interval(select(after, cohort=there, **where).iloc[0], unit=" g"))
+    ranks = select(results.get("c_statistics"), cohort=there, sex="all", score="indexed", **fit)
+    effects = select(results.get("subgroup_effects"), cohort=there, sex="all", metric="mape_percent", **fit)
+    failing = listed(effects[(effects["p_holm"] < 0.05).fillna(False)], "variable", "contrast", digits=1)
     of_sex = select(before, sex=list(SEXES), metric="bias_g", cohort=there, **fit)
-    words = verdict(here, "it overestimates", "it underestimates", "no significant bias")
+    words = verdict(here, "it overestimates", "it underestimates", "no significant mean error")
     return say(
         f"**Answer.** {label}, {analysed(results, there, few=few)}: the MAE of {printed(fit['model'])} is {told[0]}; "
-        f"its mean error is {told[1]}: {words}, {in_sexes(of_sex)}. A line learnt in the development cohort leaves an "
-        f"MAE of {recalibrated[0]} and a mean error of {recalibrated[1]}."
+        f"its mean error is {told[1]}: {words}, {in_sexes(of_sex)}. C-statistic for LVH, by the index: "
+        f"{listed(ranks, 'sex', value='auc', digits=2)}. For whom it fails: groups whose MAPE differs significantly "
+        f"are {failing}. A line learnt in the development cohort leaves an MAE of {recalibrated[0]} and a mean error "
+        f"of {recalibrated[1]}."
     )

@@ -11,11 +11,11 @@ from statsmodels.nonparametric.smoothers_lowess import lowess
 from statsmodels.stats.proportion import proportion_confint
 
 from lvmass.cohort.schema import SEXES
-from lvmass.report.figures import Shown, cloud, forest, numbers
+from lvmass.report.figures import Shown, cloud, compared, numbers
 from lvmass.report.lvh import listed, sides
 from lvmass.report.page import laid_out, missing, p_value, parts, say, select, table, wide, with_interval
 from lvmass.report.style import OTHERS, OURS, SEX_COLOURS, Picture, new_figure
-from lvmass.report.words import FORESTS, printed
+from lvmass.report.words import printed
 
 
 def bland_altman(groups: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], smallest: int = 1) -> Shown:
@@ -48,27 +48,23 @@ def bland_altman(groups: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], smalle
 
 
 def agreement(
-    fits: Mapping[str, tuple[pd.DataFrame, str]],
-    results: Mapping[str, pd.DataFrame],
-    whose: str,
-    smallest: int = 1,
-    **where: str,
+    before: pd.DataFrame, after: pd.DataFrame, results: Mapping[str, pd.DataFrame], whose: str, smallest: int = 1
 ) -> list[Any]:
     """Bland-Altman plots, a sentence on the first, and a folded table of agreement, of a fit in a cohort.
 
-    ``fits``: label to predictions of the fit, and how the names of their tables end; ``whose``: for the caption.
+    ``before``, ``after``: predictions of the fit there, as they are and recalibrated; ``whose``: for the caption.
     """
-    limits, rows = (
-        {label: select(results.get(f"{name}{end}"), **where) for label, (_, end) in fits.items()}
-        for name in ("agreement_limits", "agreement")
-    )
-    people = {label: (select(own, **where), limits[label]) for label, (own, _) in fits.items()}
-    shown = pd.concat(laid_out(own, "agreement").assign(estimates=label) for label, own in rows.items())
-    caption = f"{printed('agreement')} (95 %). {whose}."
-    first = select(next(iter(rows.values())), sex=list(SEXES))
+    where: dict[str, Any] = {name: before[name].iloc[0] for name in ("cohort", "model", "training")}
+    fits, shown = {}, []
+    for label, people, end in (("as it is", before, ""), ("recalibrated", after, "_after_recalibration")):
+        limits, rows = (select(results.get(f"{name}{end}"), **where) for name in ("agreement_limits", "agreement"))
+        fits[label] = people, limits
+        shown.append(laid_out(rows, "agreement").assign(estimates=label))
+    first = select(results.get("agreement"), sex=list(SEXES), **where)
     icc, slope = (listed(first, "sex", value=value, digits=2) for value in ("icc", "sd_slope"))
     said = f"Intraclass correlation: {icc}. Change of the SD of the error for each gram estimated: {slope}."
-    return [bland_altman(people, smallest), say(said), table(shown, caption, folded=True)]
+    caption = f"{printed('agreement')} (95 %). {whose}."
+    return [bland_altman(fits, smallest), say(said), table(pd.concat(shown), caption, folded=True)]
 
 
 def subgroups(rows: pd.DataFrame, effects: pd.DataFrame, name: str, title: str, smallest: int = 1) -> list[Any]:
@@ -81,26 +77,22 @@ def subgroups(rows: pd.DataFrame, effects: pd.DataFrame, name: str, title: str, 
     number, below = rows["group"].str.extract(r"(\d+)", expand=False).astype(float), rows["group"].str.startswith("<")
     rows = rows.assign(first=pd.factorize(rows["variable"])[0], number=number, above=~below)
     rows = rows.sort_values(["first", "number", "above", "group"])
-    rows = rows.assign(section=rows["variable"].map(printed), printed=rows["group"].map(printed))
+    everyone = select(rows, sex="all").groupby("variable", sort=False)["n_subjects"]
+    counts = everyone.transform(lambda n: parts(n.tolist(), smallest))
+    label = (rows["group"].map(printed) + " (n = " + counts + ")").str.replace("n = (?=<|not)", "n ", regex=True)
     beside = {
         printed(row["variable"]): f"{row['contrast']}: {with_interval(row)}, p {p_value(row['p_holm'])}"
         for _, row in effects.dropna(subset=["p_holm"]).iterrows()
     }
-    everyone = select(rows, sex="all")
-    counts = everyone.groupby("section", sort=False)["n_subjects"].transform(lambda n: parts(n.tolist(), smallest))
-    label = (everyone["printed"] + " (n = " + counts + ")").str.replace("n = (?=<|not)", "n ", regex=True)
-    how = {key: value for key, value in FORESTS[name].items() if key != "axis"}
-    shown = wide(rows, ["section", "printed"], "sex", how.get("value", "estimate"), 2)
-    shown = shown.rename(columns={"section": "variable", "printed": "group"})
-    drawn = forest(everyone.assign(label=label), title, FORESTS[name]["axis"], tests=beside, **how)
-    return [drawn, table(shown, title, folded=True)]
+    return compared(rows.assign(label=label), name, title, tests=beside)
 
 
 def calibration(people: pd.DataFrame, outcome: str, title: str, smallest: int = 1) -> Shown:
     """Draw what was observed against what was estimated: bins with 95 % intervals, a smooth line, and who is where.
 
     ``people``: rows of fits, a curve a ``cohort``. ``outcome``: "lvm_g" against ``predicted_lvm_g`` in tenths, or "lvh"
-    against ``lvh_probability`` in fifths; a bar of the histogram that holds fewer than ``smallest`` is not drawn.
+    against ``lvh_probability`` in fifths. A bin or a bar of the histogram is not drawn where it holds fewer than
+    ``smallest`` people, or of these fewer with LVH, or without.
     """
     x, bins, unit = (
         ("lvh_probability", 5, "probability of LVH") if outcome == "lvh" else ("predicted_lvm_g", 10, "LVM (g)")
@@ -112,12 +104,17 @@ def calibration(people: pd.DataFrame, outcome: str, title: str, smallest: int = 
     edges = np.linspace(known[x].quantile(0.005), known[x].quantile(0.995), 25)
     said = []
     for colour, (label, rows) in zip((OURS, *OTHERS), known.groupby("cohort", sort=False), strict=False):
-        found = rows.groupby(pd.qcut(rows[x], bins, duplicates="drop"), observed=True)
-        (mean, y), n = (found[name].mean() for name in (x, outcome)), found.size()
+        bin_of = rows.groupby(pd.qcut(rows[x], bins, duplicates="drop"), observed=True)
+        each = bin_of[outcome].agg(["mean", "sum", "size", "sem"]).assign(x=bin_of[x].mean())
+        counts = [each["sum"], each["size"] - each["sum"]] if outcome == "lvh" else [each["size"]]
+        each = each[~np.any([n.between(0, smallest, inclusive="neither") for n in counts], axis=0)]
+        if each.empty:
+            continue
+        mean, y, n = each["x"], each["mean"], each["size"]
         if outcome == "lvh":
-            low, high = proportion_confint(found[outcome].sum(), n, method="wilson")
+            low, high = proportion_confint(each["sum"], n, method="wilson")
         else:
-            low, high = stats.t.interval(0.95, n - 1, y, found[outcome].sem())
+            low, high = stats.t.interval(0.95, n - 1, y, each["sem"])
         axes.vlines(mean, low, high, color=colour, lw=1.2)
         axes.plot(mean, y, "o", color=colour, ms=5)
         smooth = lowess(rows[outcome], rows[x], frac=0.6, it=0)
@@ -127,6 +124,8 @@ def calibration(people: pd.DataFrame, outcome: str, title: str, smallest: int = 
         below.stairs(100 * np.where(share < smallest, 0, share) / len(rows), edges, color=colour, lw=1.3)
         said.append(f"{label}, from {y.iloc[0]:.3g} where {mean.iloc[0]:.3g} is estimated to {y.iloc[-1]:.3g} where "
                     f"{mean.iloc[-1]:.3g} is")  # fmt: skip
+    if not said:
+        return missing(title, "there are too few people, with LVH or without")
     axes.axline((edges[0],) * 2, slope=1, color="#222222", lw=0.8, ls="--", zorder=0)
     axes.set(ylabel="share with LVH" if outcome == "lvh" else f"measured {unit}", title=title, xlim=edges[[0, -1]])
     axes.legend(loc="upper left", fontsize=9)

@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from IPython.display import Markdown
+from IPython.display import HTML, Markdown
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from lvmass.ecg.recording import LEADS
 from lvmass.networks.elvmass_net import ElvmassNet
 from lvmass.networks.tcn import TimeConv
-from lvmass.report.errors import verdicts
-from lvmass.report.page import beside, few, laid_out, missing, select, table, with_interval
+from lvmass.report.lvh import SIDES, sides
+from lvmass.report.page import beside, few, laid_out, missing, p_value, say, select, table, wide, with_interval
 from lvmass.report.published import how_far, over_folds
 from lvmass.report.style import COLOURS, OTHERS, OURS, SEX_COLOURS, Picture, new_figure
-from lvmass.report.words import PUBLISHED, printed
+from lvmass.report.words import FORESTS, PUBLISHED, printed
 from lvmass.study.study import Study
 
 Shown = Picture | Markdown
@@ -217,8 +217,9 @@ def forest(
     rows = rows if rows.empty else rows[rows[value].notna()].reset_index(drop=True)
     if rows.empty:
         return missing(title)
-    plain = {"section": "", "aside": "", "note": "", "hue": "this study file"}
-    rows = rows.assign(**{name: text for name, text in plain.items() if name not in rows})
+    plain: dict[str, Any] = {"section": "", "aside": "", "note": "", "hue": "this study file"}
+    plain |= {"ci_low": np.nan, "ci_high": np.nan}
+    rows = rows.assign(**{name: each for name, each in plain.items() if name not in rows})
     x, low, high = numbers(rows, value, "ci_low", "ci_high")
     left, right = _bulk(x, np.fmin(low, x), np.fmax(high, x))
     figure, axes = new_figure()
@@ -267,15 +268,56 @@ def forest(
     return Picture(figure, f"{title}: {axis_label} with {bars} for {words}.{said}")
 
 
-def differences(rows: pd.DataFrame, reference: str, title: str) -> list[Any]:
-    """Forest plot, table and verdicts of rows of ``error_differences``, smallest error first."""
-    rows = rows if rows.empty else rows.sort_values("mae_b_g").assign(label=rows["model_b"].map(printed))
-    axis_label, sides = "difference of their MAE (g)", (f"{reference} better", "the other better")
-    return [
-        forest(rows, title, axis_label, value="difference_g", reference=0.0, sides=sides),
-        table(laid_out(rows, "error_differences"), f"{title}: paired difference of absolute errors.", folded=True),
-        verdicts(rows, reference),
-    ]
+def drawn(rows: pd.DataFrame, name: str, title: str, **options: Any) -> Shown:
+    """Forest plot of rows of a results table, or of a kept file, as ``FORESTS[name]`` says; ``options`` of `forest`.
+
+    Where rows have ``p_holm`` and one colour, it stands at the right.
+    """
+    how = FORESTS[name]
+    rows = select(rows, **how.get("drawn", {}))
+    if rows.empty:
+        return missing(title)
+    cells: dict[str, Any] = {key: rows[how[key]].map(printed) for key in ("section", "hue", "aside") if key in how}
+    cells["label"] = rows[how["label"]].map(printed).agg(", ".join, axis=1)
+    if "p_holm" in rows and "hue" not in how:
+        cells["aside"] = ["" if pd.isna(p) else f"p {p_value(p)}" for p in rows["p_holm"]]
+    options |= {key: how[key] for key in ("value", "reference", "bars", "sides") if key in how}
+    return forest(rows.assign(**cells), title, how["axis"], **options)
+
+
+def tabulated(rows: pd.DataFrame, name: str, title: str) -> HTML | Markdown:
+    """Folded table of rows: as ``FORESTS[name]`` says, a column for each colour, or as the layout of this name says."""
+    how = FORESTS[name]
+    index = how.get("index")
+    if not index:
+        return table(laid_out(rows, name), title, folded=True)
+    across = how.get("columns") or how.get("hue", "metric")
+    shown = wide(rows, index, across, how.get("value", "estimate"), how.get("digits", 2))
+    shown[index] = shown[index].map(printed)
+    return table(shown, title, folded=True)
+
+
+def compared(rows: pd.DataFrame, name: str, title: str, **options: Any) -> list[Any]:
+    """Forest plot of rows of a results table, what tests say of them, and the numbers in a folded table.
+
+    ``name``: in ``FORESTS``; ``options`` of `forest`. Where rows have ``p_holm``, a sentence tells who differs.
+
+    Examples
+    --------
+    >>> row = {"model_b": ["fcn"], "auc_a": 0.9, "auc_b": 0.8, "difference": 0.1, "ci_low": 0.0, "ci_high": 0.2}
+    >>> drawn, said, _ = compared(pd.DataFrame(row | {"p_holm": 0.04}), "model_comparison", "Title")
+    >>> [text.get_text() for text in drawn.figure.axes[0].texts], said.data
+    (['p 0.040'], 'Higher: FCN 0.100 (0.000 to 0.200).')
+    """
+    if rows.empty:
+        return [missing(title)]
+    how, said = FORESTS[name], []
+    rows = rows.sort_values(how["sort"]) if "sort" in how else rows
+    if "p_holm" in rows:
+        names = *how["label"], *[how[key] for key in ("section",) if key in how]
+        digits, words = how.get("digits", 3), how.get("words", SIDES)
+        said = [say(sides(rows, *names, value=how["value"], digits=digits, words=words))]
+    return [drawn(rows, name, title, **options), *said, tabulated(rows, name, title)]
 
 
 def published_and_ours(study: Study, title: str) -> list[Any]:

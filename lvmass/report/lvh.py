@@ -8,7 +8,7 @@ from IPython.display import Markdown
 
 from lvmass.cohort.schema import SEXES
 from lvmass.evaluation import paired_sample_size
-from lvmass.report.page import missing, say, select, verdict, with_interval
+from lvmass.report.page import missing, parts, say, select, verdict, with_interval
 from lvmass.report.words import PUBLISHED, printed
 
 SIDES = ("Higher", "Lower", "Not significantly different")
@@ -20,8 +20,10 @@ NO_GAP = pd.DataFrame(columns=["cutoffs", "cohort", "model", "sex", "quantity", 
 """The table ``gap`` of a study that trains no model both ways."""
 
 
-def listed(rows: pd.DataFrame, *names: str, value: str = "estimate", digits: int = 3) -> str:
+def listed(rows: pd.DataFrame, *names: str, value: str = "estimate", digits: int | None = 3) -> str:
     """Rows in words: the printed names of some columns, then the estimate with its interval; "none" if there is none.
+
+    Without ``digits`` only the names are written.
 
     Examples
     --------
@@ -29,14 +31,15 @@ def listed(rows: pd.DataFrame, *names: str, value: str = "estimate", digits: int
     >>> listed(rows, "sex", value="auc", digits=2), listed(rows[:0], "sex", value="auc")
     ('men 0.80 (0.70 to 0.90)', 'none')
     """
-    told = [
-        f"{', '.join(map(printed, row[[*names]]))} {with_interval(row, value, digits)}" for _, row in rows.iterrows()
-    ]
+    told = []
+    for _, row in rows.iterrows():
+        number = "" if digits is None else f" {with_interval(row, value, digits)}"
+        told.append(f"{', '.join(map(printed, row[[*names]]))}{number}")
     return "; ".join(told) or "none"
 
 
 def sides(
-    rows: pd.DataFrame, *names: str, value: str = "difference", digits: int = 3, words: Sequence[str] = SIDES
+    rows: pd.DataFrame, *names: str, value: str = "difference", digits: int | None = 3, words: Sequence[str] = SIDES
 ) -> str:
     """Rows in words, as `listed` has them: those above zero, below it, and not significantly different from it.
 
@@ -110,24 +113,33 @@ def cutoffs(results: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     }
 
 
-def sample_size(tests: pd.DataFrame, auc_a: float = 0.77, auc_b: float = 0.75, prevalence: float = 0.2) -> Markdown:
-    """People of one sex that the paired test needs if two c-statistics correlate as they do here, with its range.
+GAIN = 0.02
+"""Rise of a c-statistic for which `sample_size` counts people: about the published difference of women and men."""
+
+
+def sample_size(tests: pd.DataFrame, smallest: int = 1) -> Markdown:
+    """People of one sex that the paired test needs to find ``GAIN``, if all else is as in this study, with its range.
 
     The interval of the correlation is Fisher's, ``tanh(atanh r ± 1.96 / sqrt(n - 3))``, where n counts the people of
-    the smaller class, of whom most of the spread comes. ``tests``: rows of ``training_comparison`` of one model.
+    the smaller class, of whom most of the spread comes; below ``smallest`` of these nothing is said. ``tests``: rows of
+    ``training_comparison`` of one model.
     """
-    said = []
-    for _, row in select(tests, comparison="paired within sex").dropna(subset="correlation").iterrows():
-        r, n = float(row["correlation"]), min(row["n_lvh"], row["n_a"] - row["n_lvh"])
-        if n > 3 and abs(r) < 0.9999:
-            ends = np.tanh(np.arctanh(r) + np.array([0, -1.96, 1.96]) / np.sqrt(n - 3))
-            needed, most, least = (paired_sample_size(auc_a, auc_b, prevalence, correlation=float(end)) for end in ends)
-            said.append(f"{needed:,} {printed(row['sex'])} ({least:,} to {most:,}) at a correlation of {r:.2f} "
-                        f"({ends[1]:.2f} to {ends[2]:.2f}); here there are {row['n_a']:,}")  # fmt: skip
+    rows, said = select(tests, comparison="paired within sex"), []
+    counts = parts(rows["n_a"].fillna(0).astype(int).tolist(), smallest)
+    for (_, row), here in zip(rows.iterrows(), counts, strict=True):
+        r, n = row["correlation"], min(row["n_lvh"], row["n_a"] - row["n_lvh"])
+        pooled, share = row["auc_b"], row["n_lvh"] / row["n_a"]
+        if pd.isna(r) or n < max(4, smallest) or abs(r) > 0.9999 or pooled > 1 - 2 * GAIN:
+            continue
+        ends = np.tanh(np.arctanh(float(r)) + np.array([0, -1.96, 1.96]) / np.sqrt(n - 3))
+        needed, most, least = (paired_sample_size(pooled + GAIN, pooled, share, correlation=float(r)) for r in ends)
+        said.append(
+            f"{needed:,} {printed(row['sex'])} ({least:,} to {most:,}), from {pooled:.2f} at a correlation of "
+            f"{r:.2f} ({ends[1]:.2f} to {ends[2]:.2f}) with {100 * share:.0f} % LVH; number here: {here}"
+        )
     if not said:
         return missing("how many people the paired test needs", "no correlation of two c-statistics was observed")
     return say(
-        f"To find a true gain from {auc_b:g} to {auc_a:g} with a power of 80 %, the paired test needs, if "
-        f"{100 * prevalence:g} % have LVH and the two c-statistics correlate as in this study (95 % intervals): "
-        f"{'; '.join(said)}."
+        f"To find a true gain of {GAIN:g} with a power of 80 %, the paired test needs, if the pooled c-statistic, the "
+        f"share with LVH and the correlation of the two are as in this study (95 % intervals): {'; '.join(said)}."
     )

@@ -1,6 +1,6 @@
 """Figures of chapter 5: tables of c-statistics in, pictures out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
@@ -8,9 +8,9 @@ import pandas as pd
 import seaborn as sns
 
 from lvmass.cohort.schema import SEXES
-from lvmass.report.figures import Shown, colour_of, forest, numbers
-from lvmass.report.lvh import GAP_NEEDS, sides
-from lvmass.report.page import laid_out, missing, p_value, say, select, table, wide
+from lvmass.report.figures import Shown, colour_of, drawn, forest, numbers, tabulated
+from lvmass.report.lvh import GAP_NEEDS
+from lvmass.report.page import missing, say, select
 from lvmass.report.style import OURS, Picture, new_figure
 from lvmass.report.words import FORESTS, PUBLISHED, printed
 
@@ -27,56 +27,24 @@ FEWEST = 30
 """People with LVH, and without, that a group needs to be drawn: of fewer, intervals span the figure."""
 
 
-def compared(rows: pd.DataFrame, name: str, title: str) -> list[Any]:
-    """Forest plot of rows of a results table, what tests say of them, and the numbers in a folded table.
+def gap_steps(rows: pd.DataFrame, name: str, title: str) -> list[Any]:
+    """Forest plot of steps of the c-statistic, what is too small for it, and a folded table.
 
-    ``name``: in ``FORESTS``. Where rows have ``p_holm``, it stands at the right, and a sentence tells who differs.
-
-    Examples
-    --------
-    >>> row = {"model_b": ["fcn"], "auc_a": 0.9, "auc_b": 0.8, "difference": 0.1, "ci_low": 0.0, "ci_high": 0.2}
-    >>> drawn, said, _ = compared(pd.DataFrame(row | {"p_holm": 0.04}), "model_comparison", "Title")
-    >>> [text.get_text() for text in drawn.figure.axes[0].texts], said.data
-    (['p 0.040'], 'Higher: FCN 0.100 (0.000 to 0.200).')
-    """
-    if rows.empty:
-        return [missing(title)]
-    how, index = FORESTS[name], FORESTS[name].get("index")
-    value, section, hue = (how.get(key, "") for key in ("value", "section", "hue"))
-    if index:
-        shown = wide(rows, index, hue or "metric", value or "estimate", 2)
-        shown[index] = shown[index].map(printed)
-    else:
-        shown = laid_out(rows, name)
-    drawn = select(rows, **how.get("drawn", {}))
-    names = {key: drawn[column].map(printed) for key, column in (("section", section), ("hue", hue)) if column}
-    drawn = drawn.assign(label=drawn[how["label"]].map(printed).agg(", ".join, axis=1), **names)
-    said = []
-    if "p_holm" in drawn:
-        drawn["aside"] = ["" if pd.isna(p) else f"p {p_value(p)}" for p in drawn["p_holm"]]
-        said = [say(sides(drawn, *how["label"], *[section] * bool(section), value=value))]
-    options = {key: how[key] for key in ("value", "reference") if key in how}
-    return [forest(drawn, title, how["axis"], **options), *said, table(shown, title, folded=True)]
-
-
-def gap_steps(rows: pd.DataFrame, by: Sequence[str], steps: Sequence[str], title: str) -> list[Any]:
-    """Forest plot of steps of the c-statistic for each value of ``by``, what is too small for it, and a folded table.
-
-    Rows of ``gap``.
+    Rows of ``gap``; ``name``: in ``FORESTS``.
     """
     rows = select(rows, quantity=["gap", "mechanical", "training", "fewer people", "one sex only"])
     if rows.empty:
         return [missing(title, GAP_NEEDS)]
-    rows = rows.assign(label=rows[[*by]].map(printed).agg(", ".join, axis=1), hue=rows["quantity"])
-    rows = rows.assign(n_without=rows["n_subjects"] - rows["n_lvh"])
-    least = rows.groupby("label", sort=False)[["n_lvh", "n_without"]].min().min(axis=1)
-    small = least.fillna(0) < FEWEST
-    said = f"Not drawn, for fewer than {FEWEST} people with LVH, or without: {'; '.join(least.index[small])}."
-    shown = wide(rows, ["label"], "quantity", digits=3).rename(columns={"label": ""})
-    drawn = select(rows, quantity=steps, label=[*least.index[~small]])
-    axis_label = "change of the c-statistic"
-    left_out = [say(said)] * bool(small.any())
-    return [forest(drawn, title, axis_label, reference=0.0), *left_out, table(shown, f"{title} (95 %).", folded=True)]
+    labels = rows[FORESTS[name]["label"]].map(printed).agg(", ".join, axis=1)
+    classes = pd.concat([rows["n_lvh"], rows["n_subjects"] - rows["n_lvh"]], axis=1).min(axis=1)
+    fewest = classes.groupby(labels).transform("min").fillna(0)
+    small = fewest < FEWEST
+    said = f"Not drawn, for fewer than {FEWEST} people with LVH, or without: {'; '.join(labels[small].unique())}."
+    return [
+        drawn(rows[~small], name, title),
+        *[say(said)] * bool(small.any()),
+        tabulated(rows, name, f"{title} (95 %)"),
+    ]
 
 
 def gap_ladder(gap: pd.DataFrame, title: str) -> Shown:
@@ -121,16 +89,16 @@ def pair_kinds(rows: pd.DataFrame, title: str) -> Shown:
 
 def roc(curves: Mapping[str, pd.DataFrame], title: str, points: Mapping[str, pd.DataFrame] | None = None) -> Shown:
     """Draw ROC curves from rows of ``roc`` or ``criteria_roc``; a point for the cut-off of those in ``points``."""
-    drawn = {label: rows for label, rows in curves.items() if rows.get("sensitivity", pd.Series()).notna().any()}
-    if not drawn:
+    known = {label: rows for label, rows in curves.items() if rows.get("sensitivity", pd.Series()).notna().any()}
+    if not known:
         return missing(f"ROC curves ({title})", "there are too few people with LVH, or without")
     figure, axes = new_figure(width=5.2, height=5.2)
-    for turn, (label, rows) in enumerate(drawn.items()):
+    for turn, (label, rows) in enumerate(known.items()):
         colour = colour_of(label, turn - 1) if turn else OURS
         x, y = numbers(rows.sort_values(["false_positive_rate", "sensitivity"]), "false_positive_rate", "sensitivity")
         axes.plot(x, y, color=colour, lw=1.8)
         # a curve's name stands below the diagonal, where no curve is; the lines to the names do not cross
-        at = x.searchsorted(0.4 - 0.3 * turn / len(drawn))
+        at = x.searchsorted(0.4 - 0.3 * turn / len(known))
         arrow = {"arrowstyle": "-", "color": colour, "lw": 1.2, "relpos": (0, 0.5)}
         axes.annotate(label, (x[at], y[at]), (0.46, 0.38 - 0.08 * turn), va="center", arrowprops=arrow)
         for _, point in (points or {}).get(label, rows[:0]).iterrows():
@@ -138,4 +106,4 @@ def roc(curves: Mapping[str, pd.DataFrame], title: str, points: Mapping[str, pd.
     axes.axline((0, 0), slope=1, color="#999999", lw=0.8, ls="--")
     axes.set(xlabel="1 - specificity", ylabel="sensitivity", title=title, xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     axes.set_aspect("equal")
-    return Picture(figure, f"{title}: ROC curves of {'; '.join(drawn)}.")
+    return Picture(figure, f"{title}: ROC curves of {'; '.join(known)}.")

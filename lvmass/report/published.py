@@ -10,8 +10,9 @@ import pandas as pd
 from IPython.display import Markdown
 
 from lvmass.evaluation.inverse import FITTED
-from lvmass.report.page import laid_out, mean_sd, missing, no_small_class, p_value, say, select, wide, with_interval
-from lvmass.report.words import COMPARISONS, PUBLISHED, printed
+from lvmass.report.lvh import listed
+from lvmass.report.page import laid_out, mean_sd, missing, no_small_class, say, select, with_interval
+from lvmass.report.words import COMPARISONS, PUBLISHED, TESTS, printed
 from lvmass.study.study import Study
 
 PAPER_SIZE = "eLVMass-Net at the paper's size, simulated"
@@ -61,9 +62,9 @@ EVERY_MODEL = "90_simulator#the-study-at-the-paper-s-size"
 RIVALS = ["lvm-ai", "fcn"]
 """Networks that stand for the paper's two comparators, whose names its abstracts do not give."""
 
-_RULES = {
-    "better": "MAE lower than that of each, p (Holm) < 0.05",
-    "same": "no significant difference in MAE, p (Holm) ≥ 0.05",
+RULES = {
+    "better": "better than each, p < {:g}",
+    "same": "no significant difference, p ≥ {:g}",
     "unknown": "–",
 }
 
@@ -96,44 +97,21 @@ def paper_results(saliency: pd.DataFrame) -> pd.DataFrame:
         add(fact.what, str(fact), ours, rule, abs(mean - fact.value) <= (fact.sd or 0), shown, key in FITTED)
 
     for claim in COMPARISONS:
-        found = select(tables[claim["tables"]]["differences"], cohort="development", training="pooled")
-        found = select(found, model_a=claim["reference"], model_b=claim["without"], sex=claim["sexes"])
-        cells = laid_out(found, "error_differences")
-        told = found["model_b"].map(printed) + ", " + found["sex"].map(printed) + ": "
-        told += cells["difference (95 %), g"] + " g, p " + cells["p (Holm)"].to_numpy()
-        text, low = f"MAE of {printed(claim['reference'])} minus that of {'; '.join(told)}", found["p_holm"] < 0.05
-        better = (low & (found["difference_g"] < 0)).all()
+        test = TESTS[claim["table"]]
+        found = select(tables[claim["tables"]][claim["table"]], cohort="development", **claim["where"])
+        cells, low = laid_out(found, test["layout"]), found[test["p"]] < test["level"]
+        told = found[test["names"]].map(printed).agg(", ".join, axis=1) + ": "
+        told += cells[test["cell"]] + ", p " + cells[test["p_cell"]].to_numpy()
+        reference = printed(claim["where"].get("model_a", ""))
+        text = f"{test['measure'].format(reference)} {'; '.join(told)}"
         if "percent" in claim:  # so the paper compares; the kept tables test grams
             percent = select(tables[claim["tables"]]["errors"], cohort="development", metric="mape_percent")
-            percent = wide(select(percent, model=claim["reference"], sex=claim["sexes"]), ["sex"], "training")
-            each = (
-                f"{printed(row['sex'])} {row['sex-specific']} against {row['pooled']}" for _, row in percent.iterrows()
-            )
-            text = f"MAPE (%) {'; '.join(each)}. {text}"
+            percent = select(percent, model=claim["where"]["model_a"], sex=claim["where"]["sex"])
+            text = f"MAPE (%) {listed(percent, 'sex', 'training', digits=1)}. {text}"
+        better = (low & (test["sign"] * found[test["value"]] > 0)).all()
         holds = {"better": better, "same": not low.any(), "unknown": None}[claim["rule"]]
-        add(claim["what"], claim["published"], text, _RULES[claim["rule"]], holds, claim["shown"])
-
-    mine = {"cohort": "development", "score": "grams", "sex": "all", "training": "pooled"}
-    pooled = select(tables["paper"]["c_statistics"], model="elvmass-net", **mine).iloc[0]
-    pairs = select(tables["paper"]["model_comparison"], model_b=RIVALS, **mine)
-    cells = laid_out(pairs, "model_comparison")
-    told = pairs["model_b"].map(printed) + " " + cells["difference (95 %)"] + ", p " + cells["p (Holm)"]
-    text = f"{with_interval(pooled, 'auc', 2)}, minus that of {'; '.join(told)}"
-    above, rule = ((pairs["difference"] > 0) & (pairs["p_holm"] < 0.05)).all(), "DeLong's paired test, p (Holm) < 0.05"
-    add("LVH: better than two comparators", "no number", text, rule, above, EVERY_MODEL)
-
-    tests = select(tables["paper"]["training_comparison"], cohort="development", model="elvmass-net", score="grams")
-    within = select(tests, comparison="paired within sex").set_index("sex")["auc_b"]
-    tests = select(tests, comparison="unpaired as published")
-    text = "; ".join(
-        f"{printed(row['sex'])} {row['auc_a']:.2f} against {row['auc_b']:.2f}, p {p_value(row['p_value'])} "
-        f"(pooled model within {printed(row['sex'])}: {within[row['sex']]:.2f})"
-        for _, row in tests.iterrows()
-    )
-    what = "LVH: sex-specific models better than the pooled one in everyone"
-    rule = "higher in each sex, p < 0.01, as if from other people (no test is described)"
-    above = ((tests["difference"] > 0) & (tests["p_value"] < 0.01)).all()
-    add(what, "P < 0.01 for each", text, rule, above, "90_simulator#sex-specific-and-pooled-at-the-paper-s-size")
+        rule = RULES[claim["rule"]].format(test["level"])
+        add(claim["what"], claim["published"], text, rule, holds, claim["shown"])
 
     where = {"metric": "mae_g", "model": "elvmass-net", "sex": "all", "training": "pooled", "cohort": "external"}
     text = f"MAE {with_interval(select(tables['paper']['errors'], **where).iloc[0], unit=' g')}"

@@ -6,9 +6,11 @@ from typing import Any
 import pandas as pd
 from IPython.display import HTML, Markdown
 
-from lvmass.report.figures import Shown, forest
+from lvmass.report import figures
+from lvmass.report.figures import Shown
+from lvmass.report.lvh import sides
 from lvmass.report.page import laid_out, say, select, table, with_interval
-from lvmass.report.words import CAPTIONS, FIGURES, printed
+from lvmass.report.words import CAPTIONS, FORESTS
 
 MODEL = "elvmass-net"
 
@@ -20,29 +22,24 @@ def answer(ptb_xl: Mapping[str, Any], ludb: Mapping[str, Any]) -> Markdown:
     everyone, women, men = (with_interval(select(own, sex=sex).iloc[0], "auc", 3) for sex in ("all", "female", "male"))
     scaled = with_interval(select(other, score=MODEL, sex="all").iloc[0], "auc", 3)
     tests = select(rows, sex="all").dropna(subset="gain")
-    sure = tests["p_holm"] < 0.05
-    groups = {"better than": tests[sure & (tests["gain"] > 0)], "worse than": tests[sure & (tests["gain"] < 0)],
-              "not significantly different from": tests[~sure]}  # fmt: skip
-    told = [f"{words} {', '.join(each['score'].map(printed))}" for words, each in groups.items() if len(each)]
+    words = ("Better than", "Worse than", "Not significantly different from")
+    told = sides(tests, "score", value="gain", digits=None, words=words)
     return say(
         f"**Answer.** Of {ptb_xl['n']} real ECGs in PTB-XL, {ptb_xl['n_lvh']} with a statement of LVH, the shipped "
-        f"model ranks those with it above normal ones with a c-statistic of {everyone}; women {women}, men {men}. By "
-        f"DeLong's test with Holm's correction that is {'; '.join(told)}. On {ludb['n']} ECGs of LUDB, in which every "
+        f"model ranks those with it above normal ones with a c-statistic of {everyone}; women {women}, men {men}. "
+        f"By DeLong's test with Holm's correction: {told} On {ludb['n']} ECGs of LUDB, in which every "
         f"lead was scaled to one height, it is {scaled}: without true voltage little is left."
     )
 
 
 def drawn(found: Mapping[str, Any], name: str) -> Shown:
-    """Draw rows of a file, as the figure of this name says: `lvmass.report.figures.forest` with its options.
+    """Draw rows of a file, as ``FORESTS`` says of this name.
 
-    Of these, ``label``, ``hue`` and ``aside`` name columns of the file, and ``where`` chooses rows as `select` does.
     Rows may have an interval, ``ci_low, ci_high``, another spread, ``low, high``, or neither.
     """
-    options = dict(FIGURES[name])
-    rows = select(pd.DataFrame(found[options.pop("rows", name)]), **options.pop("where", {}))
-    words = {key: rows[options.pop(key)].map(printed) for key in ("label", "hue", "aside") if key in options}
-    ends = {f"ci_{end}": rows.get(f"ci_{end}", rows.get(end)) for end in ("low", "high")}
-    return forest(rows.assign(**ends, **words), **options)
+    how = FORESTS[f"real_{name}"]
+    rows = pd.DataFrame(found[how.get("rows", name)]).rename(columns={"low": "ci_low", "high": "ci_high"})
+    return figures.drawn(rows, f"real_{name}", how["title"])
 
 
 def shown(found: Mapping[str, Any], name: str, **options: Any) -> list[Any]:

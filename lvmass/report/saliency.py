@@ -13,7 +13,7 @@ from lvmass.ecg.recording import LEADS
 from lvmass.report.page import missing, p_value, say, select, with_interval
 from lvmass.report.published import HERE, NOT_HERE, UNDECIDED
 from lvmass.report.real_ecgs import drawn
-from lvmass.report.words import CAPTIONS, FIGURES, printed
+from lvmass.report.words import CAPTIONS, FORESTS, printed
 from lvmass.study.steps import Saliency
 from lvmass.study.study import Study
 
@@ -37,7 +37,7 @@ def kept(study: Study, *names: str) -> list[Any]:
     shown: list[Any] = []
     for file in (f"saliency_{name}" for name in names):
         found = json.loads(Path("validation", f"{file}.json").read_text())
-        for figure in (each for each in FIGURES if each.startswith(file)):
+        for figure in (each.removeprefix("real_") for each in FORESTS if each.startswith(f"real_{file}")):
             shown += [drawn(found, figure), say(CAPTIONS[figure].format_map(found))]
     return shown
 

@@ -28,7 +28,7 @@ COMPARISONS: list[dict[str, Any]] = _DATA["comparisons"]
 CUTOFFS: dict[str, dict[str, str]] = _DATA["cutoffs"]
 LAYOUTS: dict[str, dict[str, str | tuple[str, int]]] = _DATA["layouts"]
 FORESTS: dict[str, dict[str, Any]] = _DATA["forests"]
-FIGURES: dict[str, dict[str, Any]] = _DATA["figures"]
+TESTS: dict[str, dict[str, Any]] = _DATA["tests"]
 TEXTS, CAPTIONS, DEPARTURES = (dict[str, str](_DATA[part]) for part in ("texts", "captions", "departures"))
 
 _MODELS = {name: network.printed for name, network in NETWORKS.items()} | {

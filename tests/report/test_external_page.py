@@ -10,7 +10,7 @@ import pytest
 from lvmass.evaluation import evaluate
 from lvmass.evaluation.calibration import interval_factors
 from lvmass.evaluation.tables import example_predictions
-from lvmass.report import external, external_figures, lvh_figures, page
+from lvmass.report import external, external_figures, figures, page
 from lvmass.report.page import laid_out, select, with_interval
 from lvmass.report.style import Picture
 
@@ -46,12 +46,12 @@ def test_captions_count_people_and_those_with_lvh() -> None:
 
 def test_errors_of_every_model_stand_in_the_figure_and_of_both_cohorts_in_the_table() -> None:
     rows = select(tables()["errors"], sex="all")
-    drawn, shown = lvh_figures.compared(select(rows, cohort="external"), "errors_of_models", "Errors")
+    drawn, shown = figures.compared(select(rows, cohort="external"), "errors_of_models", "Errors")
     known = select(rows, cohort="external", metric=["mae_g", "bias_g"])["estimate"].astype(float)
     dots = [x for line in drawn.figure.axes[0].lines if line.get_marker() == "o" for x in line.get_xdata()]
     assert sorted(dots) == pytest.approx(sorted(known.dropna()))
     assert "R²" in shown.data
-    drawn, shown = lvh_figures.compared(select(tables()["errors"], **FIT), "errors", "Errors")
+    drawn, shown = figures.compared(select(tables()["errors"], **FIT), "errors", "Errors")
     for cohort in ("development", "external"):
         row = select(rows, cohort=cohort, metric="bias_g", **FIT).iloc[0]
         assert with_interval(row, digits=2) in shown.data
@@ -68,6 +68,9 @@ def test_the_answer_says_whether_errors_differ_from_those_in_development() -> No
     text = str(external.external_answer(moved, "external", "Ours", FIT).data)
     assert "out of fold in development (higher there)" in text
     assert ": it overestimates, " in text
+    ranks = select(tables()["c_statistics"], cohort="external", sex="all", score="indexed", **FIT).iloc[0]
+    assert f"by the index: everyone {with_interval(ranks, 'auc', 2)}. For" in text
+    assert "whose MAPE differs significantly are " in text
     alone = str(external.external_answer(tables(), "development", "Ours", FIT).data)
     assert "in development (" not in alone
 
@@ -125,14 +128,14 @@ def test_c_statistics_are_compared_with_one_interval() -> None:
     rows = select(tables()["model_comparison"], cohort="external", sex="all", training="pooled", score="indexed")
     shown = laid_out(rows, "model_comparison")
     assert not shown["reference"].astype(str).str.contains("to").any()  # the interval is that of the difference
-    _, said, opened = lvh_figures.compared(rows, "model_comparison", "Compared")
+    _, said, opened = figures.compared(rows, "model_comparison", "Compared")
     assert with_interval(rows.iloc[0], "difference", 3) in said.data
     assert with_interval(rows.iloc[0], "difference", 3) in opened.data
 
 
 def test_agreement_shows_figure_tables_and_a_sentence() -> None:
-    states = {"as it is": (predictions(), ""), "recalibrated": (predictions(), "_after_recalibration")}
-    picture, said, shown = external_figures.agreement(states, tables(), "Ours, n = 150", 1, cohort="external", **FIT)
+    own = select(predictions(), cohort="external", **FIT)
+    picture, said, shown = external_figures.agreement(own, own, tables(), "Ours, n = 150")
     assert isinstance(picture, Picture)
     assert len(picture.figure.axes) == 1  # there is no table after recalibration here
     assert "(95 %). Ours, n = 150." in str(shown.data)
