@@ -133,13 +133,13 @@ def _read_people(section: str, settings: CohortConfig, folder: Path) -> tuple[Ch
 
     def named(words: str) -> str:
         """Tables of the study file by their whole name."""
-        return re.sub(r"\[(columns|units|codes|missing)\]", rf"[{section}.\1]", words)
+        return re.sub(r"\[(columns|units|codes)\]", rf"[{section}.\1]", words)
 
     problems = [replace(each, what=named(each.what), do=named(each.do)) for each in read.problems]
     problems += header_problems(read.text, about)
     for _, row in read.excluded.iterrows():
         what, column = f"left out: {EXCLUSION_WORDS[row['code']]}", _COLUMN_OF[row["code"]]
-        problems.append(about.said("warning", what, f"complete it, or see [{section}.missing]", row["row"], column))
+        problems.append(about.said("warning", what, "complete it, or see [missing]", row["row"], column))
     if "ecg_path" not in read.subjects:
         return about, problems
     subjects = read.subjects[read.subjects["ecg_path"] != ""].set_index("table_row", drop=False).rename_axis(None)
