@@ -150,7 +150,7 @@ if len(shares):
 #
 # - Attribution explains the network, not the heart. Where people are simulated, it can at best find what the simulator put in.
 # - A map from another baseline answers another question, and looks different; so do the maps of another method.
-# - The test of masses sees a wave as a sum over all leads; what cancels within it is lost. A man's heart is heavier, so that a tenth more of it is more grams: on new cohorts in which nothing differed by sex it found something more often than it should (the last figure of *Where the truth is known*). It may say where to look, not that women and men differ.
+# - The test of masses sees a wave as a sum over all leads; what cancels within it is lost. A man's heart is heavier, so that a tenth more of it is more grams, and on new cohorts in which nothing differed by sex it found something in a few (the last figure of *Where the truth is known*). It may say where to look, not that women and men differ.
 #
 # ## On your cohort
 #
