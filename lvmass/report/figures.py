@@ -255,7 +255,7 @@ def forest(
         for i in np.flatnonzero(own & ~inside).tolist():
             edge, side = (left, "left") if x[i] < left else (right, "right")
             axes.text(edge, at[i], f"   {x[i]:.3g}   ", ha=side, va="center", fontsize=9)
-    edge = 0.03 * (right - left)
+    edge = 0.03 * (right - left) or 1.0
     axes.set(yticks=[*labels], yticklabels=[*labels.values()], ylim=(y, 0), xlim=(left - edge, right + edge))
     axes.set_xlabel(axis_label)
     axes.xaxis.set_major_locator(MaxNLocator(6))
@@ -306,7 +306,7 @@ def compared(rows: pd.DataFrame, name: str, title: str, **options: Any) -> list[
     --------
     >>> row = {"model_b": ["fcn"], "auc_a": 0.9, "auc_b": 0.8, "difference": 0.1, "ci_low": 0.0, "ci_high": 0.2}
     >>> drawn, said, _ = compared(pd.DataFrame(row | {"p_holm": 0.04}), "model_comparison", "Title")
-    >>> [text.get_text() for text in drawn.figure.axes[0].texts], said.data
+    >>> [text.get_text() for text in drawn.figure.axes[0].texts if text.get_text()], said.data
     (['p 0.040'], 'Higher: FCN 0.100 (0.000 to 0.200).')
     """
     if rows.empty:

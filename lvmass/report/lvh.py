@@ -125,12 +125,13 @@ def sample_size(tests: pd.DataFrame, smallest: int = 1) -> Markdown:
     ``training_comparison`` of one model.
     """
     rows, said = select(tests, comparison="paired within sex"), []
-    counts = parts(rows["n_a"].fillna(0).astype(int).tolist(), smallest)
+    rows = rows.assign(**rows[["n_a", "n_lvh"]].fillna(0).astype(int))
+    counts = parts(rows["n_a"].tolist(), smallest)
     for (_, row), here in zip(rows.iterrows(), counts, strict=True):
-        r, n = row["correlation"], min(row["n_lvh"], row["n_a"] - row["n_lvh"])
-        pooled, share = row["auc_b"], row["n_lvh"] / row["n_a"]
+        r, pooled, n = row["correlation"], row["auc_b"], min(row["n_lvh"], row["n_a"] - row["n_lvh"])
         if pd.isna(r) or n < max(4, smallest) or abs(r) > 0.9999 or pooled > 1 - 2 * GAIN:
             continue
+        share = row["n_lvh"] / row["n_a"]
         ends = np.tanh(np.arctanh(float(r)) + np.array([0, -1.96, 1.96]) / np.sqrt(n - 3))
         needed, most, least = (paired_sample_size(pooled + GAIN, pooled, share, correlation=float(r)) for r in ends)
         said.append(

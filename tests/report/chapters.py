@@ -37,6 +37,7 @@ def run_chapter(page: Path, study_file: Path) -> str:
 def check_words(shown: str) -> None:
     """No missing number and no key of a table stands where a reader sees it."""
     pictures = " ".join(re.findall(r'alt="([^"]*)"', shown))
+    shown = re.sub(r"^```.*?^```", "", shown, flags=re.DOTALL | re.MULTILINE)  # a study file on the page
     text = re.sub(r"<[^>]*>", " ", shown) + pictures
     assert not re.search(r"(?<![\w-])(nan|NaN|<NA>|NaT)(?![\w-])", text)
     for raw in (r"elvmass-net", r"lvm-ai", r"(?<!my )\bfcn\b", r"ecg-parameters", r"\w_(mv|ms|g|years|cm|kg|m2)\b"):

@@ -99,7 +99,7 @@ def test_results_are_written_with_their_origin(tiny_study: Study) -> None:
     folder = tiny_study.path.parent / "results" / "tiny"
     results = tiny_study.results()
     names = {path.name for path in folder.iterdir()}
-    assert names == {f"{name}.csv" for name in results}
+    assert names == {".written", *(f"{name}.csv" for name in results)}
     written = pd.read_csv(folder / "gap.csv", dtype={"study_fingerprint": str})
     about = {"study": "tiny", "study_fingerprint": tiny_study.fingerprint, "simulated": True}
     assert all((written[name] == value).all() for name, value in about.items())
