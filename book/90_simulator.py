@@ -243,7 +243,7 @@ caption = (
     f"Error and cost as a cohort grows, on {machine}; people simulated "
     f"by the setting {grown['setting']}."
 )
-page.table(rows, caption)
+page.table(rows, caption, folded=True)
 
 # %% [markdown]
 # ## What could be wrong

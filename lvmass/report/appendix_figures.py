@@ -57,8 +57,8 @@ def gap_cohorts(steps: pd.DataFrame, tests: pd.DataFrame, title: str) -> list[An
     caption = "Cohorts (%, 95 %) in which a test finds a gain; a paired one in one sex by chance in half its level."
     return [
         figure,
-        table(means, "Mean steps of the c-statistic (95 %), by the simulator's switch."),
-        table(shown, caption),
+        table(means, "Mean steps of the c-statistic (95 %), by the simulator's switch.", folded=True),
+        table(shown, caption, folded=True),
     ]
 
 

@@ -164,10 +164,12 @@ def table(rows: pd.DataFrame, caption: str, *, digits: int = 2, folded: bool | N
     csv = quote(safe_csv(shown).to_csv(index=False), safe=" ,;:()")
     body = f'<div class="lvmass-scroll" tabindex="0">{_link_facts(body)}</div>'  # scrolled by keys where it is too wide
     body += f'<a class="lvmass-csv" download="table.csv" href="data:text/csv,{csv}">CSV</a>'
-    title = _link_facts(f"<figcaption>{html.escape(caption)}</figcaption>")
-    if len(rows) > MOST_ROWS if folded is None else folded:
-        title, body = "", f"<details><summary>{title}</summary>{body}</details>"
-    return HTML(f'<figure class="lvmass-table">{title}{body}</figure>')
+    title = f"<figcaption>{html.escape(caption)}</figcaption>"
+    if len(rows) > MOST_ROWS if folded is None else folded:  # no link in what is itself clicked
+        body = f"<details><summary>{title}</summary>{body}</details>"
+    else:
+        body = f"{_link_facts(title)}{body}"
+    return HTML(f'<figure class="lvmass-table">{body}</figure>')
 
 
 def _link_facts(text: str) -> str:
