@@ -62,7 +62,8 @@ def test_links_lead_somewhere_and_pages_are_whole(book: Path) -> None:
 @pytest.mark.parametrize("page", [page for page in CHAPTERS if "/0" in page])
 def test_the_first_screen_answers(browser: webdriver.Chrome, address: str, page: str) -> None:
     reader.show(browser, f"{address}{page}.html", 1280)
-    answer = next(each for each in browser.find_elements(By.CSS_SELECTOR, "article p") if "Answer." in each.text)
+    said = (By.XPATH, "//article//p[strong[text()='Answer.']]")
+    answer = WebDriverWait(browser, 10).until(lambda _: browser.find_elements(*said))[0]
     assert any(letter.isdigit() for letter in answer.text)
     assert answer.rect["y"] + answer.rect["height"] < 900
 
