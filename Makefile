@@ -39,7 +39,7 @@ browser: .venv/browser
 	touch $@
 
 lab: .venv/lab
-	LVMASS_STUDY=$(abspath $(STUDY)) $(BIN)/jupyter-lab --notebook-dir=. --LabApp.default_url=/lab/tree/book/01_data.ipynb
+	LVMASS_STUDY=$(abspath $(STUDY)) $(BIN)/jupyter-lab --notebook-dir=. --LabApp.default_url=/lab/tree/book/01_data.ipynb $(LAB_OPTIONS)
 
 # The built book as one PDF, a page after the other.
 pdf:

@@ -71,7 +71,7 @@ def tried(command: str, template: Path, scratch: Path, kills: int, generator: ra
     whole, killed = (Path(shutil.copytree(template, scratch / name)) for name in ("whole", "killed"))
     started = time.perf_counter()
     process = start(LVMASS, command, whole)
-    errors, code = process.communicate()[1], process.returncode
+    first_errors, code = process.communicate()[1], process.returncode
     whole_s, expected = time.perf_counter() - started, outputs(whole, given)
     done = ended = half = 0
     slowest_s = 0.0
@@ -93,7 +93,11 @@ def tried(command: str, template: Path, scratch: Path, kills: int, generator: ra
         half += sum(expected.get(name) != content for name, content in outputs(killed, given).items())
     process = start(LVMASS, command, killed)
     errors = process.communicate()[1]
-    assert process.returncode == code, errors
+    if process.returncode != code:
+        told = "".join(
+            f"\n--- exit code {n}:\n{text[-2000:]}" for n, text in [(code, first_errors), (process.returncode, errors)]
+        )
+        raise RuntimeError(f"'{command}' ended otherwise after kills (second) than in one go (first){told}")
     found = outputs(killed, given)
     row = {"command": command, "exit_code": code, "whole_s": round(whole_s, 1), "kills": done, "ended_between": ended}
     row |= {"slowest_worker_s": round(slowest_s, 1), "outputs": len(expected), "half_outputs": half}

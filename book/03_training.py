@@ -147,20 +147,13 @@ figures.learning_curves(own, model.fit.keep)
 # - The network reads one beat per lead group and the covariates; below that, its design is ours.
 # - Published and own numbers are of different people: they are shown together, and not tested.
 #
-# :::{admonition} Exercise 1: what does weight add?
-# Take `weight_kg` out of `reads`. By how much does the MAE of the regression change?
-# :::
+# ## Exercises
 #
-# :::{admonition} Solution
+# 1. What does weight add? Take `weight_kg` out of `reads`. By how much does the MAE of the regression change?
+# 2. Is one fold enough? Set `test = people["fold"] == 2`, then 3. How much do the numbers differ?
+#
+# :::{admonition} Solutions
 # :class: dropdown
-# Run the cell with `reads = ["male", "age_years", "height_cm"]`. Mass grows with body size, of which height alone says only a part, so the error rises; most in people far from the weight that is usual for their height.
-# :::
-#
-# :::{admonition} Exercise 2: is one fold enough?
-# Set `test = people["fold"] == 2`, then 3. How much do the numbers differ?
-# :::
-#
-# :::{admonition} Solution
-# :class: dropdown
-# They differ by chance, as the SD over folds in the table of published numbers says. This is why models are compared on the same people, and over all folds.
+# 1. Run the cell with `reads = ["male", "age_years", "height_cm"]`. Mass grows with body size, of which height alone says only a part, so the error rises; most in people far from the weight that is usual for their height.
+# 2. They differ by chance, as the SD over folds in the table of published numbers says. This is why models are compared on the same people, and over all folds.
 # :::

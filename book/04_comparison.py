@@ -126,20 +126,13 @@ page.table(rows, caption, digits=1, folded=True)
 # - A network has to beat the best estimate without one, not only other networks.
 # - No significant difference is no proof of equality: the interval says how large a difference may be.
 #
-# :::{admonition} Exercise 1: whom does it help?
-# Does the difference shown under "How two models are compared" also hold in women alone?
-# :::
+# ## Exercises
 #
-# :::{admonition} Solution
+# 1. Does the difference shown under "How two models are compared" also hold in women alone?
+# 2. Give the errors of the two models to `scipy.stats.ttest_ind`, as if they were of different people. What happens to the p value, and why?
+#
+# :::{admonition} Solutions
 # :class: dropdown
-# Add `and sex == 'female'` to the query. There are about half as many people, so that the interval gets wider; it may cross 0 though the mean stays.
-# :::
-#
-# :::{admonition} Exercise 2: two tests, two answers?
-# Give the errors of the two models to `scipy.stats.ttest_ind`, as if they were of different people. What happens to the p value, and why?
-# :::
-#
-# :::{admonition} Solution
-# :class: dropdown
-# It grows. Both models err on the same difficult hearts; the paired difference takes this common part out, the test of two groups leaves it in.
+# 1. Add `and sex == 'female'` to the query. There are about half as many people, so that the interval gets wider; it may cross 0 though the mean stays.
+# 2. It grows. Both models err on the same difficult hearts; the paired difference takes this common part out, the test of two groups leaves it in.
 # :::

@@ -150,28 +150,25 @@ if len(shares):
 #
 # - Attribution explains the network, not the heart. Where people are simulated, it can at best find what the simulator put in.
 # - A map from another baseline answers another question, and looks different; so do the maps of another method.
-# - The test of masses sees a wave as a sum over all leads; what cancels within it is lost. A man's heart is heavier, so that a tenth more of it is more grams, and on new cohorts in which nothing differed by sex it found something in a few (the last figure of *Where the truth is known*). It may say where to look, not that women and men differ.
+# - The test of masses sees a wave as a sum over all leads; what cancels within it is lost. A man's heart is heavier, so that a tenth more of it is more grams, and on new cohorts in which nothing differed by sex it found something in a few (`benchmarks/saliency_truth.py --fresh`). It may say where to look, not that women and men differ.
 #
 # ## On your cohort
 #
 # `[saliency]` in the study file sets the model, the method, the baseline, the number of people and the steps of the path integral.
 #
-# ## In short
+# ## Summary
 #
 # - What a wave gets by size is, for the most part, what an ECG looks like: a network trained on shuffled masses has nearly the same table.
 # - One person's signed map follows the network, and changes with its seed.
 # - No map says whether women and men differ. A test against measured masses finds a strong difference that was planted, but also some that were not: the paper's claim cannot be decided in this way.
 #
-# **Exercise 1.** In *One map, made here*, take `"occlusion"` for the method. Do the grams still add up to the difference?
+# ## Exercises
 #
-# :::{admonition} Solution
+# 1. In *One map, made here*, take `"occlusion"` for the method. Do the grams still add up to the difference?
+# 2. Set `baseline = "flat"` under `[saliency]` in a copy of the study file, and run this page on it. Which wave gains, and why?
+#
+# :::{admonition} Solutions
 # :class: dropdown
-# No. Occlusion takes one cell of the beat away at a time and leaves all others; what two cells say together is counted twice, or not at all. `explained.completeness_error_g` says by how many grams the sum misses; for Integrated Gradients it is near 0.
-# :::
-#
-# **Exercise 2.** Set `baseline = "flat"` under `[saliency]` in a copy of the study file, and run this page on it. Which wave gains, and why?
-#
-# :::{admonition} Solution
-# :class: dropdown
-# The QRS complex. From a flat line the whole voltage of a wave is attributed; from the mean beat only what a person has more or less than others.
+# 1. No. Occlusion takes one cell of the beat away at a time and leaves all others; what two cells say together is counted twice, or not at all. `explained.completeness_error_g` says by how many grams the sum misses; for Integrated Gradients it is near 0.
+# 2. The QRS complex. From a flat line the whole voltage of a wave is attributed; from the mean beat only what a person has more or less than others.
 # :::

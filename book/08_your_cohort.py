@@ -172,7 +172,8 @@ page.terminal(f"predict {file} --model own/model {person}", desk)
 # 1. Take the line of `height_cm` out of `[development.units]` and check again. What is said?
 # 2. Which mistake could be planted that `check` cannot find?
 #
-# :::{dropdown} Solutions
+# :::{admonition} Solutions
+# :class: dropdown
 # 1. One error for the whole column, not one for each row: heights in inches are no heights in cm, and the unit that fits is named.
 # 2. Two plausible masses exchanged between two people of one sex and size: each row fits together as before.
 # :::

@@ -37,8 +37,11 @@ def test_contents_name_every_chapter() -> None:
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_chapter_has_its_parts(script: Path) -> None:
     text = script.read_text()
-    for part in ("**Question.**", "page.banner(study", "## What could be wrong", "## On your cohort"):
+    for part in ("**Question.**", "page.banner(study", "## What could be wrong", "## On your cohort", "## Summary"):
         assert part in text, part
+    exercises, solutions = text.partition("## Exercises")[2].split(":::{admonition} Solutions\n# :class: dropdown")
+    for numbered in (exercises, solutions):
+        assert re.findall(r"^# (\d)\. ", numbered, re.MULTILINE) == ["1", "2"]
 
 
 def code_cells(page: Path) -> list[Any]:

@@ -95,7 +95,7 @@ def table_one(people: pd.DataFrame, names: Sequence[str] = TABLE_ONE, smallest: 
     ['2', '55.0 (7.1)', '1 (50.0)']
     """
     names = [name for name in names if name in people and people[name].notna().any()]
-    columns = {"": ["n", *(f"{printed(name)}, {'n (%)' if name in FLAGS else 'mean (SD)'}" for name in names)]}
+    columns = {"": ["n", *(f"{printed(name)}{', n (%)' if name in FLAGS else ''}" for name in names)]}
     cohorts = {str(cohort): own for cohort, own in people.groupby("cohort", sort=False)}
     told = {cohort: _described(own, names, smallest) for cohort, own in cohorts.items()}
     for sex in sorted(people["sex"].unique()):

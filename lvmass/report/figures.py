@@ -16,7 +16,19 @@ from lvmass.ecg.recording import LEADS
 from lvmass.networks.elvmass_net import ElvmassNet
 from lvmass.networks.tcn import TimeConv
 from lvmass.report.lvh import SIDES, sides
-from lvmass.report.page import beside, few, laid_out, missing, p_value, say, select, table, wide, with_interval
+from lvmass.report.page import (
+    MOST_ROWS,
+    beside,
+    few,
+    laid_out,
+    missing,
+    p_value,
+    say,
+    select,
+    table,
+    wide,
+    with_interval,
+)
 from lvmass.report.published import how_far, over_folds
 from lvmass.report.style import COLOURS, OTHERS, OURS, SEX_COLOURS, Picture, new_figure
 from lvmass.report.words import FORESTS, PUBLISHED, printed
@@ -76,7 +88,7 @@ def network_drawing(network: ElvmassNet, n_covariates: int) -> Picture:
     for place, text in boxes.items():
         box = {"boxstyle": "round", "facecolor": "#EAF3F8" if text in encoder else "white", "edgecolor": "#777777"}
         axes.text(*place, textwrap.fill(text, 60 // (n + 1)), ha="center", va="center", fontsize=9, bbox=box)
-    axes.text(n - 0.3, -4.2, "straight path", fontsize=9)
+    axes.text(0.45 * n + 0.55 * middle + 0.08, -3.65, "straight path", fontsize=9)
     axes.set(xlim=(-0.5, n + 0.5), ylim=(-5.4, 0.5))
     axes.set_axis_off()
     said = f"{sum(weights.numel() for weights in network.parameters()):,} parameters: {n} groups of leads"
@@ -315,7 +327,8 @@ def compared(rows: pd.DataFrame, name: str, title: str, **options: Any) -> list[
     rows = rows.sort_values(how["sort"]) if "sort" in how else rows
     if "p_holm" in rows:
         names = *how["label"], *[how[key] for key in ("section",) if key in how]
-        digits, words = how.get("digits", 3), how.get("words", SIDES)
+        # of many, the figure has the numbers
+        digits, words = how.get("digits", 3) if len(rows) <= MOST_ROWS else None, how.get("words", SIDES)
         said = [say(sides(rows, *names, value=how["value"], digits=digits, words=words))]
     return [drawn(rows, name, title, **options), *said, tabulated(rows, name, title)]
 

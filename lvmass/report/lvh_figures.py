@@ -41,7 +41,7 @@ def gap_steps(rows: pd.DataFrame, name: str, title: str) -> list[Any]:
     small = fewest < FEWEST
     said = f"Not drawn, for fewer than {FEWEST} people with LVH, or without: {'; '.join(labels[small].unique())}."
     return [
-        drawn(rows[~small], name, title),
+        *[drawn(rows[~small], name, title)] * bool((~small).any()),
         *[say(said)] * bool(small.any()),
         tabulated(rows, name, f"{title} (95 %)"),
     ]

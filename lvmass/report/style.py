@@ -35,6 +35,8 @@ class Picture:
     def svg(self) -> str:
         """Draw as SVG."""
         buffer = io.StringIO()
+        for axes in self.figure.axes:  # written after the style was left
+            axes.title.set(fontsize=STYLE["axes.titlesize"], fontweight=STYLE["axes.titleweight"])
         # no date in the file: the same figure is the same text
         with mpl.rc_context(STYLE):
             self.figure.savefig(buffer, format="svg", metadata={"Date": None}, bbox_inches="tight", facecolor="white")
