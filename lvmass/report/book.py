@@ -4,15 +4,18 @@ Jupyter Book's exit code is not enough: a page may hold a traceback or a "nan" a
 """
 
 import hashlib
+import logging
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 from bs4 import BeautifulSoup
+from jupyter_cache import get_cache
 
 from lvmass.errors import DataError
 from lvmass.report.leaks import identifiers, leaks
@@ -20,6 +23,7 @@ from lvmass.study.settings import STUDY_VARIABLE
 from lvmass.study.store import package_fingerprint
 from lvmass.study.study import Study
 
+LOG = logging.getLogger(__name__)
 BUILD_FOLDER = "_build"
 MADE_OF = "made_of"
 """File of the build folder: what made the outputs that are kept there, and behind it what made the finished pages."""
@@ -77,8 +81,10 @@ def build_book(folder: str | Path, study: Study) -> Path:
         shutil.rmtree(stale, ignore_errors=True)
     build.mkdir(exist_ok=True)
     made_of.write_text(outputs)
-    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(folder), "-W", "-n", "--keep-going"]
     environment = os.environ | {STUDY_VARIABLE: str(study_file), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    chapters = [path for page in reversed(html) if (path := folder / f"{page}.ipynb").is_file()]
+    _execute(chapters, build / ".jupyter_cache", environment)  # the longest first, which stands near the end
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(folder), "-W", "-n", "--keep-going"]
     finished = subprocess.run(command, env=environment, check=False, stderr=subprocess.PIPE, text=True)
     reports = build / "html" / "reports"
     stopped = {page: said for page in html if (said := _stopped(reports / f"{page}.err.log", page))}
@@ -94,6 +100,21 @@ def build_book(folder: str | Path, study: Study) -> Path:
         raise DataError("\n".join([f"the book is not finished; pages that are lie in {first.parent}:", *problems]))
     made_of.write_text(outputs + pages)
     return first
+
+
+def _execute(notebooks: list[Path], cache: Path, environment: Mapping[str, str]) -> None:
+    """Execute notebooks in parallel, into the cache where Jupyter Book, which runs one after the other, finds them.
+
+    One that stops is left to Jupyter Book, which then says where.
+    """
+    LOG.info("chapters: %d to execute, as far as they have changed", len(notebooks))
+    get_cache(str(cache)).db  # noqa: B018  # there now, so that nobody is asked whether to make it
+    for arguments in (
+        ["notebook", "--cache-path", str(cache), "add", *map(str, notebooks)],
+        ["project", "--cache-path", str(cache), "execute", "--executor", "local-parallel", "--timeout", "3600"],
+    ):
+        command = [str(Path(sys.executable).with_name("jcache")), *arguments]
+        subprocess.run(command, env=environment, check=False, capture_output=True)
 
 
 def _pages(folder: str | Path) -> tuple[str, ...]:
