@@ -56,7 +56,7 @@ page.table(rows, caption, folded=False)
 
 # %% [markdown]
 # Women and men stand apart, as in everything that follows.
-# A standardized difference is the difference of two means over their SD. Where the limit lies from which it matters is a matter of convention, often 0.1; it is no test, and does not depend on how many people there are.
+# A standardized difference, in SDs, is that of two means over their SD. Where the limit lies from which it matters is a matter of convention, often 0.1; it is no test, and does not depend on how many people there are.
 #
 # Some ECGs cannot be used, each for a reason that [preprocessing](02_preprocessing) gives; people of whom a value is missing are left out before, unless the study file says otherwise.
 

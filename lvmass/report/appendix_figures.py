@@ -89,7 +89,8 @@ def verdict_board(results: pd.DataFrame) -> Picture:
     column = np.select([here.str.contains("construction"), here.str.contains("cannot"), here.str.startswith("not")],
                        [0, 3, 2], 1)  # fmt: skip
     names = results["the paper's result"].str.replace(r" \(.*?\)", "", regex=True).map(lambda name: fill(name, 36))
-    ticks = {at: fill(name, 12) for at, name in enumerate(VERDICTS)}
+    # a name of one line above those of two, where there is room for it
+    ticks = {at: fill(name, 12) + "\n" * (len(name) <= 12) for at, name in enumerate(VERDICTS)}
     figure, axes = _dots(names, column, column, dict(enumerate(VERDICTS.values())), ticks, 0.36)
     axes.set(xlim=(-0.6, len(VERDICTS) - 0.4))
     axes.xaxis.tick_top()

@@ -107,7 +107,7 @@ def table_one(people: pd.DataFrame, names: Sequence[str] = TABLE_ONE, smallest: 
             known = zip(shift, *(cells[1:] for cells in written.values()), strict=True)
             # of what is hidden the difference would tell
             differences = ["–" if pd.isna(d) or {*one + two} & {*"<–"} else f"{d:.2f}" for d, one, two in known]
-            columns[f"{printed(sex)}, standardized difference"] = ["", *differences]
+            columns[f"{printed(sex)}, difference in SDs"] = ["", *differences]
     return pd.DataFrame(columns)
 
 

@@ -202,7 +202,7 @@ def test_two_cohorts_have_standardized_differences_and_one_has_none(tiny_study: 
         assert both.loc["LVM (g)", f"women, {cohort}"] == shown
     assert both.loc["diabetes, n (%)", "women, development"] == "0 (0.0)"
     expected = abs(theirs.mean() - own.mean()) / ((own.var(ddof=1) + theirs.var(ddof=1)) / 2) ** 0.5
-    told = both.loc["LVM (g)", "women, standardized difference"]
+    told = both.loc["LVM (g)", "women, difference in SDs"]
     assert float(str(told)) == pytest.approx(expected, abs=0.006)
     one = table_one(people[(people["sex"] == "female") & (people["cohort"] == "external")])
     assert list(one.columns) == ["", "women, external"]
@@ -603,12 +603,12 @@ def test_small_cells_are_not_shown_nor_given_away() -> None:
     assert own[["estimate", "ci_low", "ci_high"]].isna().all(axis=None)
     theirs = people.assign(cohort="Theirs", lvh=[True, False] * 25)
     both = table_one(pd.concat([people, theirs]), smallest=5).set_index("")
-    differences = both["women, standardized difference"]
+    differences = both["women, difference in SDs"]
     assert differences["LVH, n (%)"] == "–"  # of a hidden count it would tell
     assert differences["diabetes, n (%)"] == "0.00"
     few_men = table_one(pd.concat([people[:23], theirs]), smallest=5).set_index("")
     assert list(few_men.loc["n", ["women, Ours", "men, Ours", "women, Theirs"]]) == ["not shown", "< 5", "20"]
-    assert set(few_men["men, Ours"][1:]) == set(few_men["men, standardized difference"][1:]) == {"–"}
+    assert set(few_men["men, Ours"][1:]) == set(few_men["men, difference in SDs"][1:]) == {"–"}
 
 
 def test_the_other_sex_does_not_give_a_small_one_away() -> None:
