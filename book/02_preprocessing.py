@@ -140,5 +140,5 @@ page.table(rows, "Measured on the synchronized beats: mean (SD).")
 # :::{admonition} Solutions
 # :class: dropdown
 # 1. The noise of one beat: the orange line follows one of the grey ones.
-# 2. It gets lower: a narrow QRS has much of its height above 40 Hz. The filter band of a cart therefore changes voltage criteria, and all ECGs of a study should have the same.
+# 2. It gets lower, by some percent: a part of the height of a narrow QRS lies above 40 Hz. The filter band of a cart therefore changes voltage criteria, and all ECGs of a study should have the same.
 # :::

@@ -129,10 +129,10 @@ page.table(rows, caption, digits=1, folded=True)
 # ## Exercises
 #
 # 1. Does the difference shown under "How two models are compared" also hold in women alone?
-# 2. Give the errors of the two models to `scipy.stats.ttest_ind`, as if they were of different people. What happens to the p value, and why?
+# 2. Give the errors of the two models to `scipy.stats.ttest_rel`, then to `scipy.stats.ttest_ind`, as if they were of different people. What happens to the p value, and why?
 #
 # :::{admonition} Solutions
 # :class: dropdown
-# 1. Add `and sex == 'female'` to the query. There are about half as many people, so that the interval gets wider; it may cross 0 though the mean stays.
-# 2. It grows. Both models err on the same difficult hearts; the paired difference takes this common part out, the test of two groups leaves it in.
+# 1. Add `and sex == 'female'` to the query. There are fewer people, so that the interval gets wider; it may cross 0 though the mean stays.
+# 2. It grows where both models err on the same difficult hearts: the paired difference takes this common part out, the test of two groups leaves it in.
 # :::

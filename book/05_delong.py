@@ -213,6 +213,6 @@ display(*figures.compared(aucs, "c_statistics", title))
 #
 # :::{admonition} Solutions
 # :class: dropdown
-# 1. Within a sex the cut-off is one number, so that dividing by body surface is enough: add `people["predicted_lvm_g"] /= people["bsa_m2"]` before the pivot. LVH is an index, so that both c-statistics tend to rise; what training adds is still their difference on the same people.
+# 1. It may: pairs are ranked otherwise. Within a sex the cut-off is one number, so that dividing by body surface is enough: add `people["predicted_lvm_g"] /= people["bsa_m2"]` before the pivot. LVH is an index, so that both c-statistics tend to rise, not always by as much. Two scores in two sexes are four tests, here without correction.
 # 2. In the loop, with `all = grams.reset_index()`: `delong_unpaired(own["lvh"], a, all["lvh"], all["pooled"])`. A small p value says that the two numbers differ; it does not say that training made the difference. Put `b` in place of `a`, the pooled model on both sides, and see how small the p value still is.
 # :::

@@ -170,5 +170,5 @@ if len(shares):
 # :::{admonition} Solutions
 # :class: dropdown
 # 1. No. Occlusion takes one cell of the beat away at a time and leaves all others; what two cells say together is counted twice, or not at all. `explained.completeness_error_g` says by how many grams the sum misses; for Integrated Gradients it is near 0.
-# 2. The QRS complex. From a flat line the whole voltage of a wave is attributed; from the mean beat only what a person has more or less than others.
+# 2. The T wave, in the book's quick study. QRS differs most from person to person, and so has most of what is measured from the mean beat; from a flat line everybody's T counts, too.
 # :::

@@ -247,10 +247,10 @@ external.coverage(rows)
 # ## Exercises
 #
 # 1. How many measured masses of the other hospital would repair the shift? Correct the mean with 20 people drawn at random, and look at the mean error of the others.
-# 2. Correct by a factor in place of the line: the mean measured over the mean estimated mass, learnt at home. What does a factor repair that a line does not?
+# 2. Correct by a factor in place of the line: the mean measured over the mean estimated mass, learnt at home. What does it repair that the line does not?
 #
 # :::{admonition} Solutions
 # :class: dropdown
 # 1. With `those = before[before["cohort"] == "external"]` and `first = those.sample(20, random_state=1)`, `shift = (first["predicted_lvm_g"] - first["lvm_g"]).mean()`. Take `shift` off the estimates of the others. Its standard error is the SD of the errors over √20: with errors of 20 g it is about 4 g, so that a shift smaller than that cannot be repaired with so few.
-# 2. `factor = home["lvm_g"].mean() / home["predicted_lvm_g"].mean()`, and `after = before.assign(predicted_lvm_g=factor * before["predicted_lvm_g"])`. A factor repairs a scale, such as another way to measure mass, and keeps zero at zero; it needs one number, where a line needs two. It repairs no shrinkage, and neither of them changes the ranking within a cohort.
+# 2. Nothing: a line can be a factor, too, and this one is near 1, because the level of each model is set at home. `home = page.select(before, cohort="development")`, `factor = home["lvm_g"].mean() / home["predicted_lvm_g"].mean()`, and `after = before.assign(predicted_lvm_g=factor * before["predicted_lvm_g"])`. Only a factor learnt in the other hospital repairs a scale, such as another way to measure mass. A factor changes no ranking; lines do at home, where each fold has its own.
 # :::

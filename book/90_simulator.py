@@ -90,7 +90,7 @@ page.table(page.laid_out(cohorts, "cohorts"), caption, folded=True)
 rivals = page.select(kept["differences"], sex="all")
 untrained = rivals["model_b"].str.startswith("lvm-ai (published)")
 rivals = rivals[~untrained]  # judged below
-title = "At the paper's size"
+title = "At the paper's size; reference: eLVMass-Net"
 name = "error_differences"
 display(*figures.compared(rivals, name, title))
 where = {"cohort": "development", "training": "pooled"}
@@ -271,6 +271,6 @@ page.table(rows, caption, folded=True)
 #
 # :::{admonition} Solutions
 # :class: dropdown
-# 1. More do: the setting was made from these numbers. The SD of mass is too small there by more than chance gives, which is a true departure; the others are near their range, and `benchmarks/simulation_card.py --n 20000` makes the card of more people. But no cohort of this setting gives the paper's MAE and c-statistics at once.
+# 1. More do: the setting was made from these numbers. What is still outside lies near its range, by chance for the most part: `benchmarks/simulation_card.py --n 20000` makes the card of more people. But no cohort of this setting gives the paper's MAE and c-statistics at once.
 # 2. Most of those with the right `mape_percent` have an `auc_pooled` that is too low. Where both are right, hypertrophy is so rare (`prevalence`) that c-statistics of folds would scatter far more than the paper's (`fold_sd_p`).
 # :::

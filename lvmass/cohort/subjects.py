@@ -241,7 +241,7 @@ def _other_units(
         fits = [unit for unit, factor in factors.items() if (medians * factor).between(low, high).any()]
         if fits and units.get(name, ours) not in fits:
             what = f"the whole column looks as if written in {fits[0]} (median {numbers[name].median():g})"
-            do = f'set {theirs[name]} = "{fits[0]}" under [units]'
+            do = f'set {name} = "{fits[0]}" under [units]'
             do += " if that is so" if name in stated else f', or "{ours}" if that is right'
             problems.append(Problem("warning" if name in stated else "error", where, what, do, column=theirs[name]))
             units.setdefault(name, fits[0])

@@ -10,17 +10,23 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import yaml
 from bs4 import BeautifulSoup
+from joblib import Parallel, cpu_count, delayed
 from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from jupyter_cache.executors.utils import single_nb_execution
+from jupyter_cache.readers import get_reader
 
 from lvmass.errors import DataError
 from lvmass.report.leaks import identifiers, leaks
 from lvmass.study.settings import STUDY_VARIABLE
-from lvmass.study.store import package_fingerprint
+from lvmass.study.store import end_with_parent, package_fingerprint
 from lvmass.study.study import Study
 
 LOG = logging.getLogger(__name__)
@@ -80,12 +86,14 @@ def build_book(folder: str | Path, study: Study) -> Path:
     for stale in (build / ".doctrees", build / "html"):
         shutil.rmtree(stale, ignore_errors=True)
     build.mkdir(exist_ok=True)
-    made_of.write_text(outputs)
-    environment = os.environ | {STUDY_VARIABLE: str(study_file), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-    chapters = [path for page in reversed(html) if (path := folder / f"{page}.ipynb").is_file()]
-    _execute(chapters, build / ".jupyter_cache", environment)  # the longest first, which stands near the end
+    made_of.unlink(missing_ok=True)  # outputs of a build that is killed from here on may be half written
+    environment = {STUDY_VARIABLE: str(study_file), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    sources = [path for page in reversed(html) for path in folder.glob(f"{page}.*") if path.suffix in (".ipynb", ".md")]
+    executed = [path for path in sources if path.suffix == ".ipynb" or "kernelspec:" in path.read_text("utf-8")]
+    _execute(executed, build / ".jupyter_cache", environment)  # the longest early, which stands near the end
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(folder), "-W", "-n", "--keep-going"]
-    finished = subprocess.run(command, env=environment, check=False, stderr=subprocess.PIPE, text=True)
+    finished = subprocess.run(command, env=os.environ | environment, check=False, stderr=subprocess.PIPE, text=True)
+    made_of.write_text(outputs)
     reports = build / "html" / "reports"
     stopped = {page: said for page in html if (said := _stopped(reports / f"{page}.err.log", page))}
     problems = [*stopped.values()]
@@ -102,19 +110,45 @@ def build_book(folder: str | Path, study: Study) -> Path:
     return first
 
 
-def _execute(notebooks: list[Path], cache: Path, environment: Mapping[str, str]) -> None:
-    """Execute notebooks in parallel, into the cache where Jupyter Book, which runs one after the other, finds them.
+def _execute(pages: list[Path], cache: Path, environment: Mapping[str, str]) -> None:
+    """Execute pages in parallel, into the cache where Jupyter Book, which runs one after the other, finds them.
 
-    One that stops is left to Jupyter Book, which then says where.
+    One that stops, or whose process is ended from outside, is left to Jupyter Book, which then says where.
     """
-    LOG.info("chapters: %d to execute, as far as they have changed", len(notebooks))
-    get_cache(str(cache)).db  # noqa: B018  # there now, so that nobody is asked whether to make it
-    for arguments in (
-        ["notebook", "--cache-path", str(cache), "add", *map(str, notebooks)],
-        ["project", "--cache-path", str(cache), "execute", "--executor", "local-parallel", "--timeout", "3600"],
-    ):
-        command = [str(Path(sys.executable).with_name("jcache")), *arguments]
-        subprocess.run(command, env=environment, check=False, capture_output=True)
+    LOG.info("pages: executing what has changed")
+    get_cache(str(cache)).db  # noqa: B018  # made once, before processes share it
+    tasks = [delayed(_execute_one)(path, cache, dict(environment), os.getpid()) for path in pages]
+    with suppress(BrokenExecutor):
+        Parallel(n_jobs=max(1, min(len(pages), cpu_count())))(tasks)
+
+
+def _execute_one(page: Path, cache_folder: Path, environment: Mapping[str, str], parent: int) -> None:
+    os.environ.update(environment)
+    if os.getpid() != parent:
+        end_with_parent(parent)
+    cache, kind = get_cache(str(cache_folder)), "myst_nb_md" if page.suffix == ".md" else "nbformat"
+    notebook = get_reader({"type": "plugin", "name": kind})(str(page))
+    with suppress(KeyError):  # none is kept
+        cache.match_cache_notebook(notebook)
+        return
+    with _silent():
+        result = single_nb_execution(notebook, cwd=str(page.parent), timeout=3600, allow_errors=False)
+    if result.err is None:
+        bundle = CacheBundleIn(notebook, str(page), data={"execution_seconds": result.time})
+        cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep what processes that start here write to the error stream, such as warnings of kernels, off the terminal."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _pages(folder: str | Path) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ def twelve_leads(
             axes.plot(time_s, shown_mv, color="#111111", lw=0.7)
             peaks = [r - samples.start for r in r_peaks if samples.start <= r < samples.stop]
             axes.plot(time_s[peaks], shown_mv[peaks], "v", color=OURS, ms=4)
-            axes.text(time_s[0] + 0.04, 0.35 * spacing_mv + level_mv, name, fontsize=9, weight="bold",
+            axes.text(time_s[0] + 0.04, 0.35 * spacing_mv + level_mv, name, fontsize=9, weight="bold", zorder=1,
                       bbox={"facecolor": _PAPER, "alpha": 0.7, "lw": 0, "pad": 1})  # fmt: skip
     axes.set_title(f"{title} (25 mm/s, 10 mm/mV)" if title else "25 mm/s, 10 mm/mV")
     told = f"twelve-lead ECG on millimetre paper, {seconds:g} seconds, each row after a pulse of 1 mV"

@@ -327,7 +327,7 @@ def compared(rows: pd.DataFrame, name: str, title: str, **options: Any) -> list[
     rows = rows.sort_values(how["sort"]) if "sort" in how else rows
     if "p_holm" in rows:
         names = *how["label"], *[how[key] for key in ("section",) if key in how]
-        # of many, the figure has the numbers
+        # of many, the table has the numbers
         digits, words = how.get("digits", 3) if len(rows) <= MOST_ROWS else None, how.get("words", SIDES)
         said = [say(sides(rows, *names, value=how["value"], digits=digits, words=words))]
     return [drawn(rows, name, title, **options), *said, tabulated(rows, name, title)]

@@ -213,9 +213,7 @@ def _result(key: str, store: Store, job: Job) -> Any:
 def _compute_one(store: Store, job: Job, key: str, parent: int) -> None:
     """Fill the store from a worker process; the result is read back from disk, not sent."""
     if store.scheduler is None and os.getpid() != parent:
-        if os.getppid() != parent:  # it was killed while this worker still started
-            os._exit(1)
-        _end_with_parent()
+        end_with_parent(parent)
     elif current_process().name.startswith("Loky"):  # not of a cluster: its parent was killed while it started
         os._exit(1)
     if job.key != key:
@@ -224,14 +222,15 @@ def _compute_one(store: Store, job: Job, key: str, parent: int) -> None:
 
 
 @cache
-def _end_with_parent() -> None:
+def end_with_parent(parent: int) -> None:
     """End this worker within a second of a killed parent, instead of after the work that it was handed.
 
     Ctrl-C reaches every process of a terminal: the parent answers it, and ends the workers.
     """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = os.getppid()
+    if os.getppid() != parent:  # it was killed while this worker still started
+        os._exit(1)
 
     def watch() -> None:
         while os.getppid() == parent:
