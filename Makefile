@@ -11,7 +11,7 @@ BIN := .venv/bin
 	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(0 if sys.version_info[:2] == (3, 11) else \
 	"requirements.lock is for Python 3.11, and $(PYTHON) is " + v + "; install Python 3.11 or say where it is: make PYTHON=PATH")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --no-compile --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
