@@ -92,6 +92,9 @@ def show(browser: webdriver.Chrome, address: str, width: int) -> None:
     browser.get("about:blank")
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", _scheme("light"))
     browser.get(address)
+    # the empty page's end may be taken for that of this one
+    loaded = "return location.href !== 'about:blank' && document.readyState === 'complete'"
+    WebDriverWait(browser, 30).until(lambda _: browser.execute_script(loaded), "the page does not load")
 
 
 def _scheme(light_or_dark: str) -> dict[str, Any]:
