@@ -22,6 +22,7 @@ from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.executors.utils import single_nb_execution
 from jupyter_cache.readers import get_reader
+from nbclient.exceptions import DeadKernelError
 
 from lvmass.errors import DataError
 from lvmass.report.leaks import identifiers, leaks
@@ -131,11 +132,11 @@ def _execute_one(page: Path, cache_folder: Path, environment: Mapping[str, str],
     with suppress(KeyError):  # none is kept
         cache.match_cache_notebook(notebook)
         return
-    with _silent():
+    with suppress(DeadKernelError), _silent():
         result = single_nb_execution(notebook, cwd=str(page.parent), timeout=3600, allow_errors=False)
-    if result.err is None:
-        bundle = CacheBundleIn(notebook, str(page), data={"execution_seconds": result.time})
-        cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+        if result.err is None:
+            bundle = CacheBundleIn(notebook, str(page), data={"execution_seconds": result.time})
+            cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
 
 
 @contextmanager
